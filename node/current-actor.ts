@@ -1,0 +1,53 @@
+import { GreenroomError } from './errors.ts'
+import type { Log } from './log.ts'
+
+/** The actor that this code runs in. */
+export interface Actor {
+  readonly name: string
+  /** The peer id: unique in the mesh, new at every start unless the identity is kept. */
+  readonly id: string
+  /** Multiaddrs that others dial, at most 8. */
+  readonly addresses: readonly string[]
+  /** Whatever the parent passed at the start, copied once; changes stay in this process. */
+  readonly statespace: Record<string, unknown>
+  /** Aborts when the actor is cancelled. */
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+let current: Actor | undefined
+
+/**
+ * The actor of this process.
+ *
+ * @throws GreenroomError `NO_ACTOR` when neither `run` nor `joinMesh` is live in this process
+ * @example
+ * ```ts
+ * const line = `Hi my name is ${currentActor().name}`
+ * ```
+ */
+export function currentActor(): Actor {
+  if (current === undefined)
+    throw new GreenroomError(
+      'NO_ACTOR',
+      'no actor is running in this process: call it inside run() or after joinMesh()',
+    )
+  return current
+}
+
+/**
+ * Makes an actor the one of this process; gives the function that undoes it.
+ *
+ * @throws GreenroomError `ALREADY_RUNNING` while another actor is live: an actor is a process
+ */
+export function becomeActor(actor: Actor): () => void {
+  if (current !== undefined)
+    throw new GreenroomError(
+      'ALREADY_RUNNING',
+      `this process already is the actor '${current.name}': end that run() or leave() that mesh first`,
+    )
+  current = actor
+  return () => {
+    if (current === actor) current = undefined
+  }
+}

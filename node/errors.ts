@@ -1,0 +1,154 @@
+/** The name and peer id of an actor, as errors and portals show it. */
+export interface ActorRef {
+  readonly name: string
+  readonly id: string
+}
+
+/** Renders an actor as `name (abcd1234)`: the tail of a peer id is what tells two ids apart. */
+export function showActor(actor: ActorRef): string {
+  return `${actor.name} (${actor.id.slice(-8)})`
+}
+
+/**
+ * The base of every error that greenroom itself throws.
+ *
+ * `code` is a stable upper-case word for programs; the message alone suffices for people.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await portal.run(hi)
+ * } catch (error) {
+ *   if (error instanceof GreenroomError && error.code === 'NOT_EXPOSED') console.error(error.message)
+ * }
+ * ```
+ */
+export class GreenroomError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.code = code
+  }
+}
+
+/**
+ * Somebody cancelled the scope that this code runs in; `by` says who and `why` says for what reason.
+ *
+ * A scope absorbs only the very instance that it was cancelled with, so a cancel that somebody else made goes on.
+ */
+export class Cancelled extends GreenroomError {
+  /** Name of the actor whose code asked for the cancel, or of the scope kind when no actor is running. */
+  readonly by: string
+  readonly why: string
+
+  constructor(by: string, why: string, options?: ErrorOptions) {
+    super('CANCELLED', `cancelled by ${by}: ${why}`, options)
+    this.by = by
+    this.why = why
+  }
+}
+
+/** A `failAfter` scope, or the deadline of a call, ran out before its work ended. */
+export class DeadlineExceeded extends GreenroomError {
+  /** The deadline in milliseconds, as it was given. */
+  readonly ms: number
+
+  constructor(ms: number, options?: ErrorOptions) {
+    super('DEADLINE_EXCEEDED', `not done within ${ms} ms`, options)
+    this.ms = ms
+  }
+}
+
+/** A function raised in another actor: `cause` is the rebuilt error, `origin` the actor that it was first raised in. */
+export class RemoteActorError extends GreenroomError {
+  readonly origin: ActorRef
+  /** Names of the actors that the error passed through, from its origin to the last one before this process. */
+  readonly path: readonly string[]
+  /** The stack of the remote error, as text; empty when the remote sent none. */
+  readonly remoteStack: string
+
+  constructor(origin: ActorRef, path: readonly string[], cause: unknown, remoteStack: string) {
+    super('REMOTE_ACTOR_ERROR', `${showActor(origin)} raised ${describeError(cause)}${showPath(path)}`, { cause })
+    this.origin = origin
+    this.path = path
+    this.remoteStack = remoteStack
+  }
+}
+
+/** The process behind a portal has ended or its connection is lost: what was in flight may or may not have run. */
+export class ActorDied extends GreenroomError {
+  readonly actor: ActorRef
+
+  constructor(actor: ActorRef, how: string, options?: ErrorOptions) {
+    super('ACTOR_DIED', `${showActor(actor)} died: ${how}`, options)
+    this.actor = actor
+  }
+}
+
+/** The called function is not in the callee's allow-list. */
+export class NotExposed extends GreenroomError {
+  readonly functionName: string
+
+  constructor(functionName: string, message: string) {
+    super('NOT_EXPOSED', message)
+    this.functionName = functionName
+  }
+}
+
+/** An actor did not acknowledge its cancel within the bound; whoever supervises it has to use force. */
+export class ActorTooSlow extends GreenroomError {
+  readonly actor: ActorRef
+
+  constructor(actor: ActorRef, ms: number) {
+    super('ACTOR_TOO_SLOW', `${showActor(actor)} did not acknowledge its cancel within ${ms} ms`)
+    this.actor = actor
+  }
+}
+
+/** A child process did not become an actor: `cause` is why, `module` the one that failed to import, if one did. */
+export class BootFailed extends GreenroomError {
+  readonly actorName: string
+  readonly module: string | undefined
+
+  constructor(actorName: string, how: string, options?: ErrorOptions & { module?: string | undefined }) {
+    super('BOOT_FAILED', `actor '${actorName}' did not start: ${how}`, options)
+    this.actorName = actorName
+    this.module = options?.module
+  }
+}
+
+/** A peer broke the wire protocol; only the exchange with that peer is affected. */
+export class ProtocolError extends GreenroomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('PROTOCOL', message, options)
+  }
+}
+
+/** A named bound was reached; the message says which one, its value and what to do. */
+export class LimitExceeded extends GreenroomError {
+  readonly limit: string
+
+  constructor(limit: string, message: string) {
+    super('LIMIT_EXCEEDED', `${message} (limit ${limit})`)
+    this.limit = limit
+  }
+}
+
+/** What the caller passed cannot be used; the message names the argument and what it should be. */
+export class InvalidArgument extends GreenroomError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('INVALID_ARGUMENT', message, options)
+  }
+}
+
+/** One line for any thrown value, errors or not. */
+export function describeError(error: unknown): string {
+  if (error instanceof Error) return error.message === '' ? error.name : `${error.name}: ${error.message}`
+  return String(error)
+}
+
+function showPath(path: readonly string[]): string {
+  return path.length > 1 ? ` (by way of ${path.slice(1).join(', ')})` : ''
+}

@@ -1,0 +1,156 @@
+import { hash, hkdfSync } from 'node:crypto'
+import { identify } from '@libp2p/identify'
+import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import type { Identity } from './identity.ts'
+
+/** Streams of one protocol that one peer may hold open at a time, in each direction. */
+export const MAX_STREAMS_PER_PEER = 2_048
+/** Connections of one actor. */
+export const MAX_CONNECTIONS = 4_096
+/** Bytes of one stream that may be in flight: at or below the read buffer, past which a paused stream is reset. */
+export const MAX_STREAM_WINDOW = 1024 * 1024
+const MAX_READ_BUFFER = 4 * 1024 * 1024
+/** Milliseconds that a dial may take, handshake included. */
+export const DIAL_TIMEOUT_MS = 5_000
+/** Gossip messages above this are refused before they are sent: gossipsub drops those above 4 MiB without a word. */
+export const MAX_GOSSIP_BYTES = 1024 * 1024
+
+const DAY_MS = 24 * 60 * 60 * 1_000
+
+export interface HostOptions {
+  readonly identity: Identity
+  /** 32 bytes; who does not have them cannot finish a handshake. */
+  readonly secret: Uint8Array
+  /** Multiaddrs to listen on; default a free port of the loopback interface. */
+  readonly listen?: readonly string[] | undefined
+}
+
+/** One actor's libp2p node, reduced to what the layers above use. */
+export interface Host {
+  readonly peerId: string
+  readonly gossip: GossipSub
+  addresses(): string[]
+  /** Takes inbound streams of a protocol. A handler must attach its listeners before it awaits anything. */
+  handle(protocol: string, handler: (stream: Stream, peer: string) => void): Promise<void>
+  /** The live connection to a peer, else a dial of exactly these addresses. */
+  connect(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
+  isConnected(peer: string): boolean
+  /** Called when the last connection to a peer is gone; the returned function unlinks. */
+  onDisconnect(listener: (peer: string) => void): () => void
+  onConnect(listener: (peer: string) => void): () => void
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a libp2p node for one actor: tcp, noise with the mesh secret in its prologue, yamux, identify, gossipsub.
+ *
+ * libp2p's defaults are made for strangers on the internet. Here every peer shares a secret, usually a host as well, so
+ * the limits per address and the score for peers that share one are lifted; what stays bounded is named above.
+ */
+export async function startHost(options: HostOptions): Promise<Host> {
+  const node = await createLibp2p({
+    privateKey: options.identity.privateKey,
+    addresses: { listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])] },
+    transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
+    connectionEncrypters: [noise({ prologueBytes: prologue(options.secret) })],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: MAX_STREAMS_PER_PEER,
+        maxOutboundStreams: MAX_STREAMS_PER_PEER,
+        streamOptions: {
+          maxStreamWindowSize: MAX_STREAM_WINDOW,
+          maxReadBufferLength: MAX_READ_BUFFER,
+          inactivityTimeout: DAY_MS,
+        },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      inboundConnectionThreshold: Number.POSITIVE_INFINITY,
+      maxIncomingPendingConnections: MAX_CONNECTIONS,
+      dialTimeout: DIAL_TIMEOUT_MS,
+      reconnectRetries: 0,
+    },
+    // A missed ping would abort the connection of an actor that is merely busy.
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify(),
+      gossip: gossipsub({
+        globalSignaturePolicy: 'StrictNoSign',
+        msgIdFn: (message) => hash('sha256', message.data, 'buffer'),
+        allowPublishToZeroTopicPeers: true,
+        ignoreDuplicatePublishError: true,
+        scoreParams: { IPColocationFactorWeight: 0 },
+        maxInboundDataLength: MAX_GOSSIP_BYTES * 2,
+      }),
+    },
+  })
+  return wrap(node)
+}
+
+function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
+  const listen = (event: 'peer:connect' | 'peer:disconnect') => (listener: (peer: string) => void) => {
+    const onEvent = (peer: CustomEvent<{ toString(): string }>): void => listener(peer.detail.toString())
+    node.addEventListener(event, onEvent)
+    return () => node.removeEventListener(event, onEvent)
+  }
+  return {
+    peerId: node.peerId.toString(),
+    gossip: node.services.gossip,
+    addresses: () => node.getMultiaddrs().map(String),
+    handle: (protocol, handler) =>
+      node.handle(protocol, (stream, connection) => handler(stream, connection.remotePeer.toString()), {
+        maxInboundStreams: MAX_STREAMS_PER_PEER,
+        maxOutboundStreams: MAX_STREAMS_PER_PEER,
+      }),
+    connect: async (peer, addresses, signal) => {
+      const open = node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
+      if (open !== undefined) return open
+      const targets = addresses.map((address) => withPeer(address, peer))
+      return await node.dial(targets, signal === undefined ? {} : { signal })
+    },
+    isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
+    onDisconnect: listen('peer:disconnect'),
+    onConnect: listen('peer:connect'),
+    stop: async () => {
+      disarmLeftoverTimers(node)
+      await node.stop()
+    },
+  }
+}
+
+/**
+ * Clears two timers that libp2p 3.3 and gossipsub 17 leave behind when they stop: each would keep an ended program
+ * alive for up to a second. Both are private fields, so their absence is no error.
+ */
+function disarmLeftoverTimers(node: object): void {
+  const { components, services } = node as Leftovers
+  const addresses = components?.addressManager
+  if (addresses?._updatePeerStoreAddresses !== undefined) {
+    addresses._updatePeerStoreAddresses.stop?.()
+    addresses._updatePeerStoreAddresses = () => {}
+  }
+  clearTimeout(services?.gossip?.status?.heartbeatTimeout)
+}
+
+interface Leftovers {
+  components?: { addressManager?: { _updatePeerStoreAddresses?: { (): void; stop?(): void } } }
+  services?: { gossip?: { status?: { heartbeatTimeout?: NodeJS.Timeout } } }
+}
+
+/** A dial without the peer id would make a second connection to a peer that is connected (js-libp2p #2714). */
+function withPeer(address: string, peer: string): ReturnType<typeof multiaddr> {
+  return multiaddr(address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)
+}
+
+/** HKDF (RFC 5869) keeps the mesh secret itself out of the handshake's hash input. */
+function prologue(secret: Uint8Array): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), 'greenroom/noise-prologue/1', 32))
+}

@@ -1,0 +1,144 @@
+import { CancelScope, currentScope, isEcho } from './cancel-scope.ts'
+import { DeadlineExceeded, InvalidArgument } from './errors.ts'
+
+/** Timers of the platform wrap around above this: about 24.8 days. */
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
+/** How the body of a scope ended: `cancelled` is true when the scope's own cancel ended it and `value` is missing. */
+export type ScopeResult<T> = { cancelled: false; value: T } | { cancelled: true; value: undefined }
+
+/** What the body of {@link cancelScope} gets to steer its own scope. */
+export type CancelScopeHandle = Pick<CancelScope, 'cancel' | 'cancelled' | 'signal'>
+
+/**
+ * Runs a function in a scope of its own that it, or anyone it hands the scope to, can cancel.
+ *
+ * Waits for the body to end, whatever happens: cancelling asks, it does not abandon. Sleeps, calls, streams and waits
+ * of greenroom are cancel points; other code takes `currentSignal()`.
+ *
+ * @example
+ * ```ts
+ * const { cancelled } = await cancelScope(async (scope) => {
+ *   setTimeout(() => scope.cancel('enough'), 100)
+ *   await sleep(10_000)
+ * })
+ * ```
+ */
+export async function cancelScope<T>(body: (scope: CancelScopeHandle) => T | Promise<T>): Promise<ScopeResult<T>> {
+  const scope = new CancelScope(currentScope())
+  try {
+    return { cancelled: false, value: await scope.run(async () => await body(scope)) }
+  } catch (error) {
+    if (isEcho(error, scope.ownReason)) return { cancelled: true, value: undefined }
+    throw error
+  } finally {
+    scope.close()
+  }
+}
+
+/**
+ * Runs a function for at most a time, then cancels it and goes on.
+ *
+ * @param ms milliseconds, 0 to {@link MAX_TIMEOUT_MS}; a nearer deadline of an enclosing scope wins
+ * @throws whatever the body throws, except the echo of this scope's own deadline
+ * @example
+ * ```ts
+ * const { cancelled, value } = await moveOnAfter(1_000, () => portal.run(slow))
+ * ```
+ */
+export async function moveOnAfter<T>(ms: number, body: () => T | Promise<T>): Promise<ScopeResult<T>> {
+  checkMs('moveOnAfter', ms)
+  return await withDeadline(ms, body)
+}
+
+/**
+ * Runs a function for at most a time, then cancels it and throws.
+ *
+ * @param ms milliseconds, 0 to {@link MAX_TIMEOUT_MS}; a nearer deadline of an enclosing scope wins
+ * @throws DeadlineExceeded when the time ran out before the body ended
+ * @example
+ * ```ts
+ * const portal = await failAfter(5_000, () => waitForActor('gretchen'))
+ * ```
+ */
+export async function failAfter<T>(ms: number, body: () => T | Promise<T>): Promise<T> {
+  checkMs('failAfter', ms)
+  const result = await withDeadline(ms, body)
+  if (result.cancelled) throw new DeadlineExceeded(ms)
+  return result.value
+}
+
+/**
+ * Runs a function that cancels from outside reach only after a time: for clean-up that must finish.
+ *
+ * A cancel that arrives while the shield holds is kept and delivered when its time is over.
+ *
+ * @param ms milliseconds, 0 to {@link MAX_TIMEOUT_MS}, counted from the start of the body
+ * @example
+ * ```ts
+ * try {
+ *   await sleep(60_000)
+ * } finally {
+ *   await shield(500, () => portal.run(goodbye))
+ * }
+ * ```
+ */
+export async function shield<T>(ms: number, body: () => T | Promise<T>): Promise<T> {
+  checkMs('shield', ms)
+  const outer = currentScope()
+  const scope = new CancelScope()
+  let unlink: (() => void) | undefined
+  const timer = setTimeout(() => {
+    unlink = outer.onCancel((reason) => scope.cancel(reason))
+  }, ms)
+  try {
+    return await scope.run(async () => await body())
+  } finally {
+    clearTimeout(timer)
+    unlink?.()
+    scope.close()
+  }
+}
+
+/**
+ * Waits; a cancel point.
+ *
+ * @param ms milliseconds, 0 to {@link MAX_TIMEOUT_MS}
+ * @throws Cancelled as soon as the current scope is cancelled
+ * @example
+ * ```ts
+ * await sleep(10)
+ * ```
+ */
+export async function sleep(ms: number): Promise<void> {
+  checkMs('sleep', ms)
+  const scope = currentScope()
+  scope.throwIfCancelled()
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const unlink = scope.onCancel(reject)
+  try {
+    await promise
+  } finally {
+    clearTimeout(timer)
+    unlink()
+  }
+}
+
+async function withDeadline<T>(ms: number, body: () => T | Promise<T>): Promise<ScopeResult<T>> {
+  return await cancelScope(async () => {
+    const scope = currentScope()
+    scope.deadline = performance.now() + ms
+    const timer = setTimeout(() => scope.cancel(`its ${ms} ms were over`), ms)
+    try {
+      return await body()
+    } finally {
+      clearTimeout(timer)
+    }
+  })
+}
+
+function checkMs(verb: string, ms: number): void {
+  if (!(typeof ms === 'number' && ms >= 0 && ms <= MAX_TIMEOUT_MS))
+    throw new InvalidArgument(`${verb} takes milliseconds from 0 to ${MAX_TIMEOUT_MS}, got ${String(ms)}`)
+}
