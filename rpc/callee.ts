@@ -1,0 +1,213 @@
+import { CancelScope } from '../node/cancel-scope.ts'
+import {
+  type ActorRef,
+  Cancelled,
+  describeError,
+  InvalidArgument,
+  LimitExceeded,
+  NotExposed,
+  ProtocolError,
+} from '../node/errors.ts'
+import { areaLog } from '../node/log.ts'
+import { Channel } from './channel.ts'
+import { calleeContext } from './context.ts'
+import { encodeFailure } from './error-codec.ts'
+import { type ExposedFunction, exposedNamespace } from './exposed.ts'
+import { FrameStream } from './frame-stream.ts'
+import {
+  CALL,
+  type CallRequest,
+  CANCEL,
+  CANCEL_ACTOR,
+  DESCRIBE,
+  FAILURE,
+  type FunctionDescription,
+  parseRequest,
+  RESULT,
+} from './protocol.ts'
+import { StreamArrivals } from './stream-arrivals.ts'
+import { assertTransferable } from './transferable.ts'
+import type { Wire } from './wire.ts'
+
+/** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
+export const MAX_TASKS_PER_PEER = 8_192
+
+export interface CalleeOptions {
+  readonly self: ActorRef
+  /** The scope that tasks run in: the actor's. */
+  readonly scope: CancelScope
+  /** Somebody asked the whole actor to end. */
+  readonly onCancelActor: (reason: Cancelled) => void
+}
+
+/** Serves calls: one task a request, each in a cancel scope of its own that ends with the caller's wish or its life. */
+export class Callee {
+  readonly #options: CalleeOptions
+  readonly #allowed = new Set<string>()
+  readonly #arrivals = new StreamArrivals()
+  readonly #log = areaLog('rpc')
+  readonly #lanes = new Set<FrameStream>()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(options: CalleeOptions) {
+    this.#options = options
+  }
+
+  /** Adds a namespace to the allow-list: nothing else can be called, whatever was imported. */
+  allow(namespace: string): void {
+    this.#allowed.add(namespace)
+  }
+
+  /** What may be called here. */
+  describe(): FunctionDescription[] {
+    return [...this.#allowed].flatMap((namespace) =>
+      [...(exposedNamespace(namespace)?.values() ?? [])].map(({ id, kind }) => ({ id, kind })),
+    )
+  }
+
+  /** Serves one peer's lane until it closes; closing it cancels every task that the peer asked for. */
+  acceptLane(wire: Wire, peer: string): void {
+    const tasks = new Map<number, CancelScope>()
+    const lane = new FrameStream(wire, {
+      onFrame: (frame) => this.#onRequest(lane, tasks, peer, frame),
+      onClose: () => {
+        this.#lanes.delete(lane)
+        for (const scope of tasks.values()) scope.cancel(new Cancelled(peer.slice(-8), 'the caller is gone'))
+      },
+    })
+    this.#lanes.add(lane)
+  }
+
+  /** Takes a stream that a peer opened for one of its calls. */
+  acceptStream(wire: Wire, peer: string): void {
+    this.#arrivals.accept(wire, peer)
+  }
+
+  /** Ends every lane after the tasks, which the actor's scope has cancelled by then, have replied. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    for (const lane of [...this.#lanes]) lane.close()
+    this.#arrivals.close()
+  }
+
+  #onRequest(lane: FrameStream, tasks: Map<number, CancelScope>, peer: string, frame: unknown): void {
+    const request = parseRequest(frame)
+    switch (request.type) {
+      case CALL:
+        this.#start(lane, tasks, peer, request)
+        return
+      case CANCEL:
+        tasks.get(request.id)?.cancel(new Cancelled(request.by, request.why))
+        return
+      case CANCEL_ACTOR:
+        lane.send([RESULT, request.id, undefined])
+        this.#options.onCancelActor(new Cancelled(request.by, request.why))
+        return
+      case DESCRIBE:
+        lane.send([RESULT, request.id, this.describe()])
+    }
+  }
+
+  #start(lane: FrameStream, tasks: Map<number, CancelScope>, peer: string, request: CallRequest): void {
+    if (tasks.has(request.id)) throw new ProtocolError(`request id ${request.id} is in use`)
+    const scope = new CancelScope(this.#options.scope)
+    const timer = request.timeoutMs > 0 ? this.#arm(scope, request.timeoutMs) : undefined
+    tasks.set(request.id, scope)
+    const task = this.#answer(lane, tasks.size, peer, request, scope).finally(() => {
+      clearTimeout(timer)
+      scope.close()
+      tasks.delete(request.id)
+      this.#running.delete(task)
+    })
+    this.#running.add(task)
+  }
+
+  #arm(scope: CancelScope, timeoutMs: number): NodeJS.Timeout {
+    const ms = Math.min(timeoutMs, 2 ** 31 - 1)
+    scope.deadline = performance.now() + ms
+    return setTimeout(() => scope.cancel(`the caller's deadline of ${ms} ms is over`), ms)
+  }
+
+  /** Never rejects: whatever happens becomes the reply. */
+  async #answer(
+    lane: FrameStream,
+    load: number,
+    peer: string,
+    request: CallRequest,
+    scope: CancelScope,
+  ): Promise<void> {
+    try {
+      const exposed = this.#lookUp(request.functionId)
+      if (load > MAX_TASKS_PER_PEER)
+        throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#options.self.name}`)
+      const value = await this.#perform(exposed, request, peer, scope)
+      assertTransferable(value, `the result of ${request.functionId}`)
+      lane.send([RESULT, request.id, value])
+    } catch (error) {
+      this.#log.debug(`${request.functionId} failed: ${describeError(error)}`)
+      this.#reply(lane, request.id, error)
+    }
+  }
+
+  #reply(lane: FrameStream, id: number, error: unknown): void {
+    try {
+      lane.send([FAILURE, id, encodeFailure(error, this.#options.self)])
+    } catch (tooLarge) {
+      lane.send([FAILURE, id, encodeFailure(tooLarge, this.#options.self)])
+    }
+  }
+
+  async #perform(exposed: ExposedFunction, request: CallRequest, peer: string, scope: CancelScope): Promise<unknown> {
+    if (request.kind === 'value') {
+      if (exposed.kind === 'stream')
+        throw new InvalidArgument(`${exposed.id} is a stream: call it as one, with portal.run or portal.stream`)
+      return await scope.run(async () => await exposed.call(...request.args))
+    }
+    if (request.kind === 'stream' && exposed.kind !== 'stream')
+      throw new InvalidArgument(`${exposed.id} is not an async function*: call it as a function, not as a stream`)
+    const channel = await this.#arrivals.expect(peer, request.id, scope)
+    try {
+      return request.kind === 'stream'
+        ? await produce(exposed, request.args, channel, scope)
+        : await scope.run(async () => await exposed.call(calleeContext(channel), ...request.args))
+    } finally {
+      channel.end()
+    }
+  }
+
+  #lookUp(functionId: string): ExposedFunction {
+    const at = functionId.indexOf('#')
+    const namespace = functionId.slice(0, at)
+    const exposed = this.#allowed.has(namespace)
+      ? exposedNamespace(namespace)?.get(functionId.slice(at + 1))
+      : undefined
+    if (exposed !== undefined) return exposed
+    const known = [...this.#allowed].join(', ') || 'nothing'
+    throw new NotExposed(
+      functionId,
+      `${this.#options.self.name} does not expose ${functionId} (it serves ${known}): ` +
+        'expose the function in its module and give that module to the actor that has to serve it',
+    )
+  }
+}
+
+/** Sends what a generator yields; every step runs in the call's scope, because context follows who calls `next()`. */
+async function produce(
+  exposed: ExposedFunction,
+  args: readonly unknown[],
+  channel: Channel,
+  scope: CancelScope,
+): Promise<void> {
+  const iterator = scope.run(() => (exposed.call(...args) as AsyncIterable<unknown>)[Symbol.asyncIterator]())
+  try {
+    for (;;) {
+      const { done, value } = await scope.run(() => iterator.next())
+      if (done) return
+      scope.throwIfCancelled()
+      const waiting = scope.run(() => channel.send(value))
+      if (waiting !== undefined) await waiting
+    }
+  } finally {
+    await scope.run(async () => await iterator.return?.())
+  }
+}

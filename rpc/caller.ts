@@ -1,0 +1,160 @@
+import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import { ActorDied, type ActorRef, ActorTooSlow, Cancelled } from '../node/errors.ts'
+import type { Callee } from './callee.ts'
+import { Channel, type ChannelEvents } from './channel.ts'
+import { awaitOutcome, Lane } from './lane.ts'
+import type { CallKind, FunctionDescription } from './protocol.ts'
+import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
+import type { OpenedCall } from './remote-stream.ts'
+import { libp2pWire, memoryWires, type Wire } from './wire.ts'
+import type { Host } from '../node/host.ts'
+
+/** An actor and where it listens. */
+export interface Target extends ActorRef {
+  readonly addresses: readonly string[]
+}
+
+/** Milliseconds that a cut lane waits for its peer's supervisor to say how the peer died. */
+const OBITUARY_MS = 500
+
+/** The calling side of this process: one lane to each actor that it calls, dialled at the first call. */
+export class Caller {
+  readonly #host: Host
+  readonly #self: ActorRef
+  readonly #callee: Callee
+  readonly #lanes = new Map<string, Promise<Lane>>()
+  readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
+  #lastId = 0
+
+  /** @param callee this process's own, for an actor that calls itself */
+  constructor(host: Host, self: ActorRef, callee: Callee) {
+    this.#host = host
+    this.#self = self
+    this.#callee = callee
+  }
+
+  /** Calls a function that answers with one value. */
+  async call(target: Target, functionId: string, args: readonly unknown[], scope: CancelScope): Promise<unknown> {
+    const lane = await this.#lane(target, scope)
+    return await awaitOutcome(await lane.start(functionId, args, 'value', scope), scope)
+  }
+
+  /** Starts a call whose data has a stream of its own. */
+  async open(
+    target: Target,
+    functionId: string,
+    args: readonly unknown[],
+    kind: CallKind,
+    scope: CancelScope,
+    events: ChannelEvents = {},
+  ): Promise<OpenedCall> {
+    const lane = await this.#lane(target, scope)
+    const wire = await this.#wire(target, STREAM_PROTOCOL, scope)
+    const channel = new Channel(wire, events)
+    try {
+      const call = await lane.start(functionId, args, kind, scope)
+      channel.hello(call.id)
+      return { call, channel }
+    } catch (error) {
+      channel.abort(error as Error)
+      throw error
+    }
+  }
+
+  /** Asks an actor to end. @throws ActorTooSlow when it does not acknowledge within `ackMs` */
+  async cancelActor(target: Target, ackMs: number): Promise<void> {
+    const scope = currentScope()
+    const lane = await this.#lane(target, scope)
+    const { outcome } = lane.cancelActor(new Cancelled(this.#self.name, `${this.#self.name} cancelled ${target.name}`))
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new ActorTooSlow(target, ackMs)), ackMs)
+    try {
+      await untilCancelled(scope, Promise.race([outcome, late.promise]))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async describe(target: Target): Promise<FunctionDescription[]> {
+    const scope = currentScope()
+    const lane = await this.#lane(target, scope)
+    return await untilCancelled(scope, lane.describe())
+  }
+
+  /** Connects if need be. @throws ActorDied when nobody answers there */
+  async reach(target: Target): Promise<void> {
+    await this.#lane(target, currentScope())
+  }
+
+  /** Lets the supervisor of an actor, who sees its exit, tell the callers here how it died. */
+  explainDeath(id: string, death: Promise<ActorDied | undefined>): void {
+    this.#deaths.set(id, death)
+    void death.finally(() => setTimeout(() => this.#deaths.delete(id), OBITUARY_MS).unref())
+  }
+
+  async close(): Promise<void> {
+    const lanes = await Promise.allSettled(this.#lanes.values())
+    for (const lane of lanes) if (lane.status === 'fulfilled') lane.value.close()
+  }
+
+  async #lane(target: Target, scope: CancelScope): Promise<Lane> {
+    scope.throwIfCancelled()
+    let lane = this.#lanes.get(target.id)
+    if (lane === undefined) {
+      lane = this.#openLane(target)
+      this.#lanes.set(target.id, lane)
+      lane.catch(() => this.#forget(target.id, lane))
+    }
+    return await untilCancelled(scope, lane)
+  }
+
+  /** Not bound to the scope of the first caller: others may be waiting for the same lane. */
+  async #openLane(target: Target): Promise<Lane> {
+    const wire = await this.#wire(target, LANE_PROTOCOL)
+    const lane: Lane = new Lane(
+      wire,
+      { name: target.name, id: target.id },
+      () => ++this.#lastId,
+      async () => {
+        this.#lanes.delete(target.id)
+        return await this.#obituary(target.id)
+      },
+    )
+    return lane
+  }
+
+  async #obituary(id: string): Promise<ActorDied | undefined> {
+    const death = this.#deaths.get(id)
+    if (death === undefined) return undefined
+    const late = Promise.withResolvers<undefined>()
+    const timer = setTimeout(() => late.resolve(undefined), OBITUARY_MS)
+    try {
+      return await Promise.race([death, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #forget(id: string, lane: Promise<Lane> | undefined): void {
+    if (this.#lanes.get(id) === lane) this.#lanes.delete(id)
+  }
+
+  async #wire(target: Target, protocol: string, scope?: CancelScope): Promise<Wire> {
+    if (target.id === this.#self.id) return this.#loopback(protocol)
+    try {
+      const connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
+      return libp2pWire(await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal }))
+    } catch (cause) {
+      scope?.throwIfCancelled()
+      throw new ActorDied(target, 'it cannot be reached', { cause })
+    }
+  }
+
+  /** libp2p does not dial its own node: an actor that calls itself does so through memory. */
+  #loopback(protocol: string): Wire {
+    const [near, far] = memoryWires()
+    if (protocol === LANE_PROTOCOL) this.#callee.acceptLane(far, this.#self.id)
+    else this.#callee.acceptStream(far, this.#self.id)
+    return near
+  }
+}

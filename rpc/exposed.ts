@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
+import { InvalidArgument, NotExposed } from '../node/errors.ts'
+
+// Parameters of a function type are contravariant: only `never[]` or `any[]` accept every function.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyFunction = (...args: any[]) => unknown
+
+/** How a function answers: one value, or a stream of values (`async function*`). */
+export type FunctionKind = 'value' | 'stream'
+
+export interface ExposedFunction {
+  /** `namespace#name`, what travels on the wire. */
+  readonly id: string
+  readonly kind: FunctionKind
+  readonly namespace: string
+  readonly module: ExposedModule
+  readonly call: AnyFunction
+}
+
+/** What {@link expose} gives: names a module for `startActor({ modules })`. */
+export interface ExposedModule {
+  readonly namespace: string
+  /** URL of the module; an actor on this host imports it from here. */
+  readonly url: string
+}
+
+/** Characters of `namespace#name`. */
+export const MAX_FUNCTION_ID = 512
+
+const byFunction = new WeakMap<AnyFunction, ExposedFunction>()
+const byNamespace = new Map<string, { module: ExposedModule; functions: Map<string, ExposedFunction> }>()
+
+/**
+ * Makes functions of this module callable by other actors, as `namespace#name`.
+ *
+ * They are callable in the actors that were given the module, and in no others. Callers import the same function and
+ * pass it to `portal.run`: there are no proxies, and its type is the call's type. An `async function*` is a stream.
+ *
+ * @param meta the module's own `import.meta`
+ * @param functions the functions by name
+ * @param namespace default: the package's name and the module's path in it, without extension
+ * @throws InvalidArgument when something is no function or another module has the namespace
+ * @example
+ * ```ts
+ * export async function hi(): Promise<string> {
+ *   return `Hi my name is ${currentActor().name}`
+ * }
+ * expose(import.meta, { hi }, 'film')
+ * ```
+ */
+export function expose(
+  meta: { readonly url: string },
+  functions: Readonly<Record<string, AnyFunction>>,
+  namespace: string = defaultNamespace(meta.url),
+): ExposedModule {
+  if (namespace === '' || namespace.includes('#'))
+    throw new InvalidArgument(`namespace '${namespace}' is empty or has a '#' in it`)
+  const known = byNamespace.get(namespace)
+  if (known !== undefined && withoutQuery(known.module.url) !== withoutQuery(meta.url))
+    throw new InvalidArgument(
+      `${meta.url} and ${known.module.url} both expose '${namespace}': give one of them a namespace of its own`,
+    )
+  const module = known?.module ?? { namespace, url: meta.url }
+  const exposed = known?.functions ?? new Map<string, ExposedFunction>()
+  for (const [name, call] of Object.entries(functions)) {
+    if (typeof call !== 'function') throw new InvalidArgument(`'${name}' exposed by ${meta.url} is not a function`)
+    const id = `${namespace}#${name}`
+    if (id.length > MAX_FUNCTION_ID)
+      throw new InvalidArgument(`'${id.slice(0, 64)}…' has more than ${MAX_FUNCTION_ID} characters`)
+    const kind = types.isGeneratorFunction(call) && types.isAsyncFunction(call) ? 'stream' : 'value'
+    const entry: ExposedFunction = { id, kind, namespace, module, call }
+    exposed.set(name, entry)
+    byFunction.set(call, entry)
+  }
+  byNamespace.set(namespace, { module, functions: exposed })
+  return module
+}
+
+/** @throws NotExposed when nobody exposed the function in this process */
+export function exposedFunction(call: AnyFunction): ExposedFunction {
+  const entry = byFunction.get(call)
+  if (entry !== undefined) return entry
+  const name = (call as { name?: string } | undefined)?.name || 'an anonymous function'
+  throw new NotExposed(name, `${name} is not exposed: call expose(import.meta, { ${name} }) in its module`)
+}
+
+/** The functions of a namespace by name, if a module of this process exposes it. */
+export function exposedNamespace(namespace: string): ReadonlyMap<string, ExposedFunction> | undefined {
+  return byNamespace.get(namespace)?.functions
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/, '')
+}
+
+function defaultNamespace(url: string): string {
+  if (!url.startsWith('file:'))
+    throw new InvalidArgument(`${url} is no file: give expose() a namespace as its third argument`)
+  const path = fileURLToPath(url)
+  const folder = packageFolder(dirname(path))
+  const name = (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string }).name
+  const inside = relative(folder, path)
+    .split(sep)
+    .join('/')
+    .replace(/\.[cm]?[jt]sx?$/, '')
+  return `${name ?? 'main'}/${inside}`
+}
+
+function packageFolder(from: string): string {
+  let folder = from
+  for (;;) {
+    try {
+      readFileSync(join(folder, 'package.json'))
+      return folder
+    } catch {
+      const parent = dirname(folder)
+      if (parent === folder)
+        throw new InvalidArgument(`no package.json above ${from}: give expose() a namespace as its third argument`)
+      folder = parent
+    }
+  }
+}

@@ -1,0 +1,228 @@
+import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
+import { Cancelled, DeadlineExceeded, GreenroomError, InvalidArgument } from '../node/errors.ts'
+import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import type { Caller, Target } from './caller.ts'
+import type { Context } from './context.ts'
+import { type AnyFunction, exposedFunction } from './exposed.ts'
+import { checkFunctionId } from './lane.ts'
+import type { FunctionDescription } from './protocol.ts'
+import { openRemoteContext, type RemoteContext } from './remote-context.ts'
+import { RemoteStream } from './remote-stream.ts'
+
+/** Milliseconds within which an actor acknowledges that it was cancelled. */
+export const CANCEL_ACTOR_ACK_MS = 1_000
+
+/** What `portal.run(fn)` gives: a stream for an `async function*`, else a promise of the value. */
+export type RunResult<F extends AnyFunction> =
+  ReturnType<F> extends AsyncIterable<infer T> ? RemoteStream<T> : Promise<Awaited<ReturnType<F>>>
+
+/** A function whose first parameter is a {@link Context}. */
+export type ContextFunction<Send, Receive, Started, Args extends unknown[], Result> = (
+  ctx: Context<Send, Receive, Started>,
+  ...args: Args
+) => Promise<Result> | Result
+
+export interface CallOptions {
+  /** Cancels the calls made with it; they reject with its reason. */
+  readonly signal?: AbortSignal
+  /** Milliseconds for each call, streams included, until it rejects with DeadlineExceeded; default none. */
+  readonly timeout?: number
+}
+
+/**
+ * A way into another actor: calls its exposed functions as if they were here.
+ *
+ * Disposing a portal cancels the calls that were made through it and are still in flight; the actor lives on.
+ *
+ * @example
+ * ```ts
+ * await using portal = await waitForActor('gretchen')
+ * console.log(await portal.run(hi))
+ * for await (const value of portal.run(count, 10)) console.log(value)
+ * ```
+ */
+export class Portal<Result = unknown> implements AsyncDisposable {
+  readonly name: string
+  readonly id: string
+  readonly #caller: Caller
+  readonly #target: Target
+  readonly #options: CallOptions
+  readonly #result: (() => Result) | undefined
+  readonly #life: CancelScope
+  readonly #inFlight: Set<Promise<unknown>>
+
+  /** @param result what the actor's main task gives, for one that has a main task */
+  constructor(caller: Caller, target: Target, result?: () => Result, shared?: Portal<Result>, options?: CallOptions) {
+    this.name = target.name
+    this.id = target.id
+    this.#caller = caller
+    this.#target = target
+    this.#result = result
+    this.#options = options ?? {}
+    this.#life = shared === undefined ? new CancelScope() : shared.#life
+    this.#inFlight = shared === undefined ? new Set() : shared.#inFlight
+  }
+
+  /**
+   * Calls an exposed function in the actor; an `async function*` gives a stream.
+   *
+   * @throws NotExposed when the function was not exposed here, or is not in the actor's allow-list
+   * @throws RemoteActorError when the function raised; `cause` is its error
+   * @throws ActorDied when the actor is gone
+   * @throws Cancelled when the current scope is cancelled; the remote task has stopped by then, or its bound is over
+   */
+  run<F extends AnyFunction>(fn: F, ...args: Parameters<F>): RunResult<F> {
+    const { id, kind } = exposedFunction(fn)
+    return (kind === 'stream' ? this.stream(id, ...args) : this.call(id, ...args)) as RunResult<F>
+  }
+
+  /** Calls a function by `namespace#name`, untyped: for tools and callers that do not have the module. */
+  async call(functionId: string, ...args: unknown[]): Promise<unknown> {
+    checkFunctionId(functionId)
+    const scope = this.#open()
+    return await this.#track(scope.translate(this.#caller.call(this.#target, functionId, args, scope)))
+  }
+
+  /** Like {@link call}, for an `async function*`. */
+  stream(functionId: string, ...args: unknown[]): RemoteStream<unknown> {
+    checkFunctionId(functionId)
+    const scope = this.#open()
+    const opened = this.#caller.open(this.#target, functionId, args, 'stream', scope)
+    const ended = Promise.withResolvers<void>()
+    void this.#track(ended.promise)
+    return new RemoteStream(opened, this.#target, scope, () => {
+      scope.close()
+      ended.resolve()
+    })
+  }
+
+  /**
+   * Starts a function that takes a {@link Context} and waits until it says `started()`.
+   *
+   * @throws what the function raised before it started
+   * @example
+   * ```ts
+   * await using context = await portal.openContext(ticker, 3)
+   * for await (const tick of context.stream()) console.log(context.started, tick)
+   * ```
+   */
+  async openContext<Send, Receive, Started, Args extends unknown[], R>(
+    fn: ContextFunction<Send, Receive, Started, Args, R>,
+    ...args: Args
+  ): Promise<RemoteContext<Receive, Send, Started, R>> {
+    const scope = this.#open()
+    const context = await scope.translate(
+      openRemoteContext(this.#caller, this.#target, exposedFunction(fn as AnyFunction).id, args, scope),
+      false,
+    )
+    void this.#track(context.result().catch(() => {})).finally(() => scope.close())
+    return context as RemoteContext<Receive, Send, Started, R>
+  }
+
+  /**
+   * The same portal with a signal or a time limit for each call made through it.
+   *
+   * @throws InvalidArgument when `timeout` is not in 0 to 2^31-1 milliseconds
+   */
+  with(options: CallOptions): Portal<Result> {
+    const { timeout } = options
+    if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT_MS))
+      throw new InvalidArgument(`timeout is 0 to ${MAX_TIMEOUT_MS} ms, got ${timeout}`)
+    return new Portal(this.#caller, this.#target, this.#result, this, { ...this.#options, ...options })
+  }
+
+  /**
+   * What the main task of an actor started by `runInActor` gives: the same value, error or stream each time.
+   *
+   * @throws GreenroomError `NO_MAIN_TASK` for an actor without one
+   */
+  result(): Result {
+    if (this.#result === undefined)
+      throw new GreenroomError('NO_MAIN_TASK', `${this.name} has no main task here: only runInActor gives a result()`)
+    return this.#result()
+  }
+
+  /**
+   * Cancels the whole actor; resolves at its acknowledgement.
+   *
+   * @throws ActorTooSlow when that does not come within 1,000 ms: whoever supervises the actor then uses force
+   */
+  async cancelActor(): Promise<void> {
+    await this.#caller.cancelActor(this.#target, CANCEL_ACTOR_ACK_MS)
+  }
+
+  /** The functions that the actor serves, with their kind. */
+  async describe(): Promise<FunctionDescription[]> {
+    return await this.#caller.describe(this.#target)
+  }
+
+  /** Cancels what is in flight through this portal and waits for it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.cancel(new Cancelled(this.name, 'the portal was disposed'))
+    await Promise.allSettled(this.#inFlight)
+  }
+
+  #open(): CallScope {
+    this.#life.throwIfCancelled()
+    return new CallScope(currentScope(), this.#life, this.#options)
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work)
+    try {
+      return await work
+    } finally {
+      this.#inFlight.delete(work)
+    }
+  }
+}
+
+/** The scope of one call: ends with the caller's scope, the portal, the signal or the timeout, whichever is first. */
+class CallScope extends CancelScope {
+  readonly #unlink: (() => void)[] = []
+  #translated: { reason: Cancelled; error: unknown } | undefined
+
+  constructor(parent: CancelScope, portal: CancelScope, { signal, timeout }: CallOptions) {
+    super(parent)
+    this.#unlink.push(portal.onCancel((reason) => this.cancel(reason)))
+    if (signal !== undefined) this.#linkSignal(signal)
+    if (timeout !== undefined) this.#armTimeout(timeout)
+  }
+
+  override close(): void {
+    for (const unlink of this.#unlink.splice(0)) unlink()
+    super.close()
+  }
+
+  /** Settles like the work, with the caller's own signal or timeout speaking for the cancel that it caused. */
+  async translate<T>(work: Promise<T>, last = true): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      this.close()
+      if (this.#translated !== undefined && isEcho(error, this.#translated.reason)) throw this.#translated.error
+      throw error
+    } finally {
+      if (last) this.close()
+    }
+  }
+
+  #linkSignal(signal: AbortSignal): void {
+    const onAbort = (): void => this.#end('its signal was aborted', signal.reason)
+    if (signal.aborted) return onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#unlink.push(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  #armTimeout(timeout: number): void {
+    this.deadline = performance.now() + timeout
+    const timer = setTimeout(() => this.#end(`its ${timeout} ms were over`, new DeadlineExceeded(timeout)), timeout)
+    this.#unlink.push(() => clearTimeout(timer))
+  }
+
+  #end(why: string, error: unknown): void {
+    const reason = new Cancelled('the caller', why)
+    this.#translated = { reason, error }
+    this.cancel(reason)
+  }
+}

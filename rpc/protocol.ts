@@ -1,0 +1,126 @@
+import { ProtocolError } from '../node/errors.ts'
+import type { EncodedFailure } from './error-codec.ts'
+import type { FunctionKind } from './exposed.ts'
+
+/** Carries the version: a peer that speaks another one is refused by libp2p's protocol negotiation. */
+export const LANE_PROTOCOL = '/greenroom/lane/1'
+export const STREAM_PROTOCOL = '/greenroom/stream/1'
+
+/** Frame types of the call lane, first element of each frame; docs/protocol.md has their shapes. */
+export const CALL = 1
+export const CANCEL = 2
+export const CANCEL_ACTOR = 3
+export const DESCRIBE = 4
+export const RESULT = 16
+export const FAILURE = 17
+
+/** Frame types of a call's own stream. */
+export const HELLO = 1
+export const ITEM = 2
+export const CREDIT = 3
+export const END = 4
+export const STARTED = 5
+
+/** How a call answers: as its function's kind says, or over a context in both directions. */
+export type CallKind = FunctionKind | 'context'
+
+/** Function in the callee, and what is left of the caller's deadline in milliseconds (0: none). */
+export interface CallRequest {
+  readonly id: number
+  readonly functionId: string
+  readonly args: readonly unknown[]
+  readonly timeoutMs: number
+  readonly kind: CallKind
+}
+
+/** One exposed function, as `portal.describe()` lists it. */
+export interface FunctionDescription {
+  readonly id: string
+  readonly kind: FunctionKind
+}
+
+export type LaneRequest =
+  | ({ readonly type: typeof CALL } & CallRequest)
+  | { readonly type: typeof CANCEL; readonly id: number; readonly by: string; readonly why: string }
+  | { readonly type: typeof CANCEL_ACTOR; readonly id: number; readonly by: string; readonly why: string }
+  | { readonly type: typeof DESCRIBE; readonly id: number }
+
+export type LaneReply =
+  | { readonly type: typeof RESULT; readonly id: number; readonly value: unknown }
+  | { readonly type: typeof FAILURE; readonly id: number; readonly failure: EncodedFailure }
+
+export type StreamFrame =
+  | { readonly type: typeof HELLO; readonly id: number }
+  | { readonly type: typeof ITEM; readonly value: unknown }
+  | { readonly type: typeof CREDIT; readonly items: number; readonly bytes: number }
+  | { readonly type: typeof END; readonly count: number }
+  | { readonly type: typeof STARTED; readonly value: unknown }
+
+const KINDS: readonly CallKind[] = ['value', 'stream', 'context']
+const MAX_WORDS = 4_096
+
+/** @throws ProtocolError when a peer sent something else than a request of the call lane */
+export function parseRequest(frame: unknown): LaneRequest {
+  const [type, id, a, b, c, d] = fields(frame)
+  if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
+  switch (type) {
+    case CALL: {
+      const kind = KINDS.find((known) => known === d)
+      if (typeof a !== 'string' || !Array.isArray(b) || !isCount(c) || kind === undefined)
+        throw new ProtocolError('a CALL frame has the wrong shape')
+      return { type, id, functionId: a, args: b, timeoutMs: c, kind }
+    }
+    case CANCEL:
+    case CANCEL_ACTOR:
+      return { type, id, by: words(a), why: words(b) }
+    case DESCRIBE:
+      return { type, id }
+    default:
+      throw new ProtocolError(`lane frames of type ${String(type)} are unknown to this version`)
+  }
+}
+
+/** @throws ProtocolError when a peer sent something else than a reply of the call lane */
+export function parseReply(frame: unknown): LaneReply {
+  const [type, id, a] = fields(frame)
+  if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
+  if (type === RESULT) return { type, id, value: a }
+  if (type === FAILURE) return { type, id, failure: a as EncodedFailure }
+  throw new ProtocolError(`lane replies of type ${String(type)} are unknown to this version`)
+}
+
+/** @throws ProtocolError when a peer sent something else than a frame of a call's own stream */
+export function parseStreamFrame(frame: unknown): StreamFrame {
+  const [type, a, b] = fields(frame)
+  switch (type) {
+    case ITEM:
+    case STARTED:
+      return { type, value: a }
+    case HELLO:
+      if (isCount(a)) return { type, id: a }
+      break
+    case END:
+      if (isCount(a)) return { type, count: a }
+      break
+    case CREDIT:
+      if (isCount(a) && isCount(b)) return { type, items: a, bytes: b }
+      break
+    default:
+      throw new ProtocolError(`stream frames of type ${String(type)} are unknown to this version`)
+  }
+  throw new ProtocolError(`a stream frame of type ${type} has the wrong shape`)
+}
+
+function fields(frame: unknown): readonly unknown[] {
+  if (Array.isArray(frame)) return frame
+  throw new ProtocolError('a frame is not an array')
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function words(value: unknown): string {
+  if (typeof value === 'string') return value.slice(0, MAX_WORDS)
+  throw new ProtocolError('a cancel does not say who and why')
+}

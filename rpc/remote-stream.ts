@@ -1,0 +1,117 @@
+import type { CancelScope } from '../node/cancel-scope.ts'
+import { ActorDied, type ActorRef, Cancelled } from '../node/errors.ts'
+import type { Channel } from './channel.ts'
+import type { PendingCall } from './lane.ts'
+
+/** A call whose data has a stream of its own. */
+export interface OpenedCall {
+  readonly call: PendingCall
+  readonly channel: Channel
+}
+
+/**
+ * The values of an `async function*` that runs in another actor.
+ *
+ * Leaving the loop early (`break`, `return()`, disposal) cancels the remote generator and waits for its `finally`
+ * blocks, within a bound. The producer runs ahead of the consumer by one window at most.
+ */
+export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable {
+  readonly #opened: Promise<OpenedCall>
+  readonly #producer: ActorRef
+  #stopping: Promise<void> | undefined
+  #cancelled: Cancelled | undefined
+  #ended = false
+
+  /** @param onEnd called once, when nothing of the stream is left */
+  constructor(opened: Promise<OpenedCall>, producer: ActorRef, scope: CancelScope, onEnd: () => void) {
+    this.#opened = opened
+    this.#producer = producer
+    const unlink = scope.onCancel((reason) => {
+      this.#cancelled = reason
+      this.cancel(reason).catch(() => {})
+    })
+    void opened
+      .then(({ call }) => call.outcome)
+      .catch(() => {})
+      .then(() => {
+        unlink()
+        onEnd()
+      })
+  }
+
+  async next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#cancelled !== undefined) return await this.#throwAfterStop(this.#cancelled)
+    if (this.#ended) return { done: true, value: undefined }
+    const { call, channel } = await this.#opened
+    let result: IteratorResult<unknown, undefined>
+    try {
+      const taken = channel.next()
+      result = taken instanceof Promise ? await taken : taken
+    } catch (error) {
+      if (this.#cancelled !== undefined) return await this.#throwAfterStop(this.#cancelled)
+      if (error instanceof Cancelled) throw error
+      return await this.#throwCut(call, error)
+    }
+    if (!result.done) return result as IteratorResult<T, undefined>
+    this.#ended = true
+    await call.outcome
+    return result
+  }
+
+  async return(): Promise<IteratorResult<T, undefined>> {
+    if (!this.#ended) await this.cancel(new Cancelled('the consumer', 'it left the stream'))
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  /** Settles when the remote generator has ended and so have its `finally` blocks. @throws what it raised */
+  async finished(): Promise<void> {
+    const { call } = await this.#opened
+    await call.outcome
+  }
+
+  /** Cancels the producer and waits until it has stopped, within a bound. @throws Error what its clean-up raised */
+  async cancel(reason: Cancelled): Promise<void> {
+    this.#ended = true
+    this.#stopping ??= this.#stop(reason)
+    await this.#stopping
+  }
+
+  async #stop(reason: Cancelled): Promise<void> {
+    const opened = await this.#opened.catch(() => undefined)
+    if (opened === undefined) return
+    opened.call.cancel(reason)
+    try {
+      await opened.call.outcome
+    } catch (error) {
+      if (error !== reason && !(error instanceof ActorDied)) throw error
+    } finally {
+      opened.channel.abort(reason)
+    }
+  }
+
+  async #throwAfterStop(reason: Cancelled): Promise<never> {
+    await this.cancel(reason)
+    throw reason
+  }
+
+  /** The outcome of the call, when there is one, explains a broken stream better than the stream can. */
+  async #throwCut(call: PendingCall, cause: unknown): Promise<never> {
+    this.#ended = true
+    const cut = new Cancelled('the consumer', 'the stream was cut')
+    call.cancel(cut)
+    try {
+      await call.outcome
+    } catch (error) {
+      if (error !== cut) throw error
+    }
+    throw new ActorDied(this.#producer, 'its stream was cut before the end', { cause })
+  }
+}

@@ -1,0 +1,48 @@
+import type { CancelScope } from '../node/cancel-scope.ts'
+import type { ActorDied, ActorRef, Cancelled } from '../node/errors.ts'
+import type { Host } from '../node/host.ts'
+import { Callee } from './callee.ts'
+import { Caller, type Target } from './caller.ts'
+import { Portal } from './portal.ts'
+import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
+import { libp2pWire } from './wire.ts'
+
+export interface RpcOptions {
+  readonly host: Host
+  readonly self: ActorRef
+  /** The actor's scope: calls served here run below it. */
+  readonly scope: CancelScope
+  /** Namespaces that may be called here. */
+  readonly namespaces: readonly string[]
+  readonly onCancelActor: (reason: Cancelled) => void
+}
+
+/** Both sides of calling for one actor. */
+export interface Rpc {
+  /** A portal to an actor; `result` is what its main task gives, if it has one here. */
+  portal<Result = unknown>(target: Target, result?: () => Result): Portal<Result>
+  /** Connects to an actor. @throws ActorDied when nobody answers there */
+  reach(target: Target): Promise<void>
+  /** Lets the supervisor of an actor, who sees its exit, tell callers here how it died. */
+  explainDeath(id: string, death: Promise<ActorDied | undefined>): void
+  /** Waits for the tasks that run here, then closes every lane. */
+  close(): Promise<void>
+}
+
+/** Puts the calling and the serving side on a host. */
+export async function startRpc(options: RpcOptions): Promise<Rpc> {
+  const callee = new Callee(options)
+  for (const namespace of options.namespaces) callee.allow(namespace)
+  const caller = new Caller(options.host, options.self, callee)
+  await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(libp2pWire(stream), peer))
+  await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(libp2pWire(stream), peer))
+  return {
+    portal: (target, result) => new Portal(caller, target, result),
+    reach: async (target) => await caller.reach(target),
+    explainDeath: (id, death) => caller.explainDeath(id, death),
+    close: async () => {
+      await callee.close()
+      await caller.close()
+    },
+  }
+}

@@ -1,0 +1,96 @@
+import { type CancelScope, untilCancelled } from '../node/cancel-scope.ts'
+import { ProtocolError } from '../node/errors.ts'
+import { Channel } from './channel.ts'
+import type { Wire } from './wire.ts'
+
+/** Milliseconds that a call waits for its stream, and a stream for its call. */
+export const ARRIVAL_TIMEOUT_MS = 10_000
+/** Streams of one peer that may wait for their call at a time. */
+export const MAX_UNCLAIMED_STREAMS = 256
+
+/** Brings together a streaming call, which arrives on the lane, and its data stream, which may arrive before it. */
+export class StreamArrivals {
+  readonly #waiting = new Map<string, PromiseWithResolvers<Channel>>()
+  readonly #unclaimed = new Map<string, Channel>()
+  readonly #unclaimedOf = new Map<string, number>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+
+  /** The channel of a call. @throws ProtocolError when its stream does not come in time */
+  async expect(peer: string, id: number, scope: CancelScope): Promise<Channel> {
+    const key = `${peer}:${id}`
+    const early = this.#unclaimed.get(key)
+    if (early !== undefined) {
+      this.#unclaimed.delete(key)
+      return early
+    }
+    const arrival = Promise.withResolvers<Channel>()
+    this.#waiting.set(key, arrival)
+    const disarm = this.#arm(() => arrival.reject(new ProtocolError('the stream of the call did not arrive in time')))
+    try {
+      return await untilCancelled(scope, arrival.promise)
+    } finally {
+      disarm()
+      this.#waiting.delete(key)
+    }
+  }
+
+  /** Takes a stream, whose first frame says which call it is for; one that no call claims in time is aborted. */
+  accept(wire: Wire, peer: string): void {
+    const waiting = this.#unclaimedOf.get(peer) ?? 0
+    if (waiting >= MAX_UNCLAIMED_STREAMS) {
+      wire.abort(new ProtocolError(`more than ${MAX_UNCLAIMED_STREAMS} streams of one peer wait for their call`))
+      return
+    }
+    this.#unclaimedOf.set(peer, waiting + 1)
+    let key: string | undefined
+    const settled = (): void => {
+      disarm()
+      const left = (this.#unclaimedOf.get(peer) ?? 1) - 1
+      if (left > 0) this.#unclaimedOf.set(peer, left)
+      else this.#unclaimedOf.delete(peer)
+    }
+    const channel = new Channel(wire, {
+      onHello: (id) => {
+        settled()
+        key = `${peer}:${id}`
+        const call = this.#waiting.get(key)
+        if (call !== undefined) call.resolve(channel)
+        else this.#park(key, channel)
+      },
+      onClose: () => {
+        if (key === undefined) settled()
+        else if (this.#unclaimed.get(key) === channel) this.#unclaimed.delete(key)
+      },
+    })
+    const disarm = this.#arm(() => channel.abort(new ProtocolError('the stream did not say which call it is for')))
+  }
+
+  close(): void {
+    for (const channel of [...this.#unclaimed.values()]) channel.abort(new ProtocolError('the actor is ending'))
+    for (const call of this.#waiting.values()) call.reject(new ProtocolError('the actor is ending'))
+    for (const timer of this.#timers) clearTimeout(timer)
+  }
+
+  #park(key: string, channel: Channel): void {
+    if (this.#unclaimed.size >= MAX_UNCLAIMED_STREAMS || this.#unclaimed.has(key)) {
+      channel.abort(new ProtocolError('too many streams wait for a call that did not arrive'))
+      return
+    }
+    this.#unclaimed.set(key, channel)
+    this.#arm(() => {
+      if (this.#unclaimed.get(key) === channel) channel.abort(new ProtocolError('no call claimed the stream in time'))
+    })
+  }
+
+  #arm(onTimeout: () => void): () => void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      onTimeout()
+    }, ARRIVAL_TIMEOUT_MS)
+    this.#timers.add(timer)
+    return () => {
+      clearTimeout(timer)
+      this.#timers.delete(timer)
+    }
+  }
+}

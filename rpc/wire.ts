@@ -1,0 +1,72 @@
+import type { Stream } from '@libp2p/interface'
+
+/** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
+export interface Wire {
+  /** False asks the sender to wait for `onDrain` before it sends more. */
+  send(bytes: Uint8Array): boolean
+  onData: ((bytes: Uint8Array) => void) | undefined
+  onDrain: (() => void) | undefined
+  /** Called once, after which nothing arrives or leaves. */
+  onClose: ((error: Error | undefined) => void) | undefined
+  /** Ends the writing side after what was sent; the remote sees a clean close. */
+  close(): void
+  abort(error: Error): void
+}
+
+/**
+ * A libp2p stream as a wire.
+ *
+ * Listeners are attached here, synchronously: iterating a stream after data and FIN arrived never ends, and its own
+ * async iterator reads through an unbounded queue.
+ */
+export function libp2pWire(stream: Stream): Wire {
+  let closed = false
+  const wire: Wire = {
+    send: (bytes) => stream.send(bytes),
+    onData: undefined,
+    onDrain: undefined,
+    onClose: undefined,
+    close: () => void stream.close().catch((error: Error) => stream.abort(error)),
+    abort: (error) => stream.abort(error),
+  }
+  const finish = (error: Error | undefined): void => {
+    if (closed) return
+    closed = true
+    wire.onClose?.(error)
+  }
+  stream.addEventListener('message', (event) => wire.onData?.(event.data.subarray()))
+  stream.addEventListener('drain', () => wire.onDrain?.())
+  stream.addEventListener('close', (event) => finish(event.error))
+  stream.addEventListener('remoteCloseWrite', () => {
+    finish(undefined)
+    wire.close()
+  })
+  return wire
+}
+
+/** Two wires that carry bytes to each other inside one process, each delivery in a microtask of its own. */
+export function memoryWires(): [Wire, Wire] {
+  let open = true
+  const make = (other: () => Wire): Wire => ({
+    send: (bytes) => {
+      if (open) queueMicrotask(() => other().onData?.(bytes))
+      return true
+    },
+    onData: undefined,
+    onDrain: undefined,
+    onClose: undefined,
+    close: () => shut(undefined),
+    abort: (error) => shut(error),
+  })
+  const shut = (error: Error | undefined): void => {
+    if (!open) return
+    open = false
+    queueMicrotask(() => {
+      left.onClose?.(error)
+      right.onClose?.(error)
+    })
+  }
+  const left: Wire = make(() => right)
+  const right: Wire = make(() => left)
+  return [left, right]
+}
