@@ -1,0 +1,40 @@
+export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
+export { findActor, findActors, waitForActor, watchActors, type ActorChange, type ActorInfo } from './discovery/find.ts'
+export type { ProfileName } from './discovery/profile.ts'
+export { currentSignal } from './node/cancel-scope.ts'
+export { currentActor, type Actor } from './node/current-actor.ts'
+export { registerError, type ErrorClass } from './node/error-classes.ts'
+export {
+  ActorDied,
+  ActorTooSlow,
+  BootFailed,
+  Cancelled,
+  DeadlineExceeded,
+  GreenroomError,
+  InvalidArgument,
+  LimitExceeded,
+  NotExposed,
+  ProtocolError,
+  RemoteActorError,
+  type ActorRef,
+} from './node/errors.ts'
+export { getConsoleLog, type Log, type LogLevel } from './node/log.ts'
+export {
+  cancelScope,
+  failAfter,
+  moveOnAfter,
+  shield,
+  sleep,
+  type CancelScopeHandle,
+  type ScopeResult,
+} from './node/scopes.ts'
+export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
+export { openNursery, type ActorOptions, type LocalTask, type Nursery, type NurseryOptions } from './nursery/nursery.ts'
+export type { MeshOptions } from './nursery/root.ts'
+export { run, type RunOptions } from './nursery/run.ts'
+export type { Context, ContextStream } from './rpc/context.ts'
+export { expose, type AnyFunction, type ExposedModule, type FunctionKind } from './rpc/exposed.ts'
+export type { CallOptions, ContextFunction, Portal, RunResult } from './rpc/portal.ts'
+export type { FunctionDescription } from './rpc/protocol.ts'
+export type { RemoteContext } from './rpc/remote-context.ts'
+export type { RemoteStream } from './rpc/remote-stream.ts'

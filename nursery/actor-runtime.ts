@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto'
+import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
+import { type ProfileName, profiles } from '../discovery/profile.ts'
+import type { Rendezvous } from '../discovery/rendezvous.ts'
+import { CancelScope, setProcessScope } from '../node/cancel-scope.ts'
+import { type Actor, becomeActor } from '../node/current-actor.ts'
+import { type Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
+import { type Host, startHost } from '../node/host.ts'
+import type { Identity } from '../node/identity.ts'
+import { areaLog, nameLogs } from '../node/log.ts'
+import type { Target } from '../rpc/caller.ts'
+import type { ExposedModule } from '../rpc/exposed.ts'
+import { type Rpc, startRpc } from '../rpc/rpc.ts'
+
+/** Bytes of an actor's name. */
+export const MAX_NAME_BYTES = 256
+/** Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them. */
+export const STOP_TIMEOUT_MS = 1_000
+
+export interface RuntimeOptions {
+  readonly name: string
+  readonly identity: Identity
+  /** Which mesh this is; part of every record's signature. */
+  readonly mesh: string
+  readonly secret: Uint8Array
+  readonly listen?: readonly string[] | undefined
+  readonly modules: readonly ExposedModule[]
+  readonly statespace: Record<string, unknown>
+  readonly profile: ProfileName
+  /** A child's parent and root; a root has neither. */
+  readonly parent?: Target | undefined
+  readonly root?: string | undefined
+  readonly parentInc?: number | undefined
+  readonly depth: number
+  readonly rendezvous?: Rendezvous | undefined
+}
+
+/** Everything that makes this process an actor. */
+export interface ActorRuntime {
+  readonly options: RuntimeOptions
+  readonly actor: Actor
+  readonly self: Target
+  /** Peer id of the top actor of this tree. */
+  readonly root: string
+  readonly scope: CancelScope
+  readonly rpc: Rpc
+  readonly discovery: Discovery
+  /** Cancels what runs, leaves the mesh and closes everything, within a bound; later calls wait for the first one. */
+  stop(why: string | Cancelled): Promise<void>
+}
+
+let runtime: ActorRuntime | undefined
+
+/** @throws GreenroomError `NO_ACTOR` when this process is no actor */
+export function currentRuntime(): ActorRuntime {
+  if (runtime === undefined)
+    throw new GreenroomError(
+      'NO_ACTOR',
+      'no actor is running in this process: call it inside run() or after joinMesh()',
+    )
+  return runtime
+}
+
+/** A secret that nobody else has, and a mesh that nobody else can name. */
+export function privateMesh(): { mesh: string; secret: Uint8Array } {
+  return { mesh: `private-${randomBytes(8).toString('hex')}`, secret: new Uint8Array(randomBytes(32)) }
+}
+
+/** @throws InvalidArgument when a name is empty or longer than {@link MAX_NAME_BYTES} */
+export function checkName(name: string): void {
+  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES)
+    throw new InvalidArgument(`an actor's name has 1 to ${MAX_NAME_BYTES} bytes, got '${String(name).slice(0, 64)}'`)
+}
+
+/** Boots this process as an actor: host, calls, discovery; resolves when it has heard who else is there. */
+export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntime> {
+  checkName(options.name)
+  const { name, identity } = options
+  const scope = new CancelScope()
+  const stops: (() => unknown)[] = [() => scope.close()]
+  try {
+    const statespace = { ...options.statespace }
+    const host: Host = await startHost({ identity, secret: options.secret, listen: options.listen })
+    stops.push(async () => await host.stop())
+    const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
+    const actor: Actor = {
+      name,
+      id: self.id,
+      addresses: self.addresses,
+      statespace,
+      get signal() {
+        return scope.signal
+      },
+      log: areaLog('actor'),
+    }
+    stops.push(becomeActor(actor))
+    nameLogs(name, self.id)
+    stops.push(setProcessScope(scope, name))
+    const namespaces = options.modules.map((module) => module.namespace)
+    const rpc = await startRpc({ host, self, scope, namespaces, onCancelActor: (reason) => scope.cancel(reason) })
+    stops.push(async () => await rpc.close())
+    const root = options.root ?? self.id
+    const discovery = await startDiscovery({
+      host,
+      identity,
+      rpc,
+      self,
+      root,
+      mesh: options.mesh,
+      parent: options.parent,
+      parentInc: options.parentInc,
+      modules: namespaces,
+      profile: profiles[options.profile],
+      rendezvous: options.rendezvous,
+    })
+    stops.push(async () => await discovery.close())
+    const stop = once(async (why: string | Cancelled) => {
+      scope.cancel(why)
+      discovery.leave()
+      await stopAll(stops)
+    })
+    runtime = { options, actor, self, root, scope, rpc, discovery, stop }
+    stops.push(() => {
+      runtime = undefined
+    })
+    await discovery.joined()
+    return runtime
+  } catch (error) {
+    runtime = undefined
+    scope.cancel('the actor did not start')
+    await stopAll(stops)
+    throw error
+  }
+}
+
+/** The last one that was started is stopped first; each within a bound, so that nothing outlives its block. */
+async function stopAll(stops: (() => unknown)[]): Promise<void> {
+  for (const stop of stops.splice(0).reverse()) {
+    const timer = Promise.withResolvers<void>()
+    const timeout = setTimeout(timer.resolve, STOP_TIMEOUT_MS)
+    try {
+      await Promise.race([stop(), timer.promise])
+    } catch (error) {
+      areaLog('nursery').warn('while the actor stopped', error)
+    } finally {
+      clearTimeout(timeout)
+    }
+  }
+}
+
+function once<A extends unknown[]>(act: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
+  let running: Promise<void> | undefined
+  return (...args) => (running ??= act(...args))
+}

@@ -1,0 +1,37 @@
+import type { LogLevel } from '../node/log.ts'
+import type { ProfileName } from '../discovery/profile.ts'
+import type { Target } from '../rpc/caller.ts'
+import type { EncodedFailure } from '../rpc/error-codec.ts'
+import type { ExposedModule } from '../rpc/exposed.ts'
+
+/** Everything a child needs to become an actor; it travels over the private channel, never by arguments or environment. */
+export interface BootMessage {
+  readonly type: 'boot'
+  readonly name: string
+  readonly mesh: string
+  readonly secret: Uint8Array
+  readonly parent: Target
+  /** Incarnation of the parent. */
+  readonly parentInc: number
+  /** Peer id of the tree's top actor. */
+  readonly root: string
+  /** Levels below the root, at least 1. */
+  readonly depth: number
+  readonly modules: readonly ExposedModule[]
+  readonly statespace: Record<string, unknown>
+  readonly logLevel: LogLevel
+  readonly profile: ProfileName
+}
+
+/** From parent to child. */
+export type ParentMessage = BootMessage | { readonly type: 'cancel'; readonly by: string; readonly why: string }
+
+/** From child to parent. */
+export type ChildMessage =
+  | { readonly type: 'ready'; readonly target: Target }
+  /** It did not become an actor. */
+  | { readonly type: 'bootFailed'; readonly failure: EncodedFailure; readonly module?: string | undefined }
+  /** An error that no caller was there to hear ended it. */
+  | { readonly type: 'crashed'; readonly failure: EncodedFailure }
+  /** It ended because somebody asked it to. */
+  | { readonly type: 'cancelled'; readonly by: string; readonly why: string }

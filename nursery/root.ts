@@ -1,0 +1,54 @@
+import type { ProfileName } from '../discovery/profile.ts'
+import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
+import { openIdentity } from '../node/identity.ts'
+import { type LogLevel, setLogLevel } from '../node/log.ts'
+import type { ExposedModule } from '../rpc/exposed.ts'
+import { type ActorRuntime, checkName, privateMesh, startRuntime } from './actor-runtime.ts'
+
+/** How a root becomes an actor. */
+export interface MeshOptions {
+  /** This actor's name, 1 to 256 bytes; default `root`. */
+  readonly name?: string
+  /**
+   * Name of a mesh that programs of this user on this machine share, 1 to 64 letters, digits, `.`, `_`, `-`; default
+   * `GREENROOM_MESH`, else the mesh is private to this program and its actors.
+   */
+  readonly mesh?: string
+  /** `kept` gives the same peer id at every start of this name in this named mesh; default `fresh`. */
+  readonly identity?: 'fresh' | 'kept'
+  /** Multiaddrs to listen on; default a free port of the loopback interface. */
+  readonly listen?: readonly string[]
+  /** What others may call in this actor; default nothing. */
+  readonly modules?: readonly ExposedModule[]
+  readonly statespace?: Record<string, unknown>
+  /** From which level log lines are written, here and in the children; default `warn`. */
+  readonly logLevel?: LogLevel
+  /** What lies between the roots of the mesh: decides the times of discovery; default `loopback`. */
+  readonly profile?: ProfileName
+}
+
+/** Boots this process as the top of a tree: in a private mesh, or in the named one of this machine. */
+export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
+  const name = options.name ?? 'root'
+  checkName(name)
+  if (options.logLevel !== undefined) setLogLevel(options.logLevel)
+  const mesh = options.mesh ?? process.env['GREENROOM_MESH']
+  const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh })
+  try {
+    const runtime = await startRuntime({
+      name,
+      identity: await openIdentity(options.identity === 'kept' ? keysOf(rendezvous, name) : undefined),
+      ...(mesh === undefined || rendezvous === undefined ? privateMesh() : { mesh, secret: rendezvous.secret }),
+      listen: options.listen,
+      modules: options.modules ?? [],
+      statespace: options.statespace ?? {},
+      profile: options.profile ?? 'loopback',
+      depth: 0,
+      rendezvous,
+    })
+    return runtime
+  } catch (error) {
+    await rendezvous?.close()
+    throw error
+  }
+}
