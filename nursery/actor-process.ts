@@ -8,7 +8,7 @@ import { decodeFailure } from '../rpc/error-codec.ts'
 import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
 import { lifelinesForChild } from './lifeline.ts'
 
-/** Milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
+/** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
 export const BOOT_TIMEOUT_MS = 60_000
 
 /** How a child's process ended. */
@@ -37,7 +37,8 @@ export class ActorProcess {
   #crash: Error | undefined
   #bootTimer: NodeJS.Timeout
 
-  constructor(boot: BootMessage) {
+  /** @param bootTimeoutMs milliseconds until the child has to be an actor */
+  constructor(boot: BootMessage, bootTimeoutMs: number) {
     this.name = boot.name
     this.ready = this.#ready.promise
     this.exited = this.#exited.promise
@@ -47,9 +48,9 @@ export class ActorProcess {
     this.#process.once('error', (cause) => this.#failBoot(`its process cannot be started`, { cause }))
     this.#process.once('exit', (code, signal) => this.#onExit(code, signal))
     this.#bootTimer = setTimeout(() => {
-      this.#failBoot(`it was not ready within ${BOOT_TIMEOUT_MS} ms`)
+      this.#failBoot(`it was not ready within ${bootTimeoutMs} ms`)
       this.#process.kill('SIGKILL')
-    }, BOOT_TIMEOUT_MS)
+    }, bootTimeoutMs)
     this.#send(boot)
   }
 

@@ -1,12 +1,13 @@
 import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
 import { Cancelled, describeError, InvalidArgument } from '../node/errors.ts'
 import { logLevel, type LogLevel } from '../node/log.ts'
+import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { type AnyFunction, type ExposedModule, exposedFunction } from '../rpc/exposed.ts'
 import type { Portal, RunResult } from '../rpc/portal.ts'
 import { RemoteStream } from '../rpc/remote-stream.ts'
 import { assertTransferable } from '../rpc/transferable.ts'
-import { ActorProcess } from './actor-process.ts'
+import { ActorProcess, BOOT_TIMEOUT_MS } from './actor-process.ts'
 import { type ActorRuntime, checkName, currentRuntime } from './actor-runtime.ts'
 import { MAX_DEPTH } from './lifeline.ts'
 
@@ -29,6 +30,8 @@ export interface NurseryOptions {
    * that on each level below.
    */
   readonly graceMs?: number
+  /** Milliseconds that a child has until it is an actor, 1 to 2^31-1; default 60,000: many may boot at once on few cores. */
+  readonly bootTimeoutMs?: number
 }
 
 export interface ActorOptions {
@@ -95,24 +98,26 @@ export async function openNursery<T>(
   options: NurseryOptions = {},
 ): Promise<T> {
   const runtime = currentRuntime()
-  const block = new Block(runtime, new CancelScope(currentScope()), graceFor(runtime, options))
+  const bootTimeoutMs = checkMs('bootTimeoutMs', options.bootTimeoutMs ?? BOOT_TIMEOUT_MS, 1)
+  const times = { graceMs: graceFor(runtime, options), bootTimeoutMs }
+  const block = new Block(runtime, new CancelScope(currentScope()), times)
   return await block.run(body)
 }
 
 class Block implements Nursery {
   readonly #runtime: ActorRuntime
   readonly #scope: CancelScope
-  readonly #graceMs: number
+  readonly #times: { readonly graceMs: number; readonly bootTimeoutMs: number }
   readonly #children = new Set<Promise<unknown>>()
   readonly #unread = new Set<RemoteStream<unknown>>()
   readonly #mains = new Set<Promise<unknown>>()
   readonly #failures: unknown[] = []
   #open = true
 
-  constructor(runtime: ActorRuntime, scope: CancelScope, graceMs: number) {
+  constructor(runtime: ActorRuntime, scope: CancelScope, times: { graceMs: number; bootTimeoutMs: number }) {
     this.#runtime = runtime
     this.#scope = scope
-    this.#graceMs = graceMs
+    this.#times = times
   }
 
   get cancelled(): boolean {
@@ -179,21 +184,24 @@ class Block implements Nursery {
     const { self, root, options: own } = this.#runtime
     if (own.depth + 1 > MAX_DEPTH)
       throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
-    const process = new ActorProcess({
-      type: 'boot',
-      name,
-      mesh: own.mesh,
-      secret: own.secret,
-      parent: self,
-      parentInc: this.#runtime.discovery.inc,
-      root,
-      depth: own.depth + 1,
-      modules: [...new Map((options.modules ?? []).map((module) => [module.namespace, module])).values()],
-      statespace: options.statespace ?? {},
-      logLevel: options.logLevel ?? logLevel(),
-      profile: own.profile,
-    })
-    const unlink = this.#scope.onCancel((reason) => void process.end(reason, this.#graceMs))
+    const process = new ActorProcess(
+      {
+        type: 'boot',
+        name,
+        mesh: own.mesh,
+        secret: own.secret,
+        parent: self,
+        parentInc: this.#runtime.discovery.inc,
+        root,
+        depth: own.depth + 1,
+        modules: [...new Map((options.modules ?? []).map((module) => [module.namespace, module])).values()],
+        statespace: options.statespace ?? {},
+        logLevel: options.logLevel ?? logLevel(),
+        profile: own.profile,
+      },
+      this.#times.bootTimeoutMs,
+    )
+    const unlink = this.#scope.onCancel((reason) => void process.end(reason, this.#times.graceMs))
     this.#adopt(process.exited.then(unlink))
     const target = await process.ready
     const { rpc, discovery } = this.#runtime
@@ -220,7 +228,7 @@ class Block implements Nursery {
       this.#mains.delete(main)
     }
     await this.#linger(process)
-    await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'), this.#graceMs)
+    await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'), this.#times.graceMs)
   }
 
   async #linger(process: ActorProcess): Promise<void> {
@@ -257,11 +265,14 @@ async function drain(stream: RemoteStream<unknown>): Promise<void> {
   for await (const _ of stream);
 }
 
-function graceFor(runtime: ActorRuntime, options: NurseryOptions): number {
-  const { graceMs } = options
-  if (graceMs !== undefined && !(graceMs >= 0 && graceMs < 2 ** 31))
-    throw new InvalidArgument(`graceMs is 0 to 2^31-1 milliseconds, got ${graceMs}`)
-  return graceMs ?? Math.max(MIN_GRACE_MS, CANCEL_GRACE_MS * GRACE_PER_LEVEL ** runtime.options.depth)
+function graceFor(runtime: ActorRuntime, { graceMs }: NurseryOptions): number {
+  const shrunk = CANCEL_GRACE_MS * GRACE_PER_LEVEL ** runtime.options.depth
+  return checkMs('graceMs', graceMs ?? Math.max(MIN_GRACE_MS, shrunk), 0)
+}
+
+function checkMs(option: string, ms: number, least: number): number {
+  if (ms >= least && ms <= MAX_TIMEOUT_MS) return ms
+  throw new InvalidArgument(`${option} is ${least} to ${MAX_TIMEOUT_MS} milliseconds, got ${ms}`)
 }
 
 function aggregate(name: string, failures: readonly unknown[]): AggregateError {

@@ -1,6 +1,7 @@
 import type { ProfileName } from '../discovery/profile.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
-import { openIdentity } from '../node/identity.ts'
+import { InvalidArgument } from '../node/errors.ts'
+import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import { type ActorRuntime, checkName, privateMesh, startRuntime } from './actor-runtime.ts'
@@ -51,4 +52,9 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
     await rendezvous?.close()
     throw error
   }
+}
+
+function keysOf(rendezvous: Rendezvous | undefined, name: string): KeyStore {
+  if (rendezvous !== undefined) return rendezvous.keyFor(name)
+  throw new InvalidArgument("an identity is kept in a named mesh: give run() or joinMesh() a 'mesh' as well")
 }

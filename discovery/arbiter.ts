@@ -1,0 +1,77 @@
+import { currentScope } from '../node/cancel-scope.ts'
+import type { Portal } from '../rpc/portal.ts'
+import { changesOf } from './changes.ts'
+import type { Token } from './core/token.ts'
+import { currentDiscovery, type Discovery } from './discovery.ts'
+import { type ActorInfo, infoOf, targetOf } from './find.ts'
+
+/** The elected arbiter and the term it was elected in. */
+export interface Arbiter {
+  readonly portal: Portal
+  /** Grows with every election; a resource that remembers the highest one it has seen is fenced against old arbiters. */
+  readonly term: number
+}
+
+/** What {@link watchArbiter} gives: `actor` is missing while the mesh has no arbiter. */
+export interface ArbiterChange {
+  readonly term: number
+  readonly actor: ActorInfo | undefined
+}
+
+/**
+ * The elected arbiter of the mesh; waits while there is none. Also on the arbiter itself. A cancel point.
+ *
+ * @throws Cancelled when the scope is cancelled: put it into `failAfter`
+ * @example
+ * ```ts
+ * const { portal, term } = await getArbiter()
+ * console.log(`${portal.name} rules in term ${term}`)
+ * ```
+ */
+export async function getArbiter(): Promise<Arbiter> {
+  const scope = currentScope()
+  const discovery = currentDiscovery()
+  for (;;) {
+    scope.throwIfCancelled()
+    const token = discovery.state.arbiter
+    const record = token === null ? undefined : discovery.state.registry.get(token.peerId)
+    if (token !== null && record !== undefined)
+      return { portal: discovery.rpc.portal(targetOf(record)), term: token.term }
+    await nextEvent(discovery)
+  }
+}
+
+/**
+ * Watches who the arbiter is: first who it is now, then every change. A cancel point.
+ *
+ * @throws LimitExceeded when the consumer lags more than 10,000 changes behind
+ * @example
+ * ```ts
+ * for await (const { term, actor } of watchArbiter()) console.log(term, actor?.name ?? 'nobody')
+ * ```
+ */
+export function watchArbiter(): AsyncGenerator<ArbiterChange, never> {
+  const discovery = currentDiscovery()
+  const describe = (token: Token | null): ArbiterChange => {
+    const record = token === null ? undefined : discovery.state.registry.get(token.peerId)
+    return { term: token?.term ?? discovery.state.election.term, actor: record && infoOf(record) }
+  }
+  return changesOf((push) => {
+    push(describe(discovery.state.arbiter))
+    return discovery.onEvent((event) => {
+      if (event.type === 'arbiter') push(describe(event.token))
+    })
+  })
+}
+
+async function nextEvent(discovery: Discovery): Promise<void> {
+  const event = Promise.withResolvers<void>()
+  const unlisten = discovery.onEvent(() => event.resolve())
+  const unlink = currentScope().onCancel(event.reject)
+  try {
+    await event.promise
+  } finally {
+    unlisten()
+    unlink()
+  }
+}

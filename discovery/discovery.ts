@@ -1,0 +1,303 @@
+import { GreenroomError, describeError } from '../node/errors.ts'
+import type { Host } from '../node/host.ts'
+import type { Identity } from '../node/identity.ts'
+import { areaLog } from '../node/log.ts'
+import type { Target } from '../rpc/caller.ts'
+import { decode, encode } from '../rpc/codec.ts'
+import type { Rpc } from '../rpc/rpc.ts'
+import { step } from './core/core.ts'
+import type { Effect, Event } from './core/effect.ts'
+import type { DialOutcome, Input, PeerHint, TimerName } from './core/input.ts'
+import { encodeMessage, type Message, parseMessage } from './core/messages.ts'
+import { createCore } from './core/state.ts'
+import type { CoreState } from './core/state.ts'
+import { Neighbours } from './neighbours.ts'
+import type { Profile } from './profile.ts'
+import { type ActorRecord, type ActorStatus, openRecord, signRecord, type SignedRecord } from './record.ts'
+import type { Rendezvous } from './rendezvous.ts'
+
+export interface DiscoveryOptions {
+  readonly host: Host
+  readonly identity: Identity
+  readonly rpc: Rpc
+  readonly self: Target
+  /** Peer id of the tree's top actor: this one's own for a root. */
+  readonly root: string
+  readonly mesh: string
+  readonly parent?: Target | undefined
+  /** Incarnation of the parent: a child's is never lower. */
+  readonly parentInc?: number | undefined
+  readonly modules: readonly string[]
+  readonly profile: Profile
+  readonly rendezvous?: Rendezvous | undefined
+}
+
+/** The discovery layer of one actor: the pure core with libp2p, timers and the rendezvous around it. */
+export interface Discovery {
+  readonly self: Target
+  readonly rpc: Rpc
+  /** Incarnation of this actor. */
+  readonly inc: number
+  /** The core's state, to read from. */
+  readonly state: CoreState
+  /** Resolves when the registry of a parent, or of another root, was taken over, or nobody else is there. */
+  joined(): Promise<void>
+  /** Hears every event of the core; gives the function that unlinks. */
+  onEvent(listener: (event: Event) => void): () => void
+  /** A look-up's dial failed: the entry leaves the registry unless its owner refutes that. */
+  lookupFailed(peerId: string): void
+  /** This process's child is gone: nobody else knows as early. */
+  childEnded(peerId: string): void
+  /** Says goodbye. */
+  leave(): void
+  close(): Promise<void>
+}
+
+let current: Discovery | undefined
+
+/** @throws GreenroomError `NO_ACTOR` when this process is no actor */
+export function currentDiscovery(): Discovery {
+  if (current === undefined)
+    throw new GreenroomError(
+      'NO_ACTOR',
+      'no actor is running in this process: call it inside run() or after joinMesh()',
+    )
+  return current
+}
+
+/** Starts discovery for the actor of this process and makes it the current one. */
+export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
+  const shell = new Shell(options)
+  current = shell
+  await shell.start()
+  return shell
+}
+
+class Shell implements Discovery {
+  readonly self: Target
+  readonly rpc: Rpc
+  readonly inc: number
+  readonly state: CoreState
+  readonly #options: DiscoveryOptions
+  readonly #neighbours: Neighbours
+  readonly #topic: string
+  readonly #timers = new Map<TimerName, NodeJS.Timeout>()
+  readonly #listeners = new Set<(event: Event) => void>()
+  readonly #joined = Promise.withResolvers<void>()
+  readonly #inputs: Input[] = []
+  readonly #log = areaLog('discovery')
+  readonly #open = (signed: SignedRecord): ActorRecord =>
+    openRecord(signed, this.#options.mesh, (peerId) => this.state.registry.kept(peerId)?.signed)
+  #closed = false
+  #unwatch: (() => void) | undefined
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options
+    this.self = options.self
+    this.rpc = options.rpc
+    this.inc = Math.max(Date.now(), options.parentInc ?? 0)
+    this.state = createCore({ profile: options.profile })
+    this.#topic = `greenroom/1/${options.mesh}`
+    this.#neighbours = new Neighbours(options.host, {
+      onConnected: (peerId) => this.#feed({ type: 'connected', peerId }),
+      onDisconnected: (peerId) => this.#feed({ type: 'disconnected', peerId }),
+      onMessage: (peerId, message) => this.#receive(peerId, 'stream', message),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { host, parent, rendezvous } = this.#options
+    this.#subscribe()
+    await this.#neighbours.listen()
+    const peers = await this.#meet(parent, rendezvous)
+    const own = this.#signed({ inc: this.inc, rev: 0, seq: 0 }, 'up')
+    this.#feed({ type: 'start', own, expectPeers: peers.length > 0 })
+    this.#feed({ type: 'peers', peers })
+    this.#unwatch = rendezvous?.watch((entries) => {
+      const others = entries.filter((entry) => entry.peerId !== host.peerId)
+      this.#feed({ type: 'peers', peers: others.map(({ peerId, addrs }) => ({ peerId, addrs })) })
+    })
+  }
+
+  async joined(): Promise<void> {
+    await this.#joined.promise
+  }
+
+  onEvent(listener: (event: Event) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  lookupFailed(peerId: string): void {
+    this.#feed({ type: 'lookupFailed', peerId })
+  }
+
+  childEnded(peerId: string): void {
+    this.#feed({ type: 'childExited', peerId })
+  }
+
+  leave(): void {
+    this.#feed({ type: 'leave' })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unwatch?.()
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#neighbours.close()
+    const { gossip } = this.#options.host
+    gossip.topicValidators.delete(this.#topic)
+    gossip.unsubscribe(this.#topic)
+    if (current === this) current = undefined
+    await this.#options.rendezvous?.close()
+  }
+
+  /** Writes first and reads then: of two programs that start at the same moment, one at least sees the other. */
+  async #meet(parent: Target | undefined, rendezvous: Rendezvous | undefined): Promise<PeerHint[]> {
+    if (parent !== undefined) return [{ peerId: parent.id, addrs: parent.addresses, eager: true }]
+    if (rendezvous === undefined) return []
+    const { id, addresses, name } = this.self
+    await rendezvous.announce({ peerId: id, addrs: addresses, name })
+    const entries = await rendezvous.entries()
+    return entries.filter(({ peerId }) => peerId !== id).map(({ peerId, addrs }) => ({ peerId, addrs }))
+  }
+
+  /** The validator is the only reader: a message that it rejects goes no further, in this process and in the mesh. */
+  #subscribe(): void {
+    const { gossip } = this.#options.host
+    gossip.topicValidators.set(this.#topic, (peer, message) => {
+      try {
+        return this.#receive(peer.toString(), 'gossip', decode(message.data)) ? ACCEPT : REJECT
+      } catch (error) {
+        this.#log.warn(`gossip from ${peer.toString().slice(-8)} was refused: ${describeError(error)}`)
+        return REJECT
+      }
+    })
+    gossip.subscribe(this.#topic)
+  }
+
+  #receive(from: string, via: 'stream' | 'gossip', value: unknown): boolean {
+    let message: Message
+    try {
+      message = parseMessage(value, this.#open, (reason) =>
+        this.#log.warn(`a record from ${from.slice(-8)} was refused: ${describeError(reason)}`),
+      )
+    } catch (error) {
+      this.#log.warn(`a message from ${from.slice(-8)} was refused: ${describeError(error)}`)
+      return false
+    }
+    this.#feed({ type: 'message', from, via, message })
+    return true
+  }
+
+  /** One input after another: what an effect feeds back waits until the effects before it are carried out. */
+  #feed(input: Input): void {
+    this.#inputs.push(input)
+    if (this.#inputs.length > 1) return
+    for (let next = this.#inputs[0]; next !== undefined; next = this.#inputs[0]) {
+      try {
+        if (!this.#closed)
+          for (const effect of step(this.state, performance.now(), Math.random, next)) this.#perform(effect)
+      } finally {
+        this.#inputs.shift()
+      }
+    }
+  }
+
+  #perform(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        this.#neighbours.send(effect.to, encodeMessage(effect.message))
+        return
+      case 'publish':
+        this.#publish(effect.message)
+        return
+      case 'dial':
+        void this.#dial(effect.peerId, effect.addrs, effect.within)
+        return
+      case 'setTimer':
+        this.#setTimer(effect.name, effect.at)
+        return
+      case 'clearTimer':
+        clearTimeout(this.#timers.get(effect.name))
+        return
+      case 'sign':
+        this.#feed({ type: 'own', own: this.#signed(effect, effect.status) })
+        return
+      case 'emit':
+        this.#emit(effect.event)
+    }
+  }
+
+  #publish(message: Message): void {
+    this.#options.host.gossip.publish(this.#topic, encode(encodeMessage(message))).catch((error: unknown) => {
+      // Gossip is a hint; anti-entropy repairs what it lost.
+      this.#log.debug(`a publish was lost: ${describeError(error)}`)
+    })
+  }
+
+  async #dial(peerId: string, addrs: readonly string[], within: number): Promise<void> {
+    let outcome: DialOutcome = 'reached'
+    try {
+      await this.#neighbours.open(peerId, addrs, within)
+    } catch (error) {
+      outcome = isRefusal(error) ? 'refused' : 'failed'
+      this.#log.debug(`dial of ${peerId.slice(-8)} ${outcome}: ${describeError(error)}`)
+    }
+    this.#feed({ type: 'dialled', peerId, outcome })
+  }
+
+  #setTimer(name: TimerName, at: number): void {
+    clearTimeout(this.#timers.get(name))
+    const timer = setTimeout(() => this.#feed({ type: 'timer', name }), Math.max(0, at - performance.now()))
+    this.#timers.set(name, timer)
+  }
+
+  /** A dead program cannot remove its own entry from the rendezvous. */
+  #forget(peerId: string): void {
+    this.#options.rendezvous?.forget(peerId).catch((error: unknown) => {
+      this.#log.debug(`a stale rendezvous entry stays: ${describeError(error)}`)
+    })
+  }
+
+  #signed(version: { inc: number; rev: number; seq: number }, status: ActorStatus) {
+    const { identity, self, root, mesh, parent, modules } = this.#options
+    const record: ActorRecord = {
+      mesh,
+      peerId: self.id,
+      name: self.name,
+      ...(parent === undefined ? {} : { parent: parent.id }),
+      root,
+      inc: version.inc,
+      rev: version.rev,
+      seq: version.seq,
+      addrs: self.addresses.slice(0, MAX_ADDRESSES),
+      status,
+      modules,
+      meta: {},
+    }
+    return { record, signed: signRecord(record, identity.privateKey) }
+  }
+
+  #emit(event: Event): void {
+    if (event.type === 'joined') this.#joined.resolve()
+    else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
+    else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
+    else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
+    this.#log.trace(event.type, 'record' in event ? event.record?.name : '')
+    for (const listener of [...this.#listeners]) listener(event)
+  }
+}
+
+const MAX_ADDRESSES = 8
+const ACCEPT = 'accept' as never
+const REJECT = 'reject' as never
+
+/** Nobody listens there, or somebody else does: a certain no, unlike a timeout. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefusal)
+  const { code, name } = error as { code?: unknown; name: string }
+  return code === 'ECONNREFUSED' || name === 'UnexpectedPeerError' || isRefusal(error.cause)
+}

@@ -1,0 +1,87 @@
+import type { Host } from '../node/host.ts'
+import { FrameStream } from '../rpc/frame-stream.ts'
+import { libp2pWire, type Wire } from '../rpc/wire.ts'
+
+/** Carries the version: a peer that speaks another one is refused by libp2p's protocol negotiation. */
+export const DISCOVERY_PROTOCOL = '/greenroom/discovery/1'
+
+export interface NeighbourEvents {
+  onConnected(peer: string): void
+  onDisconnected(peer: string): void
+  onMessage(peer: string, message: unknown): void
+}
+
+/**
+ * The long-lived streams to neighbours.
+ *
+ * When both ends open one at a time there are two: the link lives as long as one of them does, and sends go over the one
+ * that was first. Closing just one of two connections would cut gossip in one direction (js-libp2p #3531).
+ */
+export class Neighbours {
+  readonly #host: Host
+  readonly #events: NeighbourEvents
+  readonly #streams = new Map<string, Set<FrameStream>>()
+  readonly #opening = new Map<string, Promise<void>>()
+
+  constructor(host: Host, events: NeighbourEvents) {
+    this.#host = host
+    this.#events = events
+  }
+
+  /** Takes the streams that others open. */
+  async listen(): Promise<void> {
+    await this.#host.handle(DISCOVERY_PROTOCOL, (stream, peer) => this.#add(libp2pWire(stream), peer))
+  }
+
+  /** Connects and opens a stream unless there is one. @throws Error when nobody, or somebody else, answers */
+  async open(peer: string, addresses: readonly string[], withinMs: number): Promise<void> {
+    if (this.#streams.has(peer)) return
+    let opening = this.#opening.get(peer)
+    if (opening === undefined) {
+      opening = this.#dial(peer, addresses, withinMs).finally(() => this.#opening.delete(peer))
+      this.#opening.set(peer, opening)
+    }
+    await opening
+  }
+
+  /** Dropped when there is no stream: the core hears of that as a disconnect. */
+  send(peer: string, message: unknown): void {
+    for (const stream of this.#streams.get(peer) ?? []) {
+      if (stream.closed) continue
+      try {
+        stream.send(message)
+      } catch (error) {
+        // A neighbour that does not read is no neighbour; the link is dialled anew.
+        stream.abort(error as Error)
+      }
+      return
+    }
+  }
+
+  close(): void {
+    for (const streams of [...this.#streams.values()]) for (const stream of [...streams]) stream.close()
+  }
+
+  async #dial(peer: string, addresses: readonly string[], withinMs: number): Promise<void> {
+    const signal = AbortSignal.timeout(withinMs)
+    const connection = await this.#host.connect(peer, addresses, signal)
+    this.#add(libp2pWire(await connection.newStream(DISCOVERY_PROTOCOL, { signal })), peer)
+  }
+
+  #add(wire: Wire, peer: string): void {
+    const streams = this.#streams.get(peer) ?? new Set()
+    const stream: FrameStream = new FrameStream(wire, {
+      onFrame: (frame) => this.#events.onMessage(peer, frame),
+      onClose: () => {
+        streams.delete(stream)
+        if (streams.size > 0 || this.#streams.get(peer) !== streams) return
+        this.#streams.delete(peer)
+        this.#events.onDisconnected(peer)
+      },
+    })
+    streams.add(stream)
+    if (streams.size > 1) return
+    this.#streams.set(peer, streams)
+    this.#events.onConnected(peer)
+  }
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { deadline } from '../support/headroom.ts'
+import { watchProcesses } from '../support/process-watcher.ts'
+import { startProgram } from '../support/program.ts'
+
+expectNothingLeft()
+
+const program = new URL('./fixtures/tree-program.ts', import.meta.url)
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s on a root takes its tree down in order and exits with %i', async (signal, code) => {
+  const root = await startProgram(program)
+  await root.waitForLine('up')
+  const sent = performance.now()
+  root.kill(signal)
+  expect(await root.waitForExit(2_000)).toEqual({ code, signal: null })
+  expect(performance.now() - sent).toBeLessThan(deadline(2_000))
+})
+
+test('SIGINT while the actors are still being started leaves nothing', async () => {
+  const root = await startProgram(program)
+  await root.waitForLine(/^a \d+/)
+  root.kill('SIGINT')
+  expect(await root.waitForExit()).toEqual({ code: 130, signal: null })
+})
+
+test('Ctrl-C reaches the whole group, and the tree still ends in order', async () => {
+  const root = await startProgram(program)
+  await root.waitForLine('up')
+  const pids = root.stdout.map((line) => Number(/\d+$/.exec(line)?.[0])).filter((pid) => pid > 0)
+  for (const pid of pids) process.kill(pid, 'SIGINT')
+  root.kill('SIGINT')
+  expect(await root.waitForExit()).toEqual({ code: 130, signal: null })
+  expect(root.stderr).toEqual([])
+})
+
+test('a second SIGINT ends a root at once, deaf children included', async () => {
+  const root = await startProgram(program, { args: ['deaf', '60000'] })
+  await root.waitForLine('up')
+  root.kill('SIGINT')
+  await eventually('the first signal is being dealt with', () => root.stdout.length >= 4)
+  root.kill('SIGINT')
+  expect(await root.waitForExit(3_000)).toEqual({ code: 130, signal: null })
+})
+
+test('SIGKILL of a root takes every descendant with it, a busy grandchild included', async () => {
+  const processes = watchProcesses()
+  const root = await startProgram(program, { args: ['busy-tree'] })
+  await root.waitForLine(/^busy \d+/, 20_000)
+  await eventually('the whole tree is up', () => processes.list().length >= 4)
+  root.kill('SIGKILL')
+  await root.waitForExit()
+  await processes.expectNoneLeft(2_000)
+})
+
+test('SIGKILL of an actor in the middle is a failure above it and the end of everything below it', async () => {
+  const processes = watchProcesses()
+  const root = await startProgram(program, { args: ['busy-tree'] })
+  const line = await root.waitForLine(/^busy \d+/, 20_000)
+  const leaf = processes.list().find(({ pid }) => pid === Number(line.split(' ')[1]))
+  process.kill(leaf!.ppid, 'SIGKILL')
+  expect(await root.waitForExit()).toMatchObject({ code: 1 })
+  expect(root.stderr.join('\n')).toContain('SIGKILL')
+  await processes.expectNoneLeft(2_000)
+})

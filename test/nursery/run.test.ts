@@ -1,0 +1,97 @@
+import { once } from 'node:events'
+import { expect, test } from 'vitest'
+import {
+  Cancelled,
+  currentActor,
+  findActor,
+  getArbiter,
+  GreenroomError,
+  joinMesh,
+  openNursery,
+  run,
+  sleep,
+} from '../../index.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+
+expectNothingLeft()
+
+test("run gives main's value, and the actor is gone afterwards", async () => {
+  const name = await run(() => currentActor().name, { name: 'director' })
+  expect(name).toBe('director')
+  expect(() => currentActor()).toThrow(GreenroomError)
+})
+
+test("run throws main's error", async () => {
+  const failure = new RangeError('oops')
+  await expect(
+    run(() => {
+      throw failure
+    }),
+  ).rejects.toBe(failure)
+})
+
+test('a second run while one is live is refused, and the first one goes on', async () => {
+  await run(
+    async () => {
+      await expect(run(() => 1)).rejects.toMatchObject({ code: 'ALREADY_RUNNING' })
+      await expect(joinMesh()).rejects.toMatchObject({ code: 'ALREADY_RUNNING' })
+      expect(currentActor().name).toBe('first')
+    },
+    { name: 'first' },
+  )
+})
+
+test('a signal given to run cancels the actor, and run rejects with its reason', async () => {
+  const controller = new AbortController()
+  const reason = new Error('the audience has left')
+  const running = run(
+    async () => {
+      controller.abort(reason)
+      await sleep(600_000)
+    },
+    { signal: controller.signal },
+  )
+  await expect(running).rejects.toBe(reason)
+})
+
+test('the signal of the current actor aborts when the actor is cancelled', async () => {
+  let seen: unknown
+  await run(async () => {
+    const { signal } = currentActor()
+    const aborted = once(signal, 'abort')
+    const { portal } = await getArbiter()
+    const cancelling = portal.cancelActor()
+    await aborted
+    seen = signal.reason
+    await cancelling
+  }).catch(() => {})
+  expect(seen).toBeInstanceOf(Cancelled)
+})
+
+test('joinMesh leaves the process alone: it may join again after leaving', async () => {
+  const listeners = process.listenerCount('SIGINT')
+  for (const name of ['first', 'second']) {
+    await using mesh = await joinMesh({ name })
+    expect(mesh.actor).toBe(currentActor())
+    expect(currentActor().name).toBe(name)
+    expect(process.listenerCount('SIGINT')).toBe(listeners)
+  }
+  expect(() => currentActor()).toThrow(GreenroomError)
+})
+
+test('outside of an actor every public function says what to do', async () => {
+  for (const call of [() => findActor('x'), () => getArbiter(), () => openNursery(() => {})])
+    await expect(call()).rejects.toMatchObject({ code: 'NO_ACTOR' })
+})
+
+test('an actor listens on the loopback interface only, unless told otherwise', async () => {
+  await run(() => {
+    const { addresses } = currentActor()
+    expect(addresses.length).toBeGreaterThan(0)
+    for (const address of addresses) expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\//)
+  })
+})
+
+test('an identity can be kept in a named mesh only', async () => {
+  await expect(run(() => 1, { identity: 'kept' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
