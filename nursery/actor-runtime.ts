@@ -45,6 +45,8 @@ export interface ActorRuntime {
   readonly scope: CancelScope
   readonly rpc: Rpc
   readonly discovery: Discovery
+  /** Lets `stop` wait for a nursery, whoever else does; gives the same promise. */
+  track<T>(nursery: Promise<T>): Promise<T>
   /** Cancels what runs, leaves the mesh and closes everything, within a bound; later calls wait for the first one. */
   stop(why: string | Cancelled): Promise<void>
 }
@@ -114,12 +116,19 @@ export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntim
       rendezvous: options.rendezvous,
     })
     stops.push(async () => await discovery.close())
+    const nurseries = new Set<Promise<unknown>>()
+    const track = async <T>(nursery: Promise<T>): Promise<T> => {
+      nurseries.add(nursery)
+      return await nursery.finally(() => nurseries.delete(nursery))
+    }
     const stop = once(async (why: string | Cancelled) => {
       scope.cancel(why)
       discovery.leave()
+      // Their ladders are their bound.
+      await Promise.allSettled(nurseries)
       await stopAll(stops)
     })
-    runtime = { options, actor, self, root, scope, rpc, discovery, stop }
+    runtime = { options, actor, self, root, scope, rpc, discovery, track, stop }
     stops.push(() => {
       runtime = undefined
     })

@@ -1,5 +1,5 @@
 import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
-import { Cancelled, describeError, InvalidArgument } from '../node/errors.ts'
+import { Cancelled, describeError, InvalidArgument, LimitExceeded } from '../node/errors.ts'
 import { logLevel, type LogLevel } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
@@ -21,8 +21,8 @@ const MIN_GRACE_MS = 60
  * about to call it, as two actors that greet each other do.
  */
 export const LINGER_MS = 5_000
-/** Children, tasks included, that one nursery holds at a time. */
-export const MAX_CHILDREN = 10_000
+/** Ends that one nursery waits for at a time: a task has one, an actor three (its process, its record, its main task). */
+export const MAX_CHILDREN = 30_000
 
 export interface NurseryOptions {
   /**
@@ -101,7 +101,7 @@ export async function openNursery<T>(
   const bootTimeoutMs = checkMs('bootTimeoutMs', options.bootTimeoutMs ?? BOOT_TIMEOUT_MS, 1)
   const times = { graceMs: graceFor(runtime, options), bootTimeoutMs }
   const block = new Block(runtime, new CancelScope(currentScope()), times)
-  return await block.run(body)
+  return await runtime.track(block.run(body))
 }
 
 class Block implements Nursery {
@@ -205,10 +205,8 @@ class Block implements Nursery {
     this.#adopt(process.exited.then(unlink))
     const target = await process.ready
     const { rpc, discovery } = this.#runtime
-    rpc.explainDeath(
-      target.id,
-      process.exited.then(({ death }) => death),
-    )
+    const death = process.exited.then((report) => report.death)
+    rpc.explainDeath(target.id, death)
     this.#adopt(process.exited.then(() => discovery.childEnded(target.id)))
     return { process, target }
   }
@@ -256,8 +254,8 @@ class Block implements Nursery {
   #assertOpen(): void {
     this.#scope.throwIfCancelled()
     if (!this.#open) throw new InvalidArgument('this nursery has ended: start children inside its block')
-    if (this.#children.size >= MAX_CHILDREN * 3)
-      throw new InvalidArgument(`a nursery holds at most ${MAX_CHILDREN} children at a time`)
+    if (this.#children.size >= MAX_CHILDREN)
+      throw new LimitExceeded('MAX_CHILDREN', `a nursery waits for ${MAX_CHILDREN} ends of its children already`)
   }
 }
 

@@ -8,13 +8,17 @@ export interface RunOptions extends MeshOptions {
   readonly signal?: AbortSignal
 }
 
+/** Milliseconds that a root has for its end after SIGINT or SIGTERM; a `main` that does not react is not waited for. */
+export const SIGNAL_GRACE_MS = 1_800
+
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
  * Makes this process an actor, runs a function in it, and takes everything down.
  *
  * Without a mesh name the mesh is private: a fresh secret, loopback only, nothing on disk. SIGINT and SIGTERM cancel the
- * root scope; the process then exits with 130 or 143 when everything is gone, at once on a second SIGINT.
+ * root scope; the process then exits with 130 or 143 when everything is gone, after 1,800 ms in any case, and at once on a
+ * second SIGINT.
  *
  * @returns the function's value, after every child process has ended
  * @throws whatever the function throws; GreenroomError `ALREADY_RUNNING` while this process is an actor
@@ -61,10 +65,14 @@ function linkSignal(runtime: ActorRuntime, signal: AbortSignal | undefined): () 
 class ProcessSignals {
   #received: keyof typeof EXIT_CODES | undefined
   #runtime: ActorRuntime | undefined
+  #timer: NodeJS.Timeout | undefined
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     const known = signal as keyof typeof EXIT_CODES
     if (this.#received !== undefined && known === 'SIGINT') process.exit(EXIT_CODES.SIGINT)
-    this.#received ??= known
+    if (this.#received === undefined) {
+      this.#received = known
+      this.#timer = setTimeout(() => process.exit(EXIT_CODES[known]), SIGNAL_GRACE_MS)
+    }
     this.#runtime?.scope.cancel(new Cancelled('the operating system', `${signal} was received`))
   }
 
@@ -82,6 +90,7 @@ class ProcessSignals {
   release(): void {
     process.off('SIGINT', this.#onSignal)
     process.off('SIGTERM', this.#onSignal)
+    clearTimeout(this.#timer)
     if (this.#received !== undefined) process.exit(EXIT_CODES[this.#received])
   }
 }

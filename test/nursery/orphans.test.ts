@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
-import { watchProcesses } from '../support/process-watcher.ts'
+import { isAlive, watchProcesses } from '../support/process-watcher.ts'
 import { startProgram } from '../support/program.ts'
 
 expectNothingLeft()
@@ -41,10 +41,25 @@ test('Ctrl-C reaches the whole group, and the tree still ends in order', async (
 test('a second SIGINT ends a root at once, deaf children included', async () => {
   const root = await startProgram(program, { args: ['deaf', '60000'] })
   await root.waitForLine('up')
+  const [a = 0, b = 0] = root.stdout.map((line) => Number(/\d+$/.exec(line)?.[0]))
   root.kill('SIGINT')
-  await eventually('the first signal is being dealt with', () => root.stdout.length >= 4)
+  await eventually('the first signal has ended the others', () => !isAlive(a) && !isAlive(b))
   root.kill('SIGINT')
-  expect(await root.waitForExit(3_000)).toEqual({ code: 130, signal: null })
+  expect(await root.waitForExit(1_000)).toEqual({ code: 130, signal: null })
+})
+
+test('a main that reacts to no cancel does not keep a root from ending on SIGINT', async () => {
+  const root = await startProgram(program, { args: ['stuck'] })
+  await root.waitForLine('up')
+  root.kill('SIGINT')
+  expect(await root.waitForExit(2_500)).toEqual({ code: 130, signal: null })
+})
+
+test('a block that nobody awaits does not outlive its actor', async () => {
+  const processes = watchProcesses()
+  const root = await startProgram(program, { args: ['abandoned'] })
+  expect(await root.waitForExit()).toEqual({ code: 0, signal: null })
+  expect(processes.list()).toEqual([])
 })
 
 test('SIGKILL of a root takes every descendant with it, a busy grandchild included', async () => {

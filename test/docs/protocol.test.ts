@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import * as host from '../../node/host.ts'
+import * as actorProcess from '../../nursery/actor-process.ts'
+import * as lifeline from '../../nursery/lifeline.ts'
+import * as nursery from '../../nursery/nursery.ts'
+import * as channel from '../../rpc/channel.ts'
+import * as errorCodec from '../../rpc/error-codec.ts'
+import * as frameStream from '../../rpc/frame-stream.ts'
+import * as lane from '../../rpc/lane.ts'
+import * as callee from '../../rpc/callee.ts'
+import * as portal from '../../rpc/portal.ts'
+import * as streamArrivals from '../../rpc/stream-arrivals.ts'
+import * as transferable from '../../rpc/transferable.ts'
+
+const limits: Record<string, unknown> = {
+  ...host,
+  ...actorProcess,
+  ...lifeline,
+  ...nursery,
+  ...channel,
+  ...errorCodec,
+  ...frameStream,
+  ...lane,
+  ...callee,
+  ...portal,
+  ...streamArrivals,
+  ...transferable,
+}
+const protocol = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
+
+const rows = [...protocol.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \| ([^|]+) \|/gm)].map(([, names = '', text = '']) => ({
+  names: [...names.matchAll(/[A-Z_]+/g)].map(([name]) => name),
+  text,
+}))
+
+test('the protocol page lists limits', () => expect(rows.length).toBeGreaterThan(15))
+
+test.each(rows)('$names are as the protocol page says', ({ names, text }) => {
+  const numbers = [...text.matchAll(/(\d[\d,.]*)( MiB)?/g)].map(
+    ([, digits = '', unit]) => Number(digits.replaceAll(',', '')) * (unit === undefined ? 1 : 1024 * 1024),
+  )
+  for (const name of names) expect(numbers, name).toContain(limits[name])
+})
