@@ -17,7 +17,7 @@ import {
 import { type Announcement, type Entry, readEntry, rendezvousLimits } from './rendezvous-entry.ts'
 import { watchEntries } from './watch-entries.ts'
 
-export type { Announcement, Entry } from './rendezvous-entry.ts'
+export type { Entry } from './rendezvous-entry.ts'
 
 /** Where to meet. */
 export interface RendezvousOptions {
@@ -111,6 +111,8 @@ class Directory implements Rendezvous {
   /** By peer id: the text in which an entry was last given out. */
   readonly #seen = new Map<string, string>()
   readonly #watches = new Set<() => void>()
+  /** The last write under way; never rejects. */
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(directory: string, roots: string, keys: string, secret: Uint8Array, rescan: number) {
     this.directory = directory
@@ -128,14 +130,17 @@ class Directory implements Rendezvous {
         `the root '${name}' cannot be announced with peer id '${peerId}' and ${addrs.length} addresses`,
       )
     }
-    const before = this.#own.get(peerId)
-    this.#own.set(peerId, text)
-    try {
-      await this.#write(peerId, text, before !== undefined)
-    } catch (error) {
-      if (before === undefined) this.#own.delete(peerId)
-      throw error
-    }
+    await this.#inTurn(async () => {
+      const before = this.#own.get(peerId)
+      this.#own.set(peerId, text)
+      try {
+        await this.#write(peerId, text, before !== undefined)
+      } catch (error) {
+        if (before === undefined) this.#own.delete(peerId)
+        else this.#own.set(peerId, before)
+        throw error
+      }
+    })
   }
 
   async entries(): Promise<Entry[]> {
@@ -165,10 +170,7 @@ class Directory implements Rendezvous {
   watch(onChange: (entries: Entry[]) => void): () => void {
     let last: string | undefined
     const read = async (): Promise<Entry[]> => {
-      for (const [peerId, text] of this.#own) {
-        // somebody found this root unreachable for a moment
-        if ((await this.#read(peerId)) === undefined && this.#own.has(peerId)) await this.#write(peerId, text, false)
-      }
+      await this.#inTurn(async () => await this.#restore())
       return await this.entries()
     }
     const unwatch = watchEntries(this.#roots, this.#rescan, read, (entries) => {
@@ -202,9 +204,24 @@ class Directory implements Rendezvous {
 
   async close(): Promise<void> {
     for (const stop of this.#watches) stop()
-    const own = new Map(this.#own)
-    this.#own.clear()
-    for (const [peerId, text] of own) await this.#remove(peerId, text)
+    await this.#inTurn(async () => {
+      for (const [peerId, text] of this.#own) await this.#remove(peerId, text)
+      this.#own.clear()
+    })
+  }
+
+  /** Writes happen one after another: what is written again and what is taken away must not cross. */
+  async #inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.#writing.then(write)
+    this.#writing = turn.catch(() => {})
+    await turn
+  }
+
+  /** Somebody found this root unreachable for a moment and removed its entry. */
+  async #restore(): Promise<void> {
+    for (const [peerId, text] of this.#own) {
+      if ((await this.#read(peerId)) === undefined) await this.#write(peerId, text, false)
+    }
   }
 
   #file(peerId: string): string {

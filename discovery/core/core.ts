@@ -1,0 +1,186 @@
+import { absorb, applyChanges, declareDead } from './absorb.ts'
+import type { Effect } from './effect.ts'
+import * as election from './election.ts'
+import type { Known } from './fact.ts'
+import type { Input, TimerName } from './input.ts'
+import * as links from './links.ts'
+import type { Message } from './messages.ts'
+import { flush } from './outbox.ts'
+import { requestNext, sayGoodbye, takeOwn } from './own.ts'
+import { ownRecord } from './state.ts'
+import type { CoreState, Turn } from './state.ts'
+import * as sync from './sync.ts'
+import { onPreVote, onVote } from './voter.ts'
+
+/**
+ * Feeds a core one input and gives what is to be done about it. Changes `state`; the same state, time, random numbers and
+ * input always give the same result.
+ *
+ * `now` is in milliseconds of a clock that never goes back and does not stand still while the process is stopped
+ * (`performance.now()`); `rng` gives numbers in [0, 1).
+ *
+ * @throws TypeError when the first input is not `start`, or a later one is
+ * @example
+ * ```ts
+ * const state = createCore({ profile: profiles.loopback })
+ * for (const effect of step(state, performance.now(), Math.random, { type: 'start', own })) perform(effect)
+ * ```
+ */
+export function step(state: CoreState, now: number, rng: () => number, input: Input): Effect[] {
+  const turn: Turn = { state, now, rng, effects: [], review: false }
+  if (input.type === 'start') {
+    if (state.own !== undefined) throw new TypeError("the core has had its 'start' already")
+    start(turn, input.own, input.expectPeers === true)
+  } else {
+    ownRecord(state)
+    election.checkLease(turn)
+    take(turn, input)
+  }
+  settle(turn)
+  return turn.effects
+}
+
+function start(turn: Turn, own: Known, expectPeers: boolean): void {
+  const { state, now } = turn
+  onOwn(turn, own)
+  sync.onSyncTimer(turn)
+  const root = own.record.parent === undefined
+  if (root && !expectPeers) {
+    sync.join(turn, true)
+    return
+  }
+  if (root) state.joinBy = now + state.profile.joinWait
+  sync.awaitJoin(turn)
+}
+
+function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
+  const { state } = turn
+  switch (input.type) {
+    case 'own':
+      onOwn(turn, input.own)
+      return
+    case 'changed':
+      requestNext(turn)
+      return
+    case 'peers':
+      links.addPeers(turn, input.peers)
+      return
+    case 'connected':
+      links.onConnected(turn, input.peerId)
+      return
+    case 'disconnected':
+      links.onDisconnected(turn, input.peerId)
+      return
+    case 'dialled':
+      links.onDialled(turn, input.peerId, input.outcome)
+      return
+    case 'lookupFailed': {
+      const record = state.registry.get(input.peerId)
+      // a neighbour is alive, whatever kept a call from it
+      if (record === undefined || state.links.has(input.peerId) || input.peerId === ownRecord(state).peerId) return
+      declareDead(turn, record)
+      return
+    }
+    case 'childExited':
+      onChildExited(turn, input.peerId)
+      return
+    case 'message':
+      onMessage(turn, input.from, input.via, input.message)
+      return
+    case 'timer':
+      state.timers.delete(input.name)
+      timers[input.name](turn)
+      return
+    case 'leave':
+      leave(turn)
+  }
+}
+
+const timers: Readonly<Record<TimerName, (turn: Turn) => void>> = {
+  batch: flush,
+  sync: sync.onSyncTimer,
+  join: sync.onJoinTimer,
+  links: links.planDials,
+  election: election.onElectionTimer,
+  ballot: election.onBallotTimer,
+  beat: election.onBeatTimer,
+  lease: election.onLeaseTimer,
+}
+
+function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: Message): void {
+  if (from === ownRecord(turn.state).peerId) return
+  if (message.type === 'facts') {
+    if (via === 'stream') election.adopt(turn, message.claim, from)
+    else election.adopt(turn, message.claim)
+    absorb(turn, from, via, message.facts)
+    return
+  }
+  // everything else is a conversation between neighbours
+  if (via === 'gossip' || !turn.state.links.has(from)) return
+  switch (message.type) {
+    case 'sync':
+      sync.onSync(turn, from, message)
+      return
+    case 'state':
+      sync.onState(turn, from, message)
+      return
+    case 'prevote':
+      onPreVote(turn, from, message)
+      return
+    case 'vote':
+      onVote(turn, from, message)
+      return
+    case 'prevoted':
+    case 'voted':
+      election.onBallot(turn, from, message)
+      return
+    case 'beat':
+      election.onBeat(turn, from, message)
+      return
+    case 'beaten':
+      election.onBeaten(turn, from, message)
+      return
+    case 'release':
+      election.onRelease(turn, from, message)
+  }
+}
+
+function onOwn(turn: Turn, own: Known): void {
+  const changes = takeOwn(turn, own)
+  if (changes === undefined) return
+  applyChanges(turn, changes)
+  if (own.record.status === 'left') sayGoodbye(turn, own)
+}
+
+/** A parent vouches for its children: it sees their end at once. */
+function onChildExited(turn: Turn, peerId: string): void {
+  const { state } = turn
+  state.exited.add(peerId)
+  if (state.exited.size > state.limits.exited) {
+    for (const oldest of state.exited) {
+      state.exited.delete(oldest)
+      break
+    }
+  }
+  const known = state.registry.kept(peerId)
+  if (known !== undefined) declareDead(turn, known.record)
+}
+
+function leave(turn: Turn): void {
+  const { state } = turn
+  if (state.leaving) return
+  state.leaving = true
+  turn.review = true
+  requestNext(turn, 'left')
+}
+
+/** What one change may change elsewhere is looked at once, at the end. */
+function settle(turn: Turn): void {
+  // an election that was won or given up at once changes the standing once more
+  for (let round = 0; turn.review && round < 4; round++) {
+    turn.review = false
+    links.reviewLinks(turn)
+    election.reviewElection(turn)
+  }
+  election.reviewArbiter(turn)
+}

@@ -1,0 +1,42 @@
+import type { ActorRecord, ActorStatus } from '../record.ts'
+import type { TimerName } from './input.ts'
+import type { Facts, Message } from './messages.ts'
+import type { Change } from './registry.ts'
+import type { Token } from './token.ts'
+
+/** What the shell is asked to do, in this order. */
+export type Effect =
+  /** Send on the discovery stream to a neighbour; dropped when there is none. */
+  | { readonly type: 'send'; readonly to: string; readonly message: Message }
+  /** Publish by gossip to the whole mesh. */
+  | { readonly type: 'publish'; readonly message: Facts }
+  /** Dial within so many milliseconds and answer with `dialled`; a connection that is up already is `reached`. */
+  | { readonly type: 'dial'; readonly peerId: string; readonly addrs: readonly string[]; readonly within: number }
+  /** Give a `timer` input at this time of the clock that `now` is read from; replaces the timer of the same name. */
+  | { readonly type: 'setTimer'; readonly name: TimerName; readonly at: number }
+  | { readonly type: 'clearTimer'; readonly name: TimerName }
+  /** Sign the own record with this version and status and its present content, and answer with `own`. */
+  | {
+      readonly type: 'sign'
+      readonly inc: number
+      readonly rev: number
+      readonly seq: number
+      readonly status: ActorStatus
+    }
+  | { readonly type: 'emit'; readonly event: Event }
+
+/** What the users of the discovery layer learn. */
+export type Event =
+  | Change
+  /** The first sync is complete; `alone` when nobody was there to sync with. */
+  | { readonly type: 'joined'; readonly alone: boolean }
+  /** The arbiter as far as this actor knows, or null while there is none; `self` when it is this actor. */
+  | { readonly type: 'arbiter'; readonly token: Token | null; readonly self: boolean }
+  /** The last word of a leaving actor is on its way: its streams may be closed. */
+  | { readonly type: 'left' }
+  /** Somebody called this live actor dead; it has refuted that. */
+  | { readonly type: 'accused'; readonly by: string }
+  /** Another process lives with this actor's identity and would not yield. */
+  | { readonly type: 'conflict'; readonly record: ActorRecord | undefined }
+  /** An address to join by was given up. */
+  | { readonly type: 'seedLost'; readonly peerId: string; readonly outcome: 'refused' | 'failed' }

@@ -1,0 +1,40 @@
+/** Bounds of the core's state and messages. */
+export const coreLimits = {
+  /** Actors that a registry holds; records beyond it are counted and ignored. */
+  members: 100_000,
+  /** Ends that are remembered; the oldest goes first. */
+  tombstones: 20_000,
+  /** Levels of parents between an actor and its root. */
+  depth: 64,
+  /** Facts that wait to be published; the oldest goes first, anti-entropy repairs. */
+  queue: 4_096,
+  /** Bytes of one message of facts, about. */
+  pageBytes: 256 * 1024,
+  /** Facts in one message. */
+  pageFacts: 4_096,
+  /** Neighbours whose discovery stream is up at the same time. */
+  links: 4_096,
+  /** Addresses told from outside that are dialled to join. */
+  seeds: 64,
+  /** Failed dials of a seed before it is given up. */
+  seedTries: 5,
+  /** Dead roots whose addresses are kept. */
+  lost: 1_000,
+  /** Ended children that a parent remembers. */
+  exited: 4_096,
+  /** Dials under way at the same time, those that verify a death apart: more of them time each other out. */
+  dials: 3,
+  /** Refused dials in a row that are a verdict. */
+  refusals: 3,
+  /** Members of the committee that elects the arbiter. */
+  committee: 5,
+  /** Beats whose send time an arbiter remembers. */
+  beats: 16,
+  /** How often an actor outbids another life of its own peer id before it reports a conflict. */
+  reclaims: 8,
+  /** Age of a fact, in milliseconds; older ones are taken for this old. */
+  age: 7 * 24 * 3_600_000,
+} as const
+
+/** The bounds that tests may lower. */
+export type CoreLimits = { readonly [Name in keyof typeof coreLimits]: number }

@@ -1,0 +1,241 @@
+import type { ActorRecord } from '../record.ts'
+import { declareDead } from './absorb.ts'
+import type { DialOutcome, PeerHint } from './input.ts'
+import { arm, disarm, emit, ownRecord } from './state.ts'
+import type { Dial, Turn } from './state.ts'
+import { join, startSync } from './sync.ts'
+
+/*
+ * Who is a neighbour: every live root of every root, the parent of a child. A closed connection is a reason to dial again,
+ * never a verdict; only dials that are refused to the end of the grace are one. By rule the lower peer id of a pair dials,
+ * since two dials at once leave two connections.
+ */
+
+/** Takes in addresses told from outside. */
+export function addPeers(turn: Turn, peers: readonly PeerHint[]): void {
+  const { state, now } = turn
+  const own = ownRecord(state)
+  for (const { peerId, addrs, eager } of peers) {
+    if (peerId === own.parent) state.parentAddrs = addrs
+    if (peerId === own.peerId || state.links.has(peerId) || addrs.length === 0) continue
+    const dial = state.dials.get(peerId)
+    if (dial !== undefined) {
+      if (dial.inc === undefined) moveTo(dial, addrs, undefined, now)
+      continue
+    }
+    if (state.registry.get(peerId) !== undefined && own.parent === undefined) continue
+    if (peerId !== own.parent && seedsOf(turn) >= state.limits.seeds) continue
+    const first = eager === true || peerId === own.parent || own.peerId < peerId
+    addDial(turn, peerId, addrs, undefined, first ? now : now + state.profile.dialFallback)
+  }
+  planDials(turn)
+}
+
+/** A neighbour's stream is up. */
+export function onConnected(turn: Turn, peerId: string): void {
+  const { state } = turn
+  const own = ownRecord(state)
+  if (peerId === own.peerId || (state.links.size >= state.limits.links && !state.links.has(peerId))) return
+  const dial = state.dials.get(peerId)
+  const seed = dial !== undefined && dial.inc === undefined ? dial.addrs : state.links.get(peerId)?.seed
+  state.links.set(peerId, { seed, stateAt: -Infinity, theirs: new Map() })
+  state.dials.delete(peerId)
+  turn.review = true
+  const record = state.registry.get(peerId)
+  if (own.parent !== undefined) {
+    if (peerId === own.parent) startSync(turn, peerId)
+  } else if (record?.parent === undefined && (record === undefined || !state.joined || own.peerId < peerId)) {
+    startSync(turn, peerId)
+  }
+}
+
+/** A neighbour's last connection closed. */
+export function onDisconnected(turn: Turn, peerId: string): void {
+  const { state, now } = turn
+  const link = state.links.get(peerId)
+  if (link === undefined) return
+  state.links.delete(peerId)
+  turn.review = true
+  const own = ownRecord(state)
+  if (state.leaving) return
+  const record = state.registry.get(peerId)
+  if (own.parent !== undefined) {
+    const addrs = record?.addrs ?? state.parentAddrs
+    if (peerId === own.parent && addrs.length > 0) addDial(turn, peerId, addrs, undefined, now)
+  } else if (record !== undefined && record.parent === undefined) {
+    // both ends may be alive and dial: a small head start keeps one connection from becoming two
+    const headStart = own.peerId < peerId ? 0 : state.profile.grace / 4
+    addDial(turn, peerId, record.addrs, record.inc, now + headStart).urgent = true
+  } else if (record === undefined && link.seed !== undefined && state.registry.tombstone(peerId)?.state !== 'left') {
+    // it went before it could tell who it is
+    addDial(turn, peerId, link.seed, undefined, now)
+  }
+  planDials(turn)
+}
+
+/** A dial has ended. */
+export function onDialled(turn: Turn, peerId: string, outcome: DialOutcome): void {
+  const { state, now, rng } = turn
+  const dial = state.dials.get(peerId)
+  if (dial === undefined) {
+    const lost = state.lost.get(peerId)
+    if (lost !== undefined && outcome === 'refused' && ++lost.refusals >= state.limits.refusals)
+      state.lost.delete(peerId)
+  } else if (dial.deadline !== undefined) {
+    dial.deadline = undefined
+    if (dial.outdated) {
+      dial.outdated = false
+      dial.nextAt = now
+    } else if (outcome === 'reached') {
+      // the stream should follow at once; if it does not, this is tried again
+      onFailed(turn, dial, 1)
+      dial.nextAt = Math.max(dial.nextAt, now + state.profile.dialTimeout)
+    } else if (outcome === 'refused') onRefused(turn, dial)
+    else onFailed(turn, dial, rng())
+  }
+  planDials(turn)
+}
+
+/** Sees to it that every root that should be a neighbour is dialled, and nobody else. */
+export function reviewLinks(turn: Turn): void {
+  const { state, now } = turn
+  const own = ownRecord(state)
+  if (state.leaving) {
+    state.dials.clear()
+    disarm(turn, 'links')
+    return
+  }
+  if (own.parent === undefined) {
+    for (const root of state.registry.roots()) {
+      if (root.peerId !== own.peerId && !state.links.has(root.peerId)) wantRoot(turn, root)
+    }
+    for (const [peerId, { inc }] of state.dials) {
+      if (inc !== undefined && state.registry.get(peerId) === undefined) state.dials.delete(peerId)
+    }
+    for (const [peerId, { until }] of state.lost) if (now >= until) state.lost.delete(peerId)
+  }
+  planDials(turn)
+}
+
+/** Starts the dials that are due, a few at a time, and sets the timer for the next. */
+export function planDials(turn: Turn): void {
+  const { state, now, rng } = turn
+  if (state.leaving) return
+  for (const dial of state.dials.values()) {
+    if (dial.deadline === undefined || now < dial.deadline) continue
+    dial.deadline = undefined
+    onFailed(turn, dial, rng())
+  }
+  let busy = 0
+  for (const { deadline, urgent } of state.dials.values()) if (deadline !== undefined && !urgent) busy++
+  let next = Infinity
+  for (const dial of state.dials.values()) {
+    if (dial.deadline === undefined && now >= dial.nextAt && (dial.urgent || busy < state.limits.dials)) {
+      if (!dial.urgent) busy++
+      dial.deadline = now + state.profile.dialTimeout * 2
+      turn.effects.push({ type: 'dial', peerId: dial.peerId, addrs: dial.addrs, within: state.profile.dialTimeout })
+    }
+    // one that is due and has to wait goes on when another ends
+    next = Math.min(next, dial.deadline ?? (dial.nextAt > now ? dial.nextAt : Infinity))
+  }
+  for (const [peerId, lost] of state.lost) {
+    if (now >= lost.nextAt && !state.links.has(peerId) && !state.dials.has(peerId)) {
+      lost.nextAt = now + state.profile.lostRetry * (0.5 + rng())
+      turn.effects.push({ type: 'dial', peerId, addrs: lost.addrs, within: state.profile.dialTimeout })
+    }
+    if (lost.nextAt > now) next = Math.min(next, lost.nextAt)
+  }
+  if (next === Infinity) disarm(turn, 'links')
+  else arm(turn, 'links', next)
+}
+
+function wantRoot(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
+  const { state, now } = turn
+  if (addrs.length === 0) return
+  const dial = state.dials.get(peerId)
+  if (dial === undefined) {
+    const first = ownRecord(state).peerId < peerId
+    addDial(turn, peerId, addrs, inc, first ? now : now + state.profile.dialFallback)
+  } else if (dial.inc !== inc || !sameTexts(dial.addrs, addrs)) moveTo(dial, addrs, inc, now)
+}
+
+function onRefused(turn: Turn, dial: Dial): void {
+  const { state, now, rng } = turn
+  const own = ownRecord(state)
+  if (dial.peerId === own.parent) {
+    // the parent's end takes this process down by other means
+    onFailed(turn, dial, rng())
+    return
+  }
+  if (dial.inc === undefined) {
+    dropSeed(turn, dial, 'refused')
+    return
+  }
+  dial.refusals++
+  dial.nextAt = now + state.profile.grace / state.limits.refusals
+  if (dial.refusals < state.limits.refusals) return
+  state.dials.delete(dial.peerId)
+  const record = state.registry.get(dial.peerId)
+  if (record !== undefined) declareDead(turn, record)
+}
+
+function onFailed(turn: Turn, dial: Dial, chance: number): void {
+  const { state, now } = turn
+  dial.urgent = false
+  dial.refusals = 0
+  dial.failures++
+  if (dial.inc === undefined && dial.peerId !== ownRecord(state).parent && dial.failures >= state.limits.seedTries) {
+    dropSeed(turn, dial, 'failed')
+    return
+  }
+  const { min, max } = state.profile.dialBackoff
+  dial.nextAt = now + Math.min(max, min * 2 ** (dial.failures - 1)) * (0.5 + chance / 2)
+}
+
+function dropSeed(turn: Turn, { peerId }: Dial, outcome: 'refused' | 'failed'): void {
+  const { state } = turn
+  state.dials.delete(peerId)
+  emit(turn, { type: 'seedLost', peerId, outcome })
+  // nobody left to wait for
+  const root = ownRecord(state).parent === undefined
+  if (root && !state.joined && state.dials.size === 0 && state.links.size === 0) join(turn, true)
+}
+
+function addDial(turn: Turn, peerId: string, addrs: readonly string[], inc: number | undefined, nextAt: number): Dial {
+  const dial: Dial = {
+    peerId,
+    addrs,
+    inc,
+    nextAt,
+    deadline: undefined,
+    urgent: false,
+    refusals: 0,
+    failures: 0,
+    outdated: false,
+  }
+  turn.state.dials.set(peerId, dial)
+  return dial
+}
+
+function moveTo(dial: Dial, addrs: readonly string[], inc: number | undefined, now: number): void {
+  const same = sameTexts(dial.addrs, addrs)
+  // a new life has not refused anything yet
+  if (dial.inc !== inc) dial.refusals = 0
+  dial.addrs = addrs
+  dial.inc = inc
+  if (same) return
+  dial.refusals = 0
+  dial.failures = 0
+  if (dial.deadline === undefined) dial.nextAt = Math.min(dial.nextAt, now)
+  else dial.outdated = true
+}
+
+function seedsOf({ state }: Turn): number {
+  let seeds = 0
+  for (const { inc } of state.dials.values()) if (inc === undefined) seeds++
+  return seeds
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, index) => text === b[index])
+}

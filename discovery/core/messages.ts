@@ -1,0 +1,277 @@
+import { GreenroomError } from '../../node/errors.ts'
+import type { ActorRecord, SignedRecord } from '../record.ts'
+import type { Digest, End, Fact } from './fact.ts'
+import { coreLimits } from './limits.ts'
+import type { Claim, Token } from './token.ts'
+
+/** Changes; by gossip to all, or directly to one neighbour. */
+export interface Facts {
+  readonly type: 'facts'
+  readonly facts: readonly Fact[]
+  readonly claim: Claim | null
+}
+
+/** "This is my digest: send me your state if yours differs." */
+export interface Sync {
+  readonly type: 'sync'
+  readonly digest: Digest
+  readonly claim: Claim | null
+}
+
+/** One page of a registry. The last one has `more: false`; `answer` ends the exchange. */
+export interface State {
+  readonly type: 'state'
+  readonly facts: readonly Fact[]
+  readonly claim: Claim | null
+  readonly digest: Digest
+  readonly more: boolean
+  readonly answer: boolean
+}
+
+/** "Would you vote for me in this term?" Changes nothing at the voter (Raft's PreVote). */
+export interface PreVote {
+  readonly type: 'prevote'
+  readonly term: number
+  readonly inc: number
+}
+
+/** "Vote for me in this term." */
+export interface Vote {
+  readonly type: 'vote'
+  readonly term: number
+  readonly inc: number
+}
+
+/** The answer to `prevote` and `vote`: `term` is the one asked for, `seen` the highest that the voter knows. */
+export interface Ballot {
+  readonly type: 'prevoted' | 'voted'
+  readonly term: number
+  readonly granted: boolean
+  readonly seen: number
+  readonly claim: Claim | null
+}
+
+/** The arbiter's sign of life to its committee. */
+export interface Beat {
+  readonly type: 'beat'
+  readonly token: Token
+  readonly beat: number
+}
+
+/** The acknowledgement of a beat: a promise not to vote for another for the length of a lease. */
+export interface Beaten {
+  readonly type: 'beaten'
+  readonly token: Token
+  readonly beat: number
+}
+
+/** "What you promised me for this term no longer binds you." */
+export interface Release {
+  readonly type: 'release'
+  readonly term: number
+}
+
+/** Every message between the cores of two actors. */
+export type Message = Facts | Sync | State | PreVote | Vote | Ballot | Beat | Beaten | Release
+
+/** A message that was refused, with the field and the reason; `code` is `BAD_MESSAGE`. */
+export class BadMessage extends GreenroomError {
+  constructor(message: string) {
+    super('BAD_MESSAGE', `bad discovery message: ${message}`)
+  }
+}
+
+/** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
+export function encodeMessage(message: Message): unknown {
+  switch (message.type) {
+    case 'facts':
+      return { type: message.type, facts: message.facts.map(encodeFact), claim: encodeClaim(message.claim) }
+    case 'sync':
+      return { type: message.type, digest: encodeDigest(message.digest), claim: encodeClaim(message.claim) }
+    case 'state': {
+      const { type, facts, claim, digest, more, answer } = message
+      return {
+        type,
+        facts: facts.map(encodeFact),
+        claim: encodeClaim(claim),
+        digest: encodeDigest(digest),
+        more,
+        answer,
+      }
+    }
+    case 'prevoted':
+    case 'voted':
+      return { ...message, claim: encodeClaim(message.claim) }
+    case 'beat':
+    case 'beaten':
+      return { ...message, token: encodeToken(message.token) }
+    case 'prevote':
+    case 'vote':
+    case 'release':
+      return { ...message }
+  }
+}
+
+/**
+ * Reads a decoded value as a message; every field is checked and bounded. Unknown fields are ignored.
+ *
+ * `open` verifies a signed record (and throws when it is bad). With `refused`, bad records are left out and reported one by
+ * one, so that a single one does not keep the rest of a page away.
+ *
+ * @throws BadMessage when the value is no message, or when a record is bad and `refused` is not given
+ */
+export function parseMessage(
+  value: unknown,
+  open: (signed: SignedRecord) => ActorRecord,
+  refused?: (reason: unknown) => void,
+): Message {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BadMessage('it is no object')
+  const fields = value as Record<string, unknown>
+  const type = fields['type']
+  switch (type) {
+    case 'facts':
+      return { type, facts: readFacts(fields['facts'], open, refused), claim: readClaim(fields['claim']) }
+    case 'sync':
+      return { type, digest: readDigest(fields['digest']), claim: readClaim(fields['claim']) }
+    case 'state':
+      return {
+        type,
+        facts: readFacts(fields['facts'], open, refused),
+        claim: readClaim(fields['claim']),
+        digest: readDigest(fields['digest']),
+        more: readFlag('more', fields['more']),
+        answer: readFlag('answer', fields['answer']),
+      }
+    case 'prevote':
+    case 'vote':
+      return { type, term: readNumber('term', fields['term']), inc: readNumber('inc', fields['inc']) }
+    case 'prevoted':
+    case 'voted':
+      return {
+        type,
+        term: readNumber('term', fields['term']),
+        granted: readFlag('granted', fields['granted']),
+        seen: readNumber('seen', fields['seen']),
+        claim: readClaim(fields['claim']),
+      }
+    case 'beat':
+    case 'beaten':
+      return { type, token: readToken(fields['token']), beat: readNumber('beat', fields['beat']) }
+    case 'release':
+      return { type, term: readNumber('term', fields['term']) }
+    default:
+      throw new BadMessage(`its type is ${show(type)}`)
+  }
+}
+
+function encodeFact(fact: Fact): unknown {
+  if (fact.kind === 'record') return ['record', fact.known.signed.bytes, fact.known.signed.signature]
+  const { peerId, inc, rev, state, by, age } = fact.end
+  return ['end', peerId, inc, rev, state, by, Math.round(age)]
+}
+
+function encodeClaim(claim: Claim | null): unknown {
+  return claim === null ? null : [...encodeToken(claim.token), claim.held]
+}
+
+function encodeToken({ term, inc, peerId }: Token): unknown[] {
+  return [term, inc, peerId]
+}
+
+function encodeDigest({ count, sums }: Digest): unknown {
+  return [count, ...sums]
+}
+
+function readFacts(
+  value: unknown,
+  open: (signed: SignedRecord) => ActorRecord,
+  refused: ((reason: unknown) => void) | undefined,
+): Fact[] {
+  if (!Array.isArray(value)) throw new BadMessage(`facts is ${show(value)}`)
+  if (value.length > coreLimits.pageFacts) {
+    throw new BadMessage(`it has ${value.length} facts, more than ${coreLimits.pageFacts}`)
+  }
+  const facts: Fact[] = []
+  for (const item of value as unknown[]) {
+    try {
+      facts.push(readFact(item, open))
+    } catch (reason) {
+      if (refused === undefined) throw reason
+      refused(reason)
+    }
+  }
+  return facts
+}
+
+function readFact(value: unknown, open: (signed: SignedRecord) => ActorRecord): Fact {
+  if (!Array.isArray(value)) throw new BadMessage(`a fact is ${show(value)}`)
+  const [kind, ...rest] = value as unknown[]
+  if (kind === 'record') {
+    const [bytes, signature] = rest
+    if (!(bytes instanceof Uint8Array) || !(signature instanceof Uint8Array)) {
+      throw new BadMessage('a record is no pair of bytes')
+    }
+    // a decoder may hand out views of its whole receive buffer, which a registry must not keep alive
+    const signed = { bytes: new Uint8Array(bytes), signature: new Uint8Array(signature) }
+    return { kind, known: { record: open(signed), signed } }
+  }
+  if (kind !== 'end') throw new BadMessage(`a fact's kind is ${show(kind)}`)
+  const [peerId, inc, rev, state, by, age] = rest
+  if (state !== 'dead' && state !== 'left') throw new BadMessage(`an end's state is ${show(state)}`)
+  const end: End = {
+    peerId: readPeerId('an end', peerId),
+    inc: readNumber('inc', inc),
+    rev: readNumber('rev', rev),
+    state,
+    by: readPeerId('by', by),
+    age: Math.min(readNumber('age', age), coreLimits.age),
+  }
+  return { kind, end }
+}
+
+function readClaim(value: unknown): Claim | null {
+  if (value === null || value === undefined) return null
+  const token = readToken(value)
+  return { token, held: readFlag('held', (value as unknown[])[3]) }
+}
+
+function readToken(value: unknown): Token {
+  if (!Array.isArray(value)) throw new BadMessage(`a token is ${show(value)}`)
+  const [term, inc, peerId] = value as unknown[]
+  return { term: readNumber('term', term), inc: readNumber('inc', inc), peerId: readPeerId('a token', peerId) }
+}
+
+function readDigest(value: unknown): Digest {
+  if (!Array.isArray(value)) throw new BadMessage(`digest is ${show(value)}`)
+  const [count, first, second] = value as unknown[]
+  return { count: readNumber('count', count), sums: [readNumber('sum', first), readNumber('sum', second)] }
+}
+
+function readNumber(field: string, value: unknown): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new BadMessage(`${field} is ${show(value)}, not a whole number from 0`)
+  }
+  return value
+}
+
+function readFlag(field: string, value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new BadMessage(`${field} is ${show(value)}, not true or false`)
+  return value
+}
+
+const peerIdLength = 128
+
+function readPeerId(field: string, value: unknown): string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > peerIdLength) {
+    throw new BadMessage(`${field} names ${show(value)} instead of a peer id`)
+  }
+  return value
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string'
+    ? `'${value.slice(0, 64)}'`
+    : typeof value === 'number'
+      ? String(value)
+      : typeof value
+}

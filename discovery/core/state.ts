@@ -1,0 +1,215 @@
+import type { Profile } from '../profile.ts'
+import type { ActorRecord, ActorStatus } from '../record.ts'
+import type { Effect, Event } from './effect.ts'
+import type { Fact, Known } from './fact.ts'
+import type { TimerName } from './input.ts'
+import { coreLimits } from './limits.ts'
+import type { CoreLimits } from './limits.ts'
+import type { Message } from './messages.ts'
+import { Registry } from './registry.ts'
+import type { Claim, Token } from './token.ts'
+import type { Version } from './version.ts'
+
+/** What a core is made with. */
+export interface CoreOptions {
+  readonly profile: Profile
+  /** Lower bounds than `coreLimits`, for tests. */
+  readonly limits?: Partial<CoreLimits>
+}
+
+/** A neighbour whose discovery stream is up. */
+interface Link {
+  /** The address told from outside by which it was found, until its record is known. */
+  readonly seed: readonly string[] | undefined
+  /** When the last full state was sent to it. */
+  stateAt: number
+  /** What it told of its registry in the pages of the exchange under way, by peer id. */
+  readonly theirs: Map<string, string>
+}
+
+/** An actor that should be a neighbour and is not. */
+export interface Dial {
+  readonly peerId: string
+  addrs: readonly string[]
+  /** The life that the addresses belong to; undefined for an address told from outside. */
+  inc: number | undefined
+  nextAt: number
+  /** While a dial is under way: when it is given up. */
+  deadline: number | undefined
+  /** A closed connection is being verified: not paced, and without a back-off. */
+  urgent: boolean
+  refusals: number
+  failures: number
+  /** The addresses changed while a dial was under way, whose end then says nothing. */
+  outdated: boolean
+}
+
+/** The addresses of a root that was declared dead. */
+interface Lost {
+  readonly addrs: readonly string[]
+  readonly until: number
+  nextAt: number
+  refusals: number
+}
+
+/** Changes that wait to be told together. */
+interface Outbox {
+  /** By subject: to everybody, by gossip. */
+  readonly mesh: Map<string, Fact>
+  /** By subject: to this actor's children, on their streams. */
+  readonly children: Map<string, Fact>
+  claimToMesh: boolean
+  claimToChildren: boolean
+}
+
+/** A candidacy; its committee is fixed when it begins. */
+export interface Candidacy {
+  phase: 'asking' | 'standing'
+  readonly term: number
+  readonly committee: readonly string[]
+  readonly granted: Set<string>
+  readonly refused: Set<string>
+  /** When the votes were asked for: a won lease counts from here. */
+  sentAt: number
+}
+
+/** An arbiter's own view of its office. */
+export interface Reign {
+  readonly token: Token
+  /** The committee whose majority carries the lease: the one that elected, later one that has acknowledged. */
+  committee: readonly string[]
+  /** The committee as the registry shows it now, when it is another; `since` when. */
+  coming: { readonly committee: readonly string[]; readonly since: number } | undefined
+  /** Since when the registry has shown another committee than the confirmed one. */
+  unsettledSince: number | undefined
+  beat: number
+  readonly sentAt: Map<number, number>
+  /** By committee member: the send time of the last beat that it acknowledged. */
+  readonly acked: Map<string, number>
+  leaseUntil: number
+}
+
+/** What an actor knows of the election. */
+interface Election {
+  /** The highest term seen. */
+  term: number
+  /** The one vote of the highest term voted in. */
+  voted: { readonly term: number; readonly candidate: string } | undefined
+  /** The highest claim accepted. */
+  claim: Claim | undefined
+  /** Not to vote for another before that time. */
+  promise: { readonly to: string; readonly term: number; readonly until: number } | undefined
+  /** The arbiter of the claim was heard of lately: not to stand against it before that time. */
+  quietUntil: number
+  candidacy: Candidacy | undefined
+  reign: Reign | undefined
+}
+
+/** Counters for whoever looks at a core. */
+interface Counters {
+  refutations: number
+  verdicts: number
+  syncs: number
+  dropped: number
+  elections: number
+}
+
+/** The whole state of one actor's discovery. Made by `createCore`, changed by `step` alone. */
+export interface CoreState {
+  readonly profile: Profile
+  readonly limits: CoreLimits
+  readonly registry: Registry
+  own: Known | undefined
+  /** The version and status that a `sign` effect asked for and that has not come back yet. */
+  signing: (Version & { readonly status: ActorStatus }) | undefined
+  reclaims: number
+  leaving: boolean
+  joined: boolean
+  /** When a root that waits for its first sync goes on alone; Infinity for a child, which cannot. */
+  joinBy: number
+  /** Where the parent was said to be. */
+  parentAddrs: readonly string[]
+  readonly links: Map<string, Link>
+  readonly dials: Map<string, Dial>
+  readonly lost: Map<string, Lost>
+  /** Children that are gone, whatever is still said of them. */
+  readonly exited: Set<string>
+  readonly outbox: Outbox
+  readonly election: Election
+  readonly timers: Map<TimerName, number>
+  /** The arbiter that was last emitted. */
+  arbiter: Token | null
+  readonly counters: Counters
+}
+
+/** One `step` under way. */
+export interface Turn {
+  readonly state: CoreState
+  readonly now: number
+  readonly rng: () => number
+  readonly effects: Effect[]
+  /** Roots, links or the own standing have changed: dials and election are to be looked at again. */
+  review: boolean
+}
+
+/** Makes a core that waits for its `start`. */
+export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
+  const limits = { ...coreLimits, ...lower }
+  return {
+    profile,
+    limits,
+    registry: new Registry(profile, limits),
+    own: undefined,
+    signing: undefined,
+    reclaims: 0,
+    leaving: false,
+    joined: false,
+    joinBy: Infinity,
+    parentAddrs: [],
+    links: new Map(),
+    dials: new Map(),
+    lost: new Map(),
+    exited: new Set(),
+    outbox: { mesh: new Map(), children: new Map(), claimToMesh: false, claimToChildren: false },
+    election: {
+      term: 0,
+      voted: undefined,
+      claim: undefined,
+      promise: undefined,
+      quietUntil: -Infinity,
+      candidacy: undefined,
+      reign: undefined,
+    },
+    timers: new Map(),
+    arbiter: null,
+    counters: { refutations: 0, verdicts: 0, syncs: 0, dropped: 0, elections: 0 },
+  }
+}
+
+/** This actor's own record. */
+export function ownRecord(state: CoreState): ActorRecord {
+  if (state.own === undefined) throw new TypeError("the core's first input must be 'start'")
+  return state.own.record
+}
+
+/** Asks for a message to a neighbour; without a link there is nobody to hear it. */
+export function send({ state, effects }: Turn, to: string, message: Message): void {
+  if (state.links.has(to)) effects.push({ type: 'send', to, message })
+}
+
+/** Tells the users of the layer. */
+export function emit({ effects }: Turn, event: Event): void {
+  effects.push({ type: 'emit', event })
+}
+
+/** Sets a timer, unless it is set to that time already. */
+export function arm({ state, effects }: Turn, name: TimerName, at: number): void {
+  if (state.timers.get(name) === at) return
+  state.timers.set(name, at)
+  effects.push({ type: 'setTimer', name, at })
+}
+
+/** Clears a timer that is set. */
+export function disarm({ state, effects }: Turn, name: TimerName): void {
+  if (state.timers.delete(name)) effects.push({ type: 'clearTimer', name })
+}

@@ -1,0 +1,388 @@
+import { describe, expect, test } from 'vitest'
+import { step } from '../../discovery/core/core.ts'
+import type { Effect } from '../../discovery/core/effect.ts'
+import { subjectOf } from '../../discovery/core/fact.ts'
+import type { Fact } from '../../discovery/core/fact.ts'
+import { coreLimits } from '../../discovery/core/limits.ts'
+import { createCore } from '../../discovery/core/state.ts'
+import { profiles } from '../../discovery/profile.ts'
+import type { ActorRecord } from '../../discovery/record.ts'
+import {
+  CoreHarness,
+  end,
+  endFact,
+  events,
+  known,
+  published,
+  record,
+  recordFact,
+  sent,
+} from './support/core-harness.ts'
+
+const { batch, joinWait, joinRetry, sync } = profiles.loopback
+
+function root(fields: Partial<ActorRecord> = {}, limits = {}): CoreHarness {
+  const core = new CoreHarness(record('m', fields), limits)
+  core.start()
+  return core
+}
+
+function subjects(facts: readonly Fact[]): string[] {
+  return facts.map(subjectOf)
+}
+
+function changes(effects: readonly Effect[]): string[] {
+  return events(effects).flatMap((event) =>
+    event.type === 'up' || event.type === 'down' || event.type === 'updated'
+      ? [`${event.type} ${event.record.peerId}`]
+      : [],
+  )
+}
+
+describe('a core', () => {
+  test('starts once, and first', () => {
+    const state = createCore({ profile: profiles.loopback })
+    expect(() => step(state, 0, Math.random, { type: 'changed' })).toThrow("first input must be 'start'")
+    const core = root()
+    expect(() => core.give({ type: 'start', own: known('m') })).toThrow("has had its 'start' already")
+  })
+
+  test('bears timers that come early, late and out of nowhere', () => {
+    const core = root()
+    core.meet('z')
+    for (const name of ['batch', 'sync', 'join', 'links', 'election', 'ballot', 'beat', 'lease'] as const) {
+      core.give({ type: 'timer', name })
+      core.give({ type: 'timer', name })
+    }
+    expect(core.state.joined).toBe(true)
+  })
+
+  test('ignores conversations of those who are no neighbours, and what pretends to be its own', () => {
+    const core = root()
+    const { digest } = core.state.registry
+    core.hear('stranger', { type: 'state', facts: [recordFact('x')], claim: null, digest, more: false, answer: true })
+    expect(core.state.registry.get('x')).toBeUndefined()
+    core.hear('m', { type: 'facts', facts: [recordFact('x')], claim: null })
+    expect(core.state.registry.get('x')).toBeUndefined()
+  })
+})
+
+describe('joining', () => {
+  test('a root that expects nobody has joined at once', () => {
+    const core = new CoreHarness(record('m'))
+    expect(events(core.start())).toContainEqual({ type: 'joined', alone: true })
+  })
+
+  test('a root that expects others waits for its first sync before it elects', () => {
+    const core = new CoreHarness(record('m'))
+    expect(events(core.start(true)).map(({ type }) => type)).toEqual(['up'])
+    core.give({ type: 'connected', peerId: 'a' })
+    const digest = { count: 9, sums: [1, 1] } as const
+    const page = { type: 'state', claim: null, digest, answer: false } as const
+    expect(events(core.hear('a', { ...page, facts: [recordFact('a')], more: true })).map(({ type }) => type)).toEqual([
+      'up',
+    ])
+    const last = core.hear('a', { ...page, facts: [recordFact('b')], more: false })
+    expect(events(last)).toContainEqual({ type: 'joined', alone: false })
+  })
+
+  test('it waits for a bounded time, and asks again meanwhile', () => {
+    const core = new CoreHarness(record('m'))
+    core.start(true)
+    core.give({ type: 'connected', peerId: 'a' })
+    expect(sent(core.pass(joinRetry), 'sync')).toHaveLength(1)
+    expect(events(core.pass(joinWait))).toContainEqual({ type: 'joined', alone: true })
+  })
+
+  test('a child has joined when it has synced with its parent, and with nobody else', () => {
+    const core = new CoreHarness(record('c', { parent: 'm' }))
+    core.start()
+    core.give({ type: 'connected', peerId: 'm' })
+    core.give({ type: 'connected', peerId: 'x' })
+    const { digest } = core.state.registry
+    const done = { type: 'state', facts: [], claim: null, digest, more: false, answer: false } as const
+    core.hear('x', done)
+    core.pass(10 * joinWait)
+    expect(core.state.joined).toBe(false)
+    expect(events(core.hear('m', done))).toContainEqual({ type: 'joined', alone: false })
+  })
+})
+
+describe('syncing', () => {
+  const other = { count: 5, sums: [1, 2] } as const
+
+  test('equal digests need one short answer', () => {
+    const core = root()
+    core.meet('z')
+    const { digest } = core.state.registry
+    const answers = sent(core.hear('z', { type: 'sync', digest, claim: null }), 'state')
+    expect(answers).toMatchObject([{ message: { facts: [], more: false } }])
+  })
+
+  test('different digests are answered with everything, parents first', () => {
+    const core = root()
+    core.learn([recordFact('c', { parent: 'b', root: 'm' }), recordFact('b', { parent: 'm' }), endFact('gone')])
+    core.meet('z')
+    const [answer] = sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'state')
+    expect(subjects(answer?.message.facts ?? [])).toEqual(['m', 'z', 'b', 'c', 'gone'])
+    expect(answer?.message).toMatchObject({ more: false, answer: false, claim: { token: { peerId: 'm' } } })
+  })
+
+  test('whoever asks again at once gets nothing', () => {
+    const core = root()
+    core.meet('z')
+    const ask = () => sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'state')
+    expect(ask()).toHaveLength(1)
+    expect(ask()).toHaveLength(0)
+    core.now += batch
+    expect(ask()).toHaveLength(1)
+  })
+
+  test('a large registry comes in pages', () => {
+    const core = root({}, { pageBytes: 2_000 })
+    core.learn(Array.from({ length: 20 }, (_, index) => recordFact(`r${index}`)))
+    core.meet('z')
+    const pages = sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'state').map(
+      ({ message }) => message,
+    )
+    expect(pages.length).toBeGreaterThan(2)
+    expect(pages.map(({ more }) => more)).toEqual([...Array<boolean>(pages.length - 1).fill(true), false])
+    expect(new Set(pages.flatMap(({ facts }) => subjects(facts))).size).toBe(22)
+  })
+
+  test('the answer to a state holds only what the other does not have, and ends the exchange', () => {
+    const core = root()
+    core.meet('z')
+    core.learn([recordFact('y')])
+    const facts = [recordFact('z'), recordFact('x'), recordFact('y', { seq: 1 })]
+    const state = { type: 'state', facts, claim: null, digest: other, more: false } as const
+    const [reply] = sent(core.hear('z', { ...state, answer: false }), 'state')
+    expect(subjects(reply?.message.facts ?? [])).toEqual(['m'])
+    expect(reply?.message.answer).toBe(true)
+    expect(sent(core.hear('z', { ...state, answer: true }), 'state')).toEqual([])
+  })
+
+  test('goes on with a random neighbour for ever', () => {
+    const core = root()
+    core.meet('y')
+    core.meet('z')
+    const partners = new Set(sent(core.pass(50 * sync), 'sync').map(({ to }) => to))
+    expect(partners).toEqual(new Set(['y', 'z']))
+  })
+})
+
+describe('telling others', () => {
+  test('changes are gathered and published together', () => {
+    const core = root()
+    core.meet('z')
+    core.pass(batch)
+    core.meet('k1', { parent: 'm' })
+    core.give({ type: 'childExited', peerId: 'k1' })
+    core.give({ type: 'lookupFailed', peerId: 'nobody' })
+    expect(published(core.pass(batch - 1))).toEqual([])
+    expect(subjects(published(core.pass(1)))).toEqual(['k1'])
+  })
+
+  test('what came by gossip is not published again', () => {
+    const core = root()
+    core.meet('z')
+    core.pass(batch)
+    core.learn([recordFact('y'), endFact('y')])
+    expect(published(core.pass(10 * batch))).toEqual([])
+  })
+
+  test('what a child tells on its stream goes to everybody, what a root tells there to the children', () => {
+    const core = root()
+    core.meet('z')
+    core.meet('k', { parent: 'm' })
+    core.pass(batch)
+    core.learn([recordFact('g', { parent: 'k', root: 'm' })], 'k', 'stream')
+    expect(subjects(published(core.pass(2 * batch)))).toEqual(['g'])
+    core.learn([recordFact('y')], 'z', 'stream')
+    const told = core.pass(2 * batch)
+    expect(published(told)).toEqual([])
+    expect(sent(told, 'facts').map(({ to, message }) => [to, subjects(message.facts)])).toEqual([['k', ['y']]])
+  })
+
+  test('with nobody to hear it nothing is published, and nothing piles up', () => {
+    const core = root()
+    for (let index = 0; index < 50; index++) core.give({ type: 'changed' })
+    expect(published(core.pass(batch))).toEqual([])
+    expect(core.state.outbox.mesh.size).toBe(0)
+  })
+
+  test('a queue that is full drops the oldest and counts that', () => {
+    const core = root({}, { queue: 3 })
+    core.meet('k', { parent: 'm' })
+    core.pass(batch)
+    core.learn(
+      Array.from({ length: 10 }, (_, index) => recordFact(`y${index}`, { parent: 'k', root: 'm' })),
+      'k',
+      'stream',
+    )
+    expect(subjects(published(core.pass(2 * batch)))).toEqual(['y7', 'y8', 'y9'])
+    expect(core.state.counters.dropped).toBe(7)
+  })
+
+  test('a change of the own content is a new seq', () => {
+    const core = root()
+    core.meet('z')
+    core.pass(batch)
+    core.give({ type: 'changed' })
+    expect(published(core.pass(batch))).toMatchObject([{ known: { record: { peerId: 'm', rev: 0, seq: 1 } } }])
+  })
+})
+
+describe('the end of an actor', () => {
+  test('a child that exited is gone everywhere, with whoever stands below it', () => {
+    const core = root()
+    core.meet('z')
+    core.meet('k', { parent: 'm' })
+    core.learn([recordFact('g', { parent: 'k', root: 'm' })], 'k', 'stream')
+    expect(changes(core.give({ type: 'childExited', peerId: 'k' }))).toEqual(['down k', 'down g'])
+    expect(published(core.pass(2 * batch))).toContainEqual(endFact('k', { by: 'm' }))
+  })
+
+  test('a child that exited before it was known stays unknown', () => {
+    const core = root()
+    core.give({ type: 'childExited', peerId: 'k' })
+    core.learn([recordFact('k', { parent: 'm' })])
+    expect(core.state.registry.get('k')).toBeUndefined()
+    core.learn([recordFact('k', { parent: 'm', rev: 5 })])
+    expect(core.state.registry.get('k')).toBeUndefined()
+  })
+
+  test('a failed lookup takes the entry out and tells everybody', () => {
+    const core = root()
+    core.meet('z')
+    core.learn([recordFact('y')])
+    expect(changes(core.give({ type: 'lookupFailed', peerId: 'y' }))).toEqual(['down y'])
+    expect(published(core.pass(2 * batch))).toContainEqual(endFact('y', { by: 'm' }))
+  })
+
+  test('a failed lookup of a neighbour or of oneself is no death', () => {
+    const core = root()
+    core.meet('z')
+    core.give({ type: 'lookupFailed', peerId: 'z' })
+    core.give({ type: 'lookupFailed', peerId: 'm' })
+    expect(core.state.registry.digest.count).toBe(2)
+  })
+
+  test('parents remember a bounded number of ended children', () => {
+    const core = root({}, { exited: 3 })
+    for (let index = 0; index < 10; index++) core.give({ type: 'childExited', peerId: `k${index}` })
+    expect([...core.state.exited]).toEqual(['k7', 'k8', 'k9'])
+  })
+
+  test('the last word of a leaving actor goes to every neighbour before it is over', () => {
+    const core = root()
+    core.meet('y')
+    core.meet('z')
+    const effects = core.give({ type: 'leave' })
+    expect(sent(effects, 'facts').map(({ to }) => to)).toEqual(['y', 'z'])
+    expect(events(effects).at(-1)).toEqual({ type: 'left' })
+    expect(core.state.registry.get('m')).toBeUndefined()
+    expect(core.learn([endFact('m', { rev: 9 })]).filter(({ type }) => type === 'sign')).toEqual([])
+  })
+})
+
+describe('accusations', () => {
+  test('the owner refutes with a higher rev and tells everybody', () => {
+    const core = root()
+    core.meet('z')
+    core.pass(batch)
+    const effects = core.learn([endFact('m', { rev: 4, by: 'liar' })])
+    expect(events(effects)).toContainEqual({ type: 'accused', by: 'liar' })
+    expect(changes(effects)).toEqual(['updated m'])
+    expect(published(core.pass(batch))).toMatchObject([{ known: { record: { inc: 1, rev: 5 } } }])
+  })
+
+  test('one that was refuted before is answered with the refutation', () => {
+    const core = root({ rev: 3 })
+    core.meet('z')
+    const effects = core.learn([endFact('m', { rev: 2 })], 'z', 'stream')
+    expect(sent(effects, 'facts')).toMatchObject([{ to: 'z', message: { facts: [{ known: { record: { rev: 3 } } }] } }])
+    expect(core.state.own?.record.rev).toBe(3)
+  })
+
+  test('a record of one who is called dead is answered with the accusation', () => {
+    const core = root()
+    core.meet('z')
+    core.learn([endFact('y')])
+    const effects = core.learn([recordFact('y', { seq: 7 })], 'z', 'stream')
+    expect(sent(effects, 'facts')).toMatchObject([{ to: 'z', message: { facts: [{ end: { peerId: 'y' } }] } }])
+  })
+
+  test('by gossip it is echoed to everybody, once in a while, and not when another was faster', () => {
+    const core = root()
+    core.meet('z')
+    core.learn([endFact('y')])
+    core.pass(2 * batch)
+    core.learn([recordFact('y', { seq: 7 })])
+    core.learn([recordFact('y', { seq: 8 })])
+    expect(subjects(published(core.pass(2 * batch)))).toEqual(['y'])
+    core.pass(2_000)
+    core.learn([recordFact('y', { seq: 9 })])
+    core.learn([endFact('y', { by: 'another' })])
+    expect(published(core.pass(2 * batch))).toEqual([])
+  })
+
+  test('a neighbour that is called dead hears it at once', () => {
+    const core = root()
+    core.meet('y')
+    const effects = core.learn([endFact('y')])
+    expect(sent(effects, 'facts')).toMatchObject([{ to: 'y', message: { facts: [{ end: { peerId: 'y' } }] } }])
+  })
+
+  test('a stale accusation on a stream is answered with the later record', () => {
+    const core = root()
+    core.meet('z')
+    core.learn([recordFact('y', { rev: 2 })])
+    const effects = core.learn([endFact('y', { rev: 1 })], 'z', 'stream')
+    expect(sent(effects, 'facts')).toMatchObject([{ message: { facts: [{ known: { record: { rev: 2 } } }] } }])
+  })
+
+  test('an earlier life of the own peer id is outbid, another process with the same key only a few times', () => {
+    const core = root()
+    core.learn([recordFact('m', { inc: 7 })])
+    expect(core.state.own?.record.inc).toBe(8)
+    const seen: string[] = []
+    for (let inc = 20; inc < 60; inc++)
+      seen.push(...events(core.learn([recordFact('m', { inc })])).map(({ type }) => type))
+    expect(seen.filter((type) => type === 'conflict')).toHaveLength(1)
+    expect(core.state.own?.record.inc).toBeLessThan(20 + 2 * coreLimits.reclaims)
+  })
+
+  test('while a record is being signed, an accusation of that very version is refuted too', () => {
+    const core = new CoreHarness(record('m'))
+    core.start()
+    const rng = () => 0
+    const first = step(core.state, 1, rng, {
+      type: 'message',
+      from: 'x',
+      via: 'gossip',
+      message: { type: 'facts', facts: [{ kind: 'end', end: end('m') }], claim: null },
+    })
+    const second = step(core.state, 2, rng, {
+      type: 'message',
+      from: 'x',
+      via: 'gossip',
+      message: { type: 'facts', facts: [{ kind: 'end', end: end('m', { rev: 1 }) }], claim: null },
+    })
+    expect(first).toContainEqual({ type: 'sign', inc: 1, rev: 1, seq: 0, status: 'up' })
+    expect(second).toContainEqual({ type: 'sign', inc: 1, rev: 2, seq: 0, status: 'up' })
+  })
+})
+
+test('the same inputs, times and random numbers give the same effects', () => {
+  const run = () => {
+    const core = root()
+    return [
+      core.meet('z'),
+      core.learn([recordFact('y'), endFact('x')]),
+      core.pass(20_000),
+      core.give({ type: 'leave' }),
+    ]
+  }
+  expect(run()).toEqual(run())
+})

@@ -1,0 +1,128 @@
+import { decode, encode } from 'msgpackr'
+import { describe, expect, test } from 'vitest'
+import { coreLimits } from '../../discovery/core/limits.ts'
+import { BadMessage, encodeMessage, parseMessage } from '../../discovery/core/messages.ts'
+import type { Message } from '../../discovery/core/messages.ts'
+import { unseal } from '../simulator/actor.ts'
+import { pick, seeded } from '../simulator/rng.ts'
+import { endFact, known, recordFact } from './support/core-harness.ts'
+
+const token = { term: 3, inc: 1_700_000_000_000, peerId: 'a' }
+const claim = { token, held: true }
+const facts = [recordFact('a'), endFact('b', { age: 12, state: 'left' })]
+const digest = { count: 2, sums: [4_000_000_000, 7] } as const
+
+const messages: Message[] = [
+  { type: 'facts', facts, claim },
+  { type: 'facts', facts: [], claim: null },
+  { type: 'sync', digest, claim },
+  { type: 'state', facts, claim: null, digest, more: true, answer: false },
+  { type: 'prevote', term: 4, inc: 5 },
+  { type: 'vote', term: 4, inc: 5 },
+  { type: 'prevoted', term: 4, granted: true, seen: 3, claim },
+  { type: 'voted', term: 4, granted: false, seen: 9, claim: null },
+  { type: 'beat', token, beat: 8 },
+  { type: 'beaten', token, beat: 8 },
+  { type: 'release', term: 4 },
+]
+
+describe('a message', () => {
+  test.each(messages.map((message) => [message.type, message] as const))('%s survives the wire', (_, message) => {
+    expect(parseMessage(decode(encode(encodeMessage(message))), unseal)).toEqual(message)
+  })
+
+  test('keeps no part of the receive buffer alive', () => {
+    const buffer = encode(encodeMessage({ type: 'facts', facts: [recordFact('a')], claim: null }))
+    const parsed = parseMessage(decode(buffer), unseal)
+    if (parsed.type !== 'facts' || parsed.facts[0]?.kind !== 'record') throw new Error('no record')
+    expect(parsed.facts[0].known.signed.bytes.buffer.byteLength).toBe(known('a').signed.bytes.length)
+  })
+
+  test('with unknown fields is read without them', () => {
+    expect(parseMessage({ type: 'release', term: 1, later: true }, unseal)).toEqual({ type: 'release', term: 1 })
+  })
+})
+
+describe('a bad message is refused by name', () => {
+  const bad: [unknown, string][] = [
+    [undefined, 'it is no object'],
+    [[], 'it is no object'],
+    [{}, 'its type is undefined'],
+    [{ type: 'x'.repeat(1_000) }, `its type is '${'x'.repeat(64)}'`],
+    [{ type: 'vote', term: -1, inc: 0 }, 'term is -1'],
+    [{ type: 'vote', term: Number.NaN, inc: 0 }, 'term is NaN'],
+    [{ type: 'vote', term: 1n, inc: 0 }, 'term is bigint'],
+    [{ type: 'prevoted', term: 1, granted: 1, seen: 1, claim: null }, 'granted is 1'],
+    [{ type: 'facts', facts: {} }, 'facts is object'],
+    [{ type: 'facts', facts: Array(coreLimits.pageFacts + 1).fill(null) }, 'more than 4096'],
+    [{ type: 'facts', facts: [['record', 'text', 'text']] }, 'a record is no pair of bytes'],
+    [{ type: 'facts', facts: [['other']] }, "a fact's kind is 'other'"],
+    [{ type: 'facts', facts: [['end', 'a', 1, 0, 'suspect', 'b', 0]] }, "an end's state is 'suspect'"],
+    [{ type: 'facts', facts: [['end', 'a'.repeat(129), 1, 0, 'dead', 'b', 0]] }, 'an end names'],
+    [{ type: 'facts', facts: [['end', 'a', 1, 0, 'dead', 'b', -5]] }, 'age is -5'],
+    [{ type: 'sync', digest: [1, 2], claim: null }, 'sum is undefined'],
+    [{ type: 'sync', digest: [1, 2, 3], claim: [1, 2, 'a'] }, 'held is undefined'],
+    [{ type: 'beat', token: [1, 2, ''], beat: 1 }, 'a token names'],
+  ]
+
+  test.each(bad)('%o', (value, message) => {
+    expect(() => parseMessage(value, unseal)).toThrow(BadMessage)
+    expect(() => parseMessage(value, unseal)).toThrow(message)
+  })
+
+  test('an age beyond the bound is taken for the bound', () => {
+    const fact = ['end', 'a', 1, 0, 'dead', 'b', Number.MAX_SAFE_INTEGER]
+    expect(parseMessage({ type: 'facts', facts: [fact] }, unseal)).toMatchObject({
+      facts: [{ end: { age: coreLimits.age } }],
+    })
+  })
+
+  test('a bad record keeps the others of its page only without someone to report it to', () => {
+    const page = encodeMessage({
+      type: 'facts',
+      facts: [recordFact('a'), recordFact('bad'), recordFact('b')],
+      claim: null,
+    })
+    const open: typeof unseal = (signed) => {
+      const record = unseal(signed)
+      if (record.peerId === 'bad') throw new Error('forged')
+      return record
+    }
+    expect(() => parseMessage(page, open)).toThrow('forged')
+    const reasons: unknown[] = []
+    expect(parseMessage(page, open, (reason) => reasons.push(reason))).toMatchObject({ facts: { length: 2 } })
+    expect(reasons).toMatchObject([{ message: 'forged' }])
+  })
+
+  test('a message that was damaged parses to a valid one or throws BadMessage, nothing else (3,000 seeds)', () => {
+    for (let seed = 1; seed <= 3_000; seed++) {
+      const rng = seeded(seed)
+      const value = damage(encodeMessage(pick(rng, messages) ?? { type: 'release', term: 1 }), rng)
+      expect(failureOf(value), `seed ${seed}`).toBeOneOf([undefined, BadMessage])
+    }
+  })
+})
+
+/** The class of what parsing throws, if it does. */
+function failureOf(value: unknown): unknown {
+  try {
+    encodeMessage(parseMessage(value, () => known('a').record))
+    return undefined
+  } catch (error) {
+    return error instanceof Error ? error.constructor : error
+  }
+}
+
+/** Replaces a random part of a value by something else. */
+function damage(value: unknown, rng: () => number): unknown {
+  if (rng() < 0.2 || typeof value !== 'object' || value === null || value instanceof Uint8Array) {
+    return pick(rng, [null, undefined, -1, 2 ** 60, '', 'x', [], {}, true, Number.NaN, new Uint8Array(3), 1n, () => 1])
+  }
+  if (Array.isArray(value)) {
+    const at = Math.floor(rng() * value.length)
+    return value.map((item, index) => (index === at ? damage(item, rng) : (item as unknown)))
+  }
+  const entries = Object.entries(value)
+  const at = Math.floor(rng() * entries.length)
+  return Object.fromEntries(entries.map(([key, item], index) => [key, index === at ? damage(item, rng) : item]))
+}

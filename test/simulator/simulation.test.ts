@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import { arbiterOf } from '../../discovery/core/election.ts'
+import { settledBreaches } from './laws.ts'
+import { runPlan } from './run-plan.ts'
+import { Simulation } from './simulation.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+/** How many seeds `npm test` runs. */
+const seeds = 120
+
+describe('the simulator', () => {
+  test('gives the same trace for the same seed, and another for another', () => {
+    const [first, again, other] = [runPlan({ seed: 42 }), runPlan({ seed: 42 }), runPlan({ seed: 43 })]
+    expect(again.hash).toBe(first.hash)
+    expect(other.hash).not.toBe(first.hash)
+  })
+
+  test('lets events happen in the order of their times, equal ones in the order of asking', () => {
+    const clock = new VirtualClock()
+    const seen: number[] = []
+    for (const at of [30, 10, 20, 10, 5]) clock.at(at, () => seen.push(at * 10 + seen.length))
+    clock.runUntil(20)
+    expect(seen).toEqual([50, 101, 102, 203])
+    expect(clock.now).toBe(20)
+  })
+})
+
+describe('after faults of every kind have stopped, one arbiter, equal digests, the dead gone, the living all there', () => {
+  const disturbances = Array.from({ length: seeds }, (_, index) => index + 1)
+
+  test.each(disturbances)('seed %i', (seed) => {
+    const { breaches, lines } = runPlan({ seed }, 200)
+    expect(breaches, `the end of seed ${seed}:\n${lines.join('\n')}`).toEqual([])
+  })
+})
+
+describe('seen from outside', () => {
+  /** A mesh at peace: so many roots, each with one child. */
+  function settled(roots: number): Simulation {
+    const simulation = new Simulation(7)
+    for (let index = 0; index < roots; index++) {
+      const root = simulation.startRoot(`r${index}`)
+      simulation.startChild(`r${index}.child`, root)
+    }
+    simulation.clock.runUntil(10_000)
+    return simulation
+  }
+
+  /** Milliseconds until something holds everywhere, in steps of 10. */
+  function timeUntil(simulation: Simulation, holds: () => boolean): number {
+    const from = simulation.clock.now
+    while (!holds() && simulation.clock.now < from + 60_000) simulation.clock.runUntil(simulation.clock.now + 10)
+    return simulation.clock.now - from
+  }
+
+  test('roots that start at the same moment have one arbiter within two seconds', () => {
+    const simulation = new Simulation(8)
+    for (let index = 0; index < 8; index++) simulation.startRoot(`r${index}`)
+    expect(timeUntil(simulation, () => settledBreaches(simulation.running()).length === 0)).toBeLessThan(2_000)
+  })
+
+  test('a new name is visible everywhere within 300 ms', () => {
+    const simulation = settled(16)
+    const root = simulation.roots()[5]
+    if (root === undefined) throw new Error('no root')
+    const child = simulation.startChild('newcomer', root)
+    expect(
+      timeUntil(simulation, () =>
+        simulation.running().every(({ core }) => core.registry.find(child.name).length === 1),
+      ),
+    ).toBeLessThan(300)
+  })
+
+  test('a killed root and its child are out of every registry within half a second', () => {
+    const simulation = settled(16)
+    const victim = simulation.roots()[3]
+    if (victim === undefined) throw new Error('no root')
+    simulation.crash(victim)
+    const gone = () =>
+      simulation
+        .running()
+        .every(
+          ({ core }) =>
+            core.registry.get(victim.id) === undefined && core.registry.get(`${victim.id}.child`) === undefined,
+        )
+    expect(timeUntil(simulation, gone)).toBeLessThan(500)
+  })
+
+  test.each([2, 3, 8, 16])('of %i roots, a new arbiter is known everywhere within 1.2 s of a kill', (roots) => {
+    const simulation = settled(roots)
+    const victim = simulation.roots().find(({ core }) => core.election.reign !== undefined)
+    if (victim === undefined) throw new Error('no arbiter')
+    simulation.crash(victim)
+    simulation.clock.runUntil(simulation.clock.now + 205)
+    const known = () =>
+      simulation.running().every(({ core }) => {
+        const token = arbiterOf(core)
+        return token !== null && token.peerId !== victim.id
+      })
+    expect(timeUntil(simulation, known)).toBeLessThan(1_000)
+  })
+
+  test('a mesh whose halves have called each other dead finds itself again', () => {
+    const simulation = settled(6)
+    const [left, right] = [simulation.roots().slice(0, 3), simulation.roots().slice(3)]
+    for (const a of left) {
+      for (const b of right) {
+        simulation.network.cut(a.place, b.place)
+        simulation.network.cut(b.place, a.place)
+        simulation.breakLink(a, b)
+      }
+    }
+    simulation.clock.runUntil(simulation.clock.now + 3_000)
+    for (const [accusers, accused] of [
+      [left, right],
+      [right, left],
+    ] as const) {
+      for (const { id } of accused)
+        if (accusers[0] !== undefined) simulation.give(accusers[0], { type: 'lookupFailed', peerId: id })
+    }
+    simulation.clock.runUntil(simulation.clock.now + 10_000)
+    const rulers = () => simulation.roots().filter(({ core }) => core.election.reign !== undefined).length
+    expect(rulers()).toBe(2)
+    simulation.mend()
+    expect(timeUntil(simulation, () => settledBreaches(simulation.running()).length === 0)).toBeLessThan(20_000)
+  })
+
+  test('a mesh at peace sends little: beats to the committee, and a digest now and then', () => {
+    const simulation = settled(12)
+    const before = simulation.messages
+    simulation.clock.runUntil(simulation.clock.now + 60_000)
+    // 4 beats and 4 acknowledgements each half second, and 2 messages for each of 24 actors every 5 s
+    expect(simulation.messages - before).toBeLessThan(2 * (60 / 0.5) * 8 + 2 * (60 / 5) * 24)
+  })
+
+  test('an actor that leaves is gone without a verdict of anybody', () => {
+    const simulation = settled(4)
+    const leaver = simulation.roots()[2]
+    if (leaver === undefined) throw new Error('no root')
+    simulation.give(leaver, { type: 'leave' })
+    simulation.clock.runUntil(simulation.clock.now + 1_000)
+    for (const { core } of simulation.running()) {
+      expect(core.registry.tombstone(leaver.id)?.state).toBe('left')
+      expect(core.counters.verdicts).toBe(0)
+    }
+  })
+})
