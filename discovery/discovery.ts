@@ -88,6 +88,8 @@ class Shell implements Discovery {
   readonly #log = areaLog('discovery')
   readonly #open = (signed: SignedRecord): ActorRecord =>
     openRecord(signed, this.#options.mesh, (peerId) => this.state.registry.kept(peerId)?.signed)
+  #started = false
+  #busy = false
   #closed = false
   #unwatch: (() => void) | undefined
 
@@ -111,7 +113,7 @@ class Shell implements Discovery {
     await this.#neighbours.listen()
     const peers = await this.#meet(parent, rendezvous)
     const own = this.#signed({ inc: this.inc, rev: 0, seq: 0 }, 'up')
-    this.#feed({ type: 'start', own, expectPeers: peers.length > 0 })
+    this.#begin({ type: 'start', own, expectPeers: peers.length > 0 })
     this.#feed({ type: 'peers', peers })
     this.#unwatch = rendezvous?.watch((entries) => {
       const others = entries.filter((entry) => entry.peerId !== host.peerId)
@@ -194,14 +196,23 @@ class Shell implements Discovery {
   /** One input after another: what an effect feeds back waits until the effects before it are carried out. */
   #feed(input: Input): void {
     this.#inputs.push(input)
-    if (this.#inputs.length > 1) return
-    for (let next = this.#inputs[0]; next !== undefined; next = this.#inputs[0]) {
-      try {
-        if (!this.#closed)
-          for (const effect of step(this.state, performance.now(), Math.random, next)) this.#perform(effect)
-      } finally {
-        this.#inputs.shift()
-      }
+    if (this.#started && !this.#busy) this.#drain()
+  }
+
+  /** Others may connect as soon as this actor listens: what they say waits until the core has had its first input. */
+  #begin(input: Input): void {
+    this.#started = true
+    this.#inputs.unshift(input)
+    this.#drain()
+  }
+
+  #drain(): void {
+    this.#busy = true
+    try {
+      for (let input = this.#inputs.shift(); input !== undefined && !this.#closed; input = this.#inputs.shift())
+        for (const effect of step(this.state, performance.now(), Math.random, input)) this.#perform(effect)
+    } finally {
+      this.#busy = false
     }
   }
 

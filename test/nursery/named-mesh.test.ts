@@ -48,8 +48,9 @@ describe('programs of one mesh name', () => {
   })
 
   test('find each other when they start at the same moment, and agree on one arbiter', async () => {
-    const roots = await Promise.all(['a', 'b', 'c'].map((name) => startRoot(name)))
-    for (const root of roots) for (const name of ['a', 'b', 'c']) await root.waitForLine(`up ${name}`)
+    const names = ['a', 'b', 'c', 'd', 'e', 'f']
+    const roots = await Promise.all(names.map((name) => startRoot(name)))
+    for (const root of roots) for (const name of names) await root.waitForLine(`up ${name}`)
     await eventually('all name the same arbiter last', () => new Set(roots.map(lastArbiter)).size === 1)
     expect(roots.map((root) => root.id)).toContain(lastArbiter(roots[0]!))
     await endInOrder(...roots)
