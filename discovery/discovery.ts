@@ -1,3 +1,4 @@
+import type { GossipSubEvents } from '@libp2p/gossipsub'
 import { GreenroomError, describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
@@ -88,6 +89,10 @@ class Shell implements Discovery {
   readonly #log = areaLog('discovery')
   readonly #open = (signed: SignedRecord): ActorRecord =>
     openRecord(signed, this.#options.mesh, (peerId) => this.state.registry.kept(peerId)?.signed)
+  readonly #onSubscription = ({ detail }: GossipSubEvents['subscription-change']): void => {
+    if (detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.#topic))
+      this.#feed({ type: 'subscribed', peerId: detail.peerId.toString() })
+  }
   #started = false
   #busy = false
   #closed = false
@@ -149,6 +154,7 @@ class Shell implements Discovery {
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#neighbours.close()
     const { gossip } = this.#options.host
+    gossip.removeEventListener('subscription-change', this.#onSubscription)
     gossip.topicValidators.delete(this.#topic)
     gossip.unsubscribe(this.#topic)
     if (current === this) current = undefined
@@ -176,6 +182,7 @@ class Shell implements Discovery {
         return REJECT
       }
     })
+    gossip.addEventListener('subscription-change', this.#onSubscription)
     gossip.subscribe(this.#topic)
   }
 
@@ -296,7 +303,7 @@ class Shell implements Discovery {
     else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
     else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
     else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
-    this.#log.trace(event.type, 'record' in event ? event.record?.name : '')
+    this.#log.trace(show(event))
     for (const listener of [...this.#listeners]) listener(event)
   }
 }
@@ -304,6 +311,12 @@ class Shell implements Discovery {
 const MAX_ADDRESSES = 8
 const ACCEPT = 'accept' as never
 const REJECT = 'reject' as never
+
+function show(event: Event): string {
+  if (event.type === 'arbiter')
+    return event.token === null ? 'no arbiter' : `arbiter ${event.token.peerId.slice(-8)} in term ${event.token.term}`
+  return 'record' in event && event.record !== undefined ? `${event.type} ${event.record.name}` : event.type
+}
 
 /** Nobody listens there, or somebody else does: a certain no, unlike a timeout. */
 function isRefusal(error: unknown): boolean {

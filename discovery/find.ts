@@ -4,6 +4,7 @@ import type { Target } from '../rpc/caller.ts'
 import type { Portal } from '../rpc/portal.ts'
 import { changesOf } from './changes.ts'
 import type { Change } from './core/registry.ts'
+import { compareAge } from './core/version.ts'
 import { currentDiscovery, type Discovery } from './discovery.ts'
 import type { ActorRecord } from './record.ts'
 
@@ -94,7 +95,8 @@ export async function waitForActor(name: string): Promise<Portal> {
 }
 
 /**
- * Watches the actors of the mesh, or those of one name: first those that are up, then every change. A cancel point.
+ * Watches the actors of the mesh, or those of one name: first those that are up, oldest first, then
+ * every change. A cancel point.
  *
  * @throws LimitExceeded when the consumer lags more than 10,000 changes behind
  * @example
@@ -108,7 +110,7 @@ export function watchActors(name?: string): AsyncGenerator<ActorChange, never> {
     const tell = (type: ActorChange['type'], record: ActorRecord): void => {
       if (name === undefined || record.name === name) push({ type, actor: infoOf(record) })
     }
-    for (const record of state.registry.actors()) tell('up', record)
+    for (const record of [...state.registry.actors()].sort(compareAge)) tell('up', record)
     return onEvent((event) => {
       if (isChange(event)) tell(event.type, event.record)
     })

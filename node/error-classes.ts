@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert'
 import {
   ActorDied,
   ActorTooSlow,
@@ -21,6 +22,7 @@ export const MAX_ERROR_CLASSES = 1_000
 const BUILT_IN: readonly ErrorClass[] = [
   Error,
   AggregateError,
+  AssertionError,
   EvalError,
   RangeError,
   ReferenceError,

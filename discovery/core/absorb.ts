@@ -37,8 +37,9 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
     if (via === 'gossip') replies.length = before
   }
   fromChild ||= isChild(turn, from)
+  // gossip alone is not enough for a child: it may not be in this actor's gossip mesh yet, or never for want of room
+  for (const fact of news) tell(turn, via === 'stream' && fromChild ? 'mesh' : 'children', fact)
   if (via === 'stream') {
-    for (const fact of news) tell(turn, fromChild ? 'mesh' : 'children', fact)
     for (const page of pages(state, replies, false)) {
       send(turn, from, { type: 'facts', facts: page, claim: state.election.claim ?? null })
     }

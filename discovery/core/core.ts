@@ -68,6 +68,9 @@ function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
     case 'connected':
       links.onConnected(turn, input.peerId)
       return
+    case 'subscribed':
+      if (state.links.has(input.peerId)) sync.startSync(turn, input.peerId)
+      return
     case 'disconnected':
       links.onDisconnected(turn, input.peerId)
       return

@@ -82,7 +82,7 @@ export function adopt(turn: Turn, claim: Claim | null, from?: string): void {
   election.claim = accepted
   election.term = Math.max(election.term, token.term)
   turn.review = true
-  if (from !== undefined) tellClaim(turn, 'children')
+  tellClaim(turn, 'children')
   if (mine && claim.held) tellClaim(turn, 'mesh')
   const { reign, candidacy } = election
   if (reign !== undefined) {

@@ -27,6 +27,8 @@ export type Input =
   | { readonly type: 'peers'; readonly peers: readonly PeerHint[] }
   /** The discovery stream to a neighbour is up, whoever dialled. */
   | { readonly type: 'connected'; readonly peerId: string }
+  /** A neighbour is now known to hear gossip: what was published before did not reach it. */
+  | { readonly type: 'subscribed'; readonly peerId: string }
   /** The last connection to a neighbour closed. */
   | { readonly type: 'disconnected'; readonly peerId: string }
   /** The end of a dial that a `dial` effect asked for. */

@@ -3,7 +3,7 @@ import type { Fact } from './fact.ts'
 import { arm, disarm, ownRecord, send } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
 
-/** Who is told: everybody by gossip, or only this actor's children, on their streams. */
+/** Who is told: everybody, by gossip and this actor's children on their streams too, or only those children. */
 export type Audience = 'mesh' | 'children'
 
 /**
@@ -44,7 +44,9 @@ export function flush(turn: Turn): void {
     }
     const children = childLinks(state)
     if (children.length > 0) {
-      for (const facts of pages(state, outbox.children.values(), outbox.claimToChildren && claim !== null)) {
+      const news = new Map([...outbox.mesh, ...outbox.children]).values()
+      const evenEmpty = (outbox.claimToMesh || outbox.claimToChildren) && claim !== null
+      for (const facts of pages(state, news, evenEmpty)) {
         for (const child of children) send(turn, child, { type: 'facts', facts, claim })
       }
     }
