@@ -1,0 +1,86 @@
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DISCOVERY_PROTOCOL } from '../../discovery/neighbours.ts'
+import { openRendezvous } from '../../discovery/rendezvous.ts'
+import { currentActor, findActor, getArbiter, joinMesh, type JoinedMesh } from '../../index.ts'
+import { type Host, startHost } from '../../node/host.ts'
+import { openIdentity } from '../../node/identity.ts'
+import { redirectLogs } from '../../node/log.ts'
+import { encode } from '../../rpc/codec.ts'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+
+useRuntimeDir()
+expectNothingLeft()
+
+let mesh: JoinedMesh
+let stranger: Host
+let lines: string[]
+let restoreLogs: () => void
+beforeEach(async () => {
+  lines = []
+  restoreLogs = redirectLogs((line) => lines.push(line))
+  mesh = await joinMesh({ mesh: 'hostile', name: 'victim' })
+  // A program that has the secret, and speaks the protocol badly.
+  const rendezvous = await openRendezvous({ mesh: 'hostile' })
+  stranger = await startHost({ identity: await openIdentity(), secret: rendezvous.secret })
+  await rendezvous.close()
+})
+afterEach(async () => {
+  await stranger.stop()
+  await mesh.leave()
+  restoreLogs()
+})
+
+async function expectVictimWell(): Promise<void> {
+  expect((await findActor('victim'))?.id).toBe(currentActor().id)
+  expect((await getArbiter()).portal.id).toBe(currentActor().id)
+}
+
+function framed(body: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(4 + body.byteLength)
+  new DataView(frame.buffer).setUint32(0, body.byteLength)
+  frame.set(body, 4)
+  return frame
+}
+
+test.each([
+  ['random bytes', () => randomBytes(2_000)],
+  ['an announced length of 4 GiB', () => new Uint8Array(64).fill(0xff)],
+  ['a frame that is no msgpack', () => framed(new Uint8Array([0xc1, 0xc1, 0xc1]))],
+  ['a truncated frame', () => framed(encode({ type: 'sync' })).subarray(0, 6)],
+  ['a message of an unknown type', () => framed(encode({ type: 'gossip-about', facts: [] }))],
+  ['votes of somebody who is no member', () => framed(encode({ type: 'vote', term: 9e15, inc: 1 }))],
+  ['facts that are none', () => framed(encode({ type: 'facts', facts: [['record', 1, 2], ['end'], 7], claim: null }))],
+  ['a beat of an arbiter nobody elected', () => framed(encode({ type: 'beat', token: [1e9, 1, 'x'], beat: 1 }))],
+])('%s on the discovery stream harm nobody', async (_, bytes) => {
+  const connection = await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  const stream = await connection.newStream(DISCOVERY_PROTOCOL)
+  stream.send(bytes())
+  await expectVictimWell()
+  const again = await connection.newStream(DISCOVERY_PROTOCOL)
+  again.send(bytes())
+  await expectVictimWell()
+})
+
+test('gossip that cannot be read is refused, and logged', async () => {
+  const topic = 'greenroom/1/hostile'
+  stranger.gossip.subscribe(topic)
+  await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  await eventually('the victim hears gossip', () => stranger.gossip.getSubscribers(topic).length > 0)
+  for (const data of [randomBytes(500), encode({ type: 'facts', facts: 'none' }), encode([])])
+    await stranger.gossip.publish(topic, data)
+  await eventually('it was logged', () => lines.filter((line) => line.includes('refused')).length >= 3)
+  await expectVictimWell()
+})
+
+test('a peer with another secret fails in the handshake and learns nothing', async () => {
+  const outsider = await startHost({ identity: await openIdentity(), secret: randomBytes(32) })
+  try {
+    await expect(outsider.connect(mesh.actor.id, mesh.actor.addresses)).rejects.toThrow()
+    await expectVictimWell()
+  } finally {
+    await outsider.stop()
+  }
+})
