@@ -26,9 +26,9 @@ export async function* changesOf<T>(subscribe: (push: (change: T) => void) => ()
       const batch = waiting
       waiting = []
       yield* batch
+      if (waiting.length > 0) continue
       if (lagged)
         throw new LimitExceeded('MAX_WAITING_CHANGES', `a watcher lagged ${MAX_WAITING_CHANGES} changes behind`)
-      if (waiting.length > 0) continue
       const change = Promise.withResolvers<void>()
       wake = change.resolve
       const unlink = scope.onCancel(change.reject)

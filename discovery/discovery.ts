@@ -304,7 +304,7 @@ class Shell implements Discovery {
     else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
     else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
     this.#log.trace(show(event))
-    for (const listener of [...this.#listeners]) listener(event)
+    for (const listener of this.#listeners) listener(event)
   }
 }
 

@@ -59,7 +59,7 @@ export class Neighbours {
   }
 
   close(): void {
-    for (const streams of [...this.#streams.values()]) for (const stream of [...streams]) stream.close()
+    for (const streams of this.#streams.values()) for (const stream of streams) stream.close()
   }
 
   async #dial(peer: string, addresses: readonly string[], withinMs: number): Promise<void> {

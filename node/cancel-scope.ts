@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Cancelled } from './errors.ts'
 
-const ambient = new AsyncLocalStorage<CancelScope>()
+const ambient = new AsyncLocalStorage<CancelScope | undefined>()
 let processScope: CancelScope | undefined
 let actorName = 'this process'
 
@@ -132,13 +132,23 @@ export function setProcessScope(scope: CancelScope, name: string): () => void {
   }
 }
 
+/**
+ * Runs a function, and everything it starts, in no scope: for what outlives its first user, as a connection does. A socket's
+ * events run in the context that it was opened in.
+ */
+export function outsideScopes<T>(body: () => T): T {
+  return ambient.run(undefined, body)
+}
+
 /** Whether an error is nothing but the echo of a cancel: the reason itself, or an `AbortError` caused by it. */
 export function isEcho(error: unknown, reason: Cancelled | undefined): boolean {
   if (reason === undefined || error === undefined || error === null) return false
   if (error === reason) return true
   if (!(error instanceof Error)) return false
   if (error instanceof AggregateError)
-    return error.errors.length > 0 && error.errors.every((inner) => isEcho(inner, reason))
+    return (
+      Array.isArray(error.errors) && error.errors.length > 0 && error.errors.every((inner) => isEcho(inner, reason))
+    )
   return error.name === 'AbortError' && error.cause === reason
 }
 

@@ -8,10 +8,13 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { outsideScopes } from './cancel-scope.ts'
 import type { Identity } from './identity.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
 export const MAX_STREAMS_PER_PEER = 2_048
+/** Streams of one connection beside those of any one protocol (lanes, gossip, identify), and those that are about to close. */
+const OTHER_STREAMS = 256
 /** Connections of one actor. */
 export const MAX_CONNECTIONS = 4_096
 /** Bytes of one stream that may be in flight: at or below the read buffer, past which a paused stream is reset. */
@@ -19,6 +22,8 @@ export const MAX_STREAM_WINDOW = 1024 * 1024
 const MAX_READ_BUFFER = 4 * 1024 * 1024
 /** Milliseconds that a dial may take, handshake included. */
 export const DIAL_TIMEOUT_MS = 5_000
+/** Milliseconds that a connection has for its last bytes when its actor ends. */
+export const CLOSE_TIMEOUT_MS = 100
 /** Gossip messages above this are refused before they are sent: gossipsub drops those above 4 MiB without a word. */
 export const MAX_GOSSIP_BYTES = 1024 * 1024
 
@@ -55,15 +60,22 @@ export interface Host {
  * the limits per address and the score for peers that share one are lifted; what stays bounded is named above.
  */
 export async function startHost(options: HostOptions): Promise<Host> {
-  const node = await createLibp2p({
+  return wrap(await outsideScopes(async () => await startNode(options)))
+}
+
+async function startNode(options: HostOptions): Promise<Libp2p<{ gossip: GossipSub }>> {
+  return await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
     connectionEncrypters: [noise({ prologueBytes: prologue(options.secret) })],
     streamMuxers: [
       yamux({
-        maxInboundStreams: MAX_STREAMS_PER_PEER,
-        maxOutboundStreams: MAX_STREAMS_PER_PEER,
+        // More come in than go out: who opens one too many gets an error, while who takes one too many resets it silently.
+        maxInboundStreams: MAX_STREAMS_PER_PEER + 2 * OTHER_STREAMS,
+        maxOutboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS,
+        // Streams that come before this side has finished its handshake; one more ends the connection.
+        maxEarlyStreams: OTHER_STREAMS,
         streamOptions: {
           maxStreamWindowSize: MAX_STREAM_WINDOW,
           maxReadBufferLength: MAX_READ_BUFFER,
@@ -92,7 +104,6 @@ export async function startHost(options: HostOptions): Promise<Host> {
       }),
     },
   })
-  return wrap(node)
 }
 
 function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
@@ -107,22 +118,32 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
     addresses: () => node.getMultiaddrs().map(String),
     handle: (protocol, handler) =>
       node.handle(protocol, (stream, connection) => handler(stream, connection.remotePeer.toString()), {
-        maxInboundStreams: MAX_STREAMS_PER_PEER,
+        maxInboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS,
         maxOutboundStreams: MAX_STREAMS_PER_PEER,
       }),
     connect: async (peer, addresses, signal) => {
       const open = node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
       if (open !== undefined) return open
       const targets = addresses.map((address) => withPeer(address, peer))
-      return await node.dial(targets, signal === undefined ? {} : { signal })
+      return await outsideScopes(async () => await node.dial(targets, signal === undefined ? {} : { signal }))
     },
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
     onDisconnect: listen('peer:disconnect'),
     onConnect: listen('peer:connect'),
     stop: async () => {
       disarmLeftoverTimers(node)
+      await Promise.all(node.getConnections().map(closeSoon))
       await node.stop()
     },
+  }
+}
+
+/** Flushes and closes; a peer that closes at the same moment, or does not read, must not hold up the end of this actor. */
+async function closeSoon(connection: Connection): Promise<void> {
+  try {
+    await connection.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) })
+  } catch (error) {
+    connection.abort(error as Error)
   }
 }
 

@@ -1,4 +1,4 @@
-import { styleText } from 'node:util'
+import { inspect, styleText } from 'node:util'
 import debug from 'debug'
 import { InvalidArgument } from './errors.ts'
 
@@ -79,5 +79,7 @@ function emit(level: Severity, area: string, message: string, details: readonly 
 
 function show(detail: unknown): string {
   if (detail instanceof Error) return detail.stack ?? String(detail)
-  return typeof detail === 'string' ? detail : (JSON.stringify(detail) ?? String(detail))
+  return typeof detail === 'string'
+    ? detail
+    : inspect(detail, { depth: 4, compact: true, breakLength: Number.POSITIVE_INFINITY })
 }

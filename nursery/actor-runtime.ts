@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
-import { CancelScope, setProcessScope } from '../node/cancel-scope.ts'
+import { CancelScope, outsideScopes, setProcessScope } from '../node/cancel-scope.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
 import { type Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
@@ -15,7 +15,7 @@ import { type Rpc, startRpc } from '../rpc/rpc.ts'
 /** Bytes of an actor's name. */
 export const MAX_NAME_BYTES = 256
 /** Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them. */
-export const STOP_TIMEOUT_MS = 1_000
+const STOP_TIMEOUT_MS = 1_000
 
 export interface RuntimeOptions {
   readonly name: string
@@ -76,6 +76,11 @@ export function checkName(name: string): void {
 
 /** Boots this process as an actor: host, calls, discovery; resolves when it has heard who else is there. */
 export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntime> {
+  // An actor lives longer than the scope that it may have been started in.
+  return await outsideScopes(async () => await boot(options))
+}
+
+async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   checkName(options.name)
   const { name, identity } = options
   const scope = new CancelScope()

@@ -1,7 +1,8 @@
-import { CancelScope } from '../node/cancel-scope.ts'
+import { CancelScope, isEcho } from '../node/cancel-scope.ts'
 import {
   type ActorRef,
   Cancelled,
+  DeadlineExceeded,
   describeError,
   InvalidArgument,
   LimitExceeded,
@@ -9,7 +10,7 @@ import {
   ProtocolError,
 } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
-import { Channel } from './channel.ts'
+import type { Channel } from './channel.ts'
 import { calleeContext } from './context.ts'
 import { encodeFailure } from './error-codec.ts'
 import { type ExposedFunction, exposedNamespace } from './exposed.ts'
@@ -86,7 +87,7 @@ export class Callee {
   /** Ends every lane after the tasks, which the actor's scope has cancelled by then, have replied. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#running)
-    for (const lane of [...this.#lanes]) lane.close()
+    for (const lane of this.#lanes) lane.close()
     this.#arrivals.close()
   }
 
@@ -125,7 +126,11 @@ export class Callee {
   #arm(scope: CancelScope, timeoutMs: number): NodeJS.Timeout {
     const ms = Math.min(timeoutMs, 2 ** 31 - 1)
     scope.deadline = performance.now() + ms
-    return setTimeout(() => scope.cancel(`the caller's deadline of ${ms} ms is over`), ms)
+    const why = `the caller's deadline of ${ms} ms is over`
+    return setTimeout(
+      () => scope.cancel(new Cancelled(this.#options.self.name, why, { cause: new DeadlineExceeded(ms) })),
+      ms,
+    )
   }
 
   /** Never rejects: whatever happens becomes the reply. */
@@ -137,42 +142,59 @@ export class Callee {
     scope: CancelScope,
   ): Promise<void> {
     try {
-      const exposed = this.#lookUp(request.functionId)
-      if (load > MAX_TASKS_PER_PEER)
-        throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#options.self.name}`)
-      const value = await this.#perform(exposed, request, peer, scope)
+      const value = await this.#perform(request, load, peer, scope)
       assertTransferable(value, `the result of ${request.functionId}`)
+      // Results wait for a peer that reads slowly, instead of failing: asked anew each time, because others wait as well.
+      for (let room = lane.drained(); room !== undefined; room = lane.drained()) await room
       lane.send([RESULT, request.id, value])
     } catch (error) {
       this.#log.debug(`${request.functionId} failed: ${describeError(error)}`)
-      this.#reply(lane, request.id, error)
+      // A function that waited with a signal raises an AbortError: the caller is to know its own cancel again.
+      await this.#fail(lane, request.id, isEcho(error, scope.reason) ? scope.reason : error)
     }
   }
 
-  #reply(lane: FrameStream, id: number, error: unknown): void {
+  /** An error that is larger than a frame still arrives, without what made it so. */
+  async #fail(lane: FrameStream, id: number, error: unknown): Promise<void> {
+    for (let room = lane.drained(); room !== undefined; room = lane.drained()) await room
     try {
       lane.send([FAILURE, id, encodeFailure(error, this.#options.self)])
-    } catch (tooLarge) {
-      lane.send([FAILURE, id, encodeFailure(tooLarge, this.#options.self)])
+    } catch {
+      lane.sendControl([FAILURE, id, encodeFailure(error, this.#options.self, 'brief')])
     }
   }
 
-  async #perform(exposed: ExposedFunction, request: CallRequest, peer: string, scope: CancelScope): Promise<unknown> {
+  async #perform(request: CallRequest, load: number, peer: string, scope: CancelScope): Promise<unknown> {
+    if (load > MAX_TASKS_PER_PEER)
+      throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#options.self.name}`)
     if (request.kind === 'value') {
-      if (exposed.kind === 'stream')
-        throw new InvalidArgument(`${exposed.id} is a stream: call it as one, with portal.run or portal.stream`)
+      const exposed = this.#admit(request)
       return await scope.run(async () => await exposed.call(...request.args))
     }
-    if (request.kind === 'stream' && exposed.kind !== 'stream')
-      throw new InvalidArgument(`${exposed.id} is not an async function*: call it as a function, not as a stream`)
+    // Taken before anything can fail: from its end the caller learns that no item follows, and looks at the outcome.
     const channel = await this.#arrivals.expect(peer, request.id, scope)
     try {
-      return request.kind === 'stream'
-        ? await produce(exposed, request.args, channel, scope)
-        : await scope.run(async () => await exposed.call(calleeContext(channel), ...request.args))
-    } finally {
+      const exposed = this.#admit(request)
+      const value =
+        request.kind === 'stream'
+          ? await produce(exposed, request.args, channel, scope)
+          : await scope.run(async () => await exposed.call(calleeContext(channel), ...request.args))
       channel.end()
+      return value
+    } catch (error) {
+      // The consumer of a stream looks at the outcome after the end; readers of a context do not, so its end tells them.
+      channel.end(request.kind === 'context')
+      throw error
     }
+  }
+
+  #admit({ functionId, kind }: CallRequest): ExposedFunction {
+    const exposed = this.#lookUp(functionId)
+    if (kind === 'stream' && exposed.kind !== 'stream')
+      throw new InvalidArgument(`${exposed.id} is not an async function*: call it as a function, not as a stream`)
+    if (kind !== 'stream' && exposed.kind === 'stream')
+      throw new InvalidArgument(`${exposed.id} is a stream: call it as one, with portal.run or portal.stream`)
+    return exposed
   }
 
   #lookUp(functionId: string): ExposedFunction {

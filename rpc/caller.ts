@@ -1,5 +1,5 @@
 import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
-import { ActorDied, type ActorRef, ActorTooSlow, Cancelled } from '../node/errors.ts'
+import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import type { Callee } from './callee.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
 import { awaitOutcome, Lane } from './lane.ts'
@@ -7,7 +7,7 @@ import type { CallKind, FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import type { OpenedCall } from './remote-stream.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
-import type { Host } from '../node/host.ts'
+import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
 /** An actor and where it listens. */
 export interface Target extends ActorRef {
@@ -54,6 +54,8 @@ export class Caller {
     try {
       const call = await lane.start(functionId, args, kind, scope)
       channel.hello(call.id)
+      // A stream's caller sends no items; with both ends said, the libp2p stream closes after the last item.
+      if (kind === 'stream') channel.end()
       return { call, channel }
     } catch (error) {
       channel.abort(error as Error)
@@ -146,6 +148,11 @@ export class Caller {
       return libp2pWire(await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal }))
     } catch (cause) {
       scope?.throwIfCancelled()
+      if (cause instanceof Error && cause.name === 'TooManyOutboundProtocolStreamsError')
+        throw new LimitExceeded(
+          'MAX_STREAMS_PER_PEER',
+          `${MAX_STREAMS_PER_PEER} streaming calls to ${target.name} are open: end or leave some of them`,
+        )
       throw new ActorDied(target, 'it cannot be reached', { cause })
     }
   }

@@ -52,6 +52,7 @@ export class Channel {
   #takenItems = 0
   #takenBytes = 0
   #receiveEnded = false
+  #endedInFailure = false
   #failure: Error | undefined
   #closed = false
   #greeted = false
@@ -94,11 +95,16 @@ export class Channel {
     return this.#sendLater(body)
   }
 
-  /** Says that no item follows. */
-  end(): void {
+  /**
+   * Says that no item follows.
+   *
+   * @param failed because of an error that travels elsewhere: readers on the other side wait for it, and their owner hands
+   * it to them with `abort`
+   */
+  end(failed = false): void {
     if (this.#sendEnded || this.#closed) return
     this.#sendEnded = true
-    this.#frames.send([END, this.#sent])
+    this.#frames.send(failed ? [END, this.#sent, true] : [END, this.#sent])
     this.#closeWhenDone()
   }
 
@@ -111,6 +117,7 @@ export class Channel {
   abort(error: Error): void {
     this.#failure ??= error
     this.#frames.abort(error)
+    this.#wakeAll()
   }
 
   /** Drops what is queued and takes no more items: for a consumer that left. */
@@ -157,7 +164,7 @@ export class Channel {
       return { done: false, value: item.value }
     }
     if (this.#failure !== undefined) throw this.#failure
-    if (this.#receiveEnded) return { done: true, value: undefined }
+    if (this.#receiveEnded && !this.#endedInFailure) return { done: true, value: undefined }
     return undefined
   }
 
@@ -204,6 +211,7 @@ export class Channel {
         if (frame.count !== this.#received)
           throw new ProtocolError(`${frame.count} items were sent and ${this.#received} arrived`)
         this.#receiveEnded = true
+        this.#endedInFailure = frame.failed
         this.#wakeAll()
         this.#events.onEnd?.()
         this.#closeWhenDone()

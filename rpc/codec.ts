@@ -1,11 +1,15 @@
-import { Packr } from 'msgpackr'
+import { Packr, Unpackr } from 'msgpackr'
 import { ProtocolError } from '../node/errors.ts'
 
-// `structuredClone` is not only for Map and Set: without it msgpackr 2.1.3 packs bytes of earlier messages into typed
-// arrays. `copyBuffers` keeps decoded bytes from sharing (and pinning) the network chunk that they arrived in.
-const packr = new Packr({ structuredClone: true, useRecords: false, copyBuffers: true })
+// `structuredClone` is not only for cycles: without it msgpackr 2.1.3 packs bytes of earlier messages into typed arrays.
+// Objects travel as msgpackr's records, defined anew in each message: as plain msgpack maps they could not be told from
+// a Map, and cycles among them do not decode.
+const packr = new Packr({ structuredClone: true })
+// One of its own, so that what peers define never meets what is encoded here. `copyBuffers` keeps decoded bytes from
+// sharing (and pinning) the network chunk that they arrived in.
+const unpackr = new Unpackr({ structuredClone: true, mapsAsObjects: false, copyBuffers: true })
 
-/** One value as msgpack with the structured-clone extensions. */
+/** One value as msgpack with msgpackr's record and structured-clone extensions; each message stands by itself. */
 export function encode(value: unknown): Uint8Array {
   return packr.pack(value)
 }
@@ -13,7 +17,7 @@ export function encode(value: unknown): Uint8Array {
 /** @throws ProtocolError when the bytes are not one well-formed value */
 export function decode(bytes: Uint8Array): unknown {
   try {
-    return packr.unpack(bytes)
+    return unpackr.unpack(bytes)
   } catch (cause) {
     throw new ProtocolError(`${bytes.byteLength} bytes do not decode as msgpack`, { cause })
   }

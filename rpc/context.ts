@@ -54,14 +54,34 @@ export function calleeContext(channel: Channel): Context {
   }
 }
 
-/** A channel as a context stream. */
-export function channelStream<Send, Receive>(channel: Channel): ContextStream<Send, Receive> {
+/**
+ * A channel as a context stream.
+ *
+ * @param explain finds a better error than the one that the channel broke with, when there is one
+ */
+export function channelStream<Send, Receive>(
+  channel: Channel,
+  explain: (error: unknown) => Promise<unknown> = async (error) => await Promise.resolve(error),
+): ContextStream<Send, Receive> {
+  const take = async (): Promise<IteratorResult<unknown, undefined>> => {
+    try {
+      return await channel.next()
+    } catch (error) {
+      throw await explain(error)
+    }
+  }
   return {
-    send: async (value) => await channel.send(value),
+    send: async (value) => {
+      try {
+        await channel.send(value)
+      } catch (error) {
+        throw await explain(error)
+      }
+    },
     end: () => channel.end(),
     async *[Symbol.asyncIterator](): AsyncGenerator<Receive, undefined> {
       for (;;) {
-        const result = await channel.next()
+        const result = await take()
         if (result.done) return
         yield result.value as Receive
       }

@@ -4,11 +4,14 @@ import { assertTransferable } from './transferable.ts'
 
 /** Links of a `cause` chain, and levels of nested `errors`, that travel. */
 export const MAX_ERROR_DEPTH = 16
-/** Errors of one `AggregateError`, and own properties of one error, that travel. */
+/** Errors of one failure (itself, its causes and the `errors` of all of them), and own properties of one error, that travel. */
 export const MAX_ERROR_PARTS = 1_000
 /** Characters of a message or stack that travel. */
 export const MAX_ERROR_TEXT = 64 * 1024
+/** Characters of the texts of an error that is larger than a frame. */
+const MAX_BRIEF_TEXT = 4 * 1024
 const MAX_CLASS_CHAIN = 8
+const MAX_CLASS_NAME = 256
 
 interface EncodedError {
   /** Class names from the most derived one up to Error: the first that the receiver knows is rebuilt. */
@@ -29,27 +32,47 @@ export interface EncodedFailure {
   path: string[]
 }
 
+/** How much of an error is sent: all that travels, or what surely fits into a frame. */
+export type Fidelity = 'full' | 'brief'
+
+/** What is left to spend on one failure; without it, errors that hold each other would grow without end. */
+interface Budget {
+  errors: number
+  readonly text: number
+  readonly depth: number
+  readonly props: boolean
+}
+
+const newBudget = (fidelity: Fidelity): Budget =>
+  fidelity === 'full'
+    ? { errors: MAX_ERROR_PARTS, text: MAX_ERROR_TEXT, depth: MAX_ERROR_DEPTH, props: true }
+    : { errors: 1, text: MAX_BRIEF_TEXT, depth: 0, props: false }
+
 /**
  * Prepares whatever was thrown for the wire; never throws itself: parts that cannot travel are left out.
  *
  * An error that itself came from another actor keeps its origin, and this actor is added to its path.
+ *
+ * @param fidelity `brief` for an error that is larger than a frame: its class and the first characters of its texts
  */
-export function encodeFailure(thrown: unknown, self: ActorRef): EncodedFailure {
-  if (thrown instanceof RemoteActorError && thrown.origin !== undefined)
+export function encodeFailure(thrown: unknown, self: ActorRef, fidelity: Fidelity = 'full'): EncodedFailure {
+  const budget = newBudget(fidelity)
+  if (thrown instanceof RemoteActorError && isActorRef(thrown.origin) && isPath(thrown.path))
     return {
-      thrown: encodeThrown(thrown.cause, 0, thrown.remoteStack),
+      thrown: encodeThrown(thrown.cause, 0, budget, thrown.remoteStack),
       origin: { name: thrown.origin.name, id: thrown.origin.id },
       path: [...thrown.path.slice(0, MAX_ERROR_DEPTH), self.name],
     }
-  return { thrown: encodeThrown(thrown, 0), origin: { name: self.name, id: self.id }, path: [self.name] }
+  return { thrown: encodeThrown(thrown, 0, budget), origin: { name: self.name, id: self.id }, path: [self.name] }
 }
 
-/** @throws ProtocolError when a peer sent something else than an encoded failure */
+/** Rebuilds what a peer raised. @throws ProtocolError when the encoding has another shape */
 export function decodeFailure(wire: unknown): RemoteActorError {
-  const { thrown, origin, path } = record(wire)
-  const from = record(origin)
-  const cause = decodeThrown(thrown, 0)
-  const stack = cause instanceof Error ? (cause.stack ?? '') : ''
+  const failure = record(wire)
+  const from = record(failure['origin'])
+  const path = failure['path']
+  const cause = decodeThrown(failure['thrown'], 0, newBudget('full'))
+  const stack = cause instanceof Error ? String(cause.stack ?? '') : ''
   return new RemoteActorError(
     { name: text(from['name']), id: text(from['id']) },
     Array.isArray(path) ? path.slice(0, MAX_ERROR_DEPTH + 1).map(text) : [],
@@ -58,44 +81,54 @@ export function decodeFailure(wire: unknown): RemoteActorError {
   )
 }
 
-function encodeThrown(thrown: unknown, depth: number, stack?: string): EncodedThrown {
-  if (!(thrown instanceof Error)) return travels(thrown) ? { value: thrown } : { value: describeError(thrown) }
+function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: string): EncodedThrown {
+  if (!(thrown instanceof Error)) {
+    if (budget.props && travels(thrown)) return { value: thrown }
+    return { value: words(() => describeError(thrown), budget) }
+  }
+  budget.errors -= 1
   const error: EncodedError = {
     classes: classChain(thrown),
-    name: String(thrown.name).slice(0, MAX_ERROR_TEXT),
-    message: String(thrown.message).slice(0, MAX_ERROR_TEXT),
-    stack: String(stack ?? thrown.stack ?? '').slice(0, MAX_ERROR_TEXT),
-    props: ownProperties(thrown),
+    name: words(() => thrown.name, budget),
+    message: words(() => thrown.message, budget),
+    stack: words(() => stack ?? thrown.stack ?? '', budget),
+    props: budget.props ? ownProperties(thrown) : {},
   }
-  if (depth < MAX_ERROR_DEPTH) {
-    if (thrown.cause !== undefined) error.cause = encodeThrown(thrown.cause, depth + 1)
-    if (thrown instanceof AggregateError)
-      error.errors = thrown.errors.slice(0, MAX_ERROR_PARTS).map((inner) => encodeThrown(inner, depth + 1))
+  if (depth >= budget.depth) return { error }
+  const cause = attempt(() => thrown.cause)
+  if (cause !== undefined && budget.errors > 0) error.cause = encodeThrown(cause, depth + 1, budget)
+  const errors = thrown instanceof AggregateError ? attempt(() => thrown.errors) : undefined
+  if (Array.isArray(errors)) {
+    error.errors = []
+    for (const inner of errors) {
+      if (budget.errors <= 0 || error.errors.length === MAX_ERROR_PARTS) break
+      error.errors.push(encodeThrown(inner, depth + 1, budget))
+    }
   }
   return { error }
 }
 
-function decodeThrown(wire: unknown, depth: number): unknown {
+function decodeThrown(wire: unknown, depth: number, budget: Budget): unknown {
   const thrown = record(wire)
   if (!('error' in thrown)) return thrown['value']
   if (depth > MAX_ERROR_DEPTH) throw new ProtocolError('an error is nested too deep')
+  if (--budget.errors < 0) throw new ProtocolError(`an error has more than ${MAX_ERROR_PARTS} errors in it`)
   const encoded = record(thrown['error'])
   const classes = Array.isArray(encoded['classes']) ? encoded['classes'].slice(0, MAX_CLASS_CHAIN).map(text) : []
   const Class = classes.map(errorClass).find((known) => known !== undefined) ?? Error
   // A real error (with V8's error slot) given the class's prototype: constructors are not run on what peers send.
   const error = Object.setPrototypeOf(new Error(text(encoded['message'])), Class.prototype as object) as Error
-  for (const [key, value] of Object.entries(record(encoded['props']))) define(error, key, value, true)
+  for (const [key, value] of Object.entries(record(encoded['props'])).slice(0, MAX_ERROR_PARTS))
+    if (!SPOKEN_FOR.has(key)) define(error, key, value, true)
   define(error, 'stack', text(encoded['stack']), false)
   const name = text(encoded['name'])
   if (error.name !== name) define(error, 'name', name, false)
-  if ('cause' in encoded) define(error, 'cause', decodeThrown(encoded['cause'], depth + 1), false)
-  if (Array.isArray(encoded['errors']))
-    define(
-      error,
-      'errors',
-      encoded['errors'].slice(0, MAX_ERROR_PARTS).map((inner) => decodeThrown(inner, depth + 1)),
-      false,
-    )
+  if ('cause' in encoded) define(error, 'cause', decodeThrown(encoded['cause'], depth + 1, budget), false)
+  const errors = encoded['errors']
+  if (Array.isArray(errors)) {
+    const inner = errors.slice(0, MAX_ERROR_PARTS).map((part) => decodeThrown(part, depth + 1, budget))
+    define(error, 'errors', inner, false)
+  } else if (error instanceof AggregateError) define(error, 'errors', [], false)
   return error
 }
 
@@ -104,7 +137,8 @@ function classChain(error: Error): string[] {
   let prototype: unknown = Object.getPrototypeOf(error)
   while (prototype instanceof Error || prototype === Error.prototype) {
     if (names.length === MAX_CLASS_CHAIN) break
-    names.push(String((prototype as Error).constructor?.name ?? 'Error').slice(0, 256))
+    const { constructor } = prototype as Error
+    names.push(String(attempt(() => constructor.name) ?? 'Error').slice(0, MAX_CLASS_NAME))
     prototype = Object.getPrototypeOf(prototype)
   }
   return names
@@ -116,8 +150,8 @@ function ownProperties(error: Error): Record<string, unknown> {
   const props: Record<string, unknown> = {}
   for (const key of Object.keys(error).slice(0, MAX_ERROR_PARTS)) {
     if (SPOKEN_FOR.has(key)) continue
-    const value = (error as unknown as Record<string, unknown>)[key]
-    if (travels(value)) props[key] = value
+    const value = attempt(() => (error as unknown as Record<string, unknown>)[key])
+    if (value !== undefined && travels(value)) props[key] = value
   }
   return props
 }
@@ -131,9 +165,32 @@ function travels(value: unknown): boolean {
   }
 }
 
+/** Errors are anybody's objects: a getter that throws costs its own property, never the rest. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
+function words(read: () => unknown, budget: Budget): string {
+  return attempt(() => String(read()))?.slice(0, budget.text) ?? ''
+}
+
 function define(error: Error, key: string, value: unknown, enumerable: boolean): void {
   if (key === '__proto__') return
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+}
+
+function isActorRef(value: unknown): value is ActorRef {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, id } = value as Partial<ActorRef>
+  return typeof name === 'string' && typeof id === 'string'
+}
+
+function isPath(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string')
 }
 
 function record(wire: unknown): Record<string, unknown> {

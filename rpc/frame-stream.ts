@@ -6,6 +6,8 @@ import type { Wire } from './wire.ts'
 export const MAX_FRAME_BYTES = 1024 * 1024
 /** Bytes that may wait here for a peer that does not read. */
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024
+/** Bytes in a batch from which on {@link FrameStream.drained} asks senders to wait until it has left. */
+const FULL_BATCH_BYTES = 1024 * 1024
 const HEADER_BYTES = 4
 
 /** Receives what arrives on a {@link FrameStream}; `bytes` is the frame's size on the wire. */
@@ -60,8 +62,13 @@ export class FrameStream {
     return this.sendEncoded(encode(frame))
   }
 
+  /** Like {@link send}, however much waits: for the few small frames that stop work, which must never fail. */
+  sendControl(frame: unknown): void {
+    this.sendEncoded(encode(frame), Number.POSITIVE_INFINITY)
+  }
+
   /** Like {@link send} for a frame that is encoded already. */
-  sendEncoded(body: Uint8Array): number {
+  sendEncoded(body: Uint8Array, maxQueued: number = MAX_QUEUED_BYTES): number {
     const size = body.byteLength
     if (size > MAX_FRAME_BYTES)
       throw new LimitExceeded(
@@ -69,7 +76,7 @@ export class FrameStream {
         `a message of ${size} bytes is above ${MAX_FRAME_BYTES}: send it in pieces through a stream`,
       )
     if (this.#closed) return size
-    if (this.#batchBytes > MAX_QUEUED_BYTES)
+    if (this.#batchBytes > maxQueued)
       throw new LimitExceeded('MAX_QUEUED_BYTES', `${this.#batchBytes} bytes wait for a peer that does not read`)
     const header = new Uint8Array(HEADER_BYTES)
     new DataView(header.buffer).setUint32(0, size)
@@ -82,9 +89,12 @@ export class FrameStream {
     return size
   }
 
-  /** Resolves when the wire takes more, at once if it does now; senders of bulk wait for it. */
+  /**
+   * Resolves when there is room for more; gives nothing when there is room now. Of several that wait the first one may fill
+   * it again: senders of bulk ask until they get nothing.
+   */
   drained(): Promise<void> | undefined {
-    if (!this.#blocked || this.#closed) return undefined
+    if (this.#closed || !(this.#blocked || this.#batchBytes >= FULL_BATCH_BYTES)) return undefined
     this.#drained ??= Promise.withResolvers<void>()
     return this.#drained.promise
   }
@@ -112,17 +122,21 @@ export class FrameStream {
     this.#batchBytes = 0
     try {
       this.#blocked = !this.#wire.send(bytes)
+      if (!this.#blocked) this.#wakeSenders()
     } catch (error) {
       this.#close(error as Error)
     }
   }
 
+  #wakeSenders(): void {
+    this.#drained?.resolve()
+    this.#drained = undefined
+  }
+
   #unblock(): void {
     this.#blocked = false
     this.#flush()
-    if (this.#blocked) return
-    this.#drained?.resolve()
-    this.#drained = undefined
+    if (!this.#blocked) this.#wakeSenders()
   }
 
   #close(error: Error | undefined): void {
@@ -130,7 +144,7 @@ export class FrameStream {
     this.#closed = true
     this.#batch = []
     this.#chunks = []
-    this.#drained?.resolve()
+    this.#wakeSenders()
     this.#handler.onClose(error)
   }
 

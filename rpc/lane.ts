@@ -1,8 +1,9 @@
-import { type CancelScope, currentScope } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import {
   ActorDied,
   type ActorRef,
   Cancelled,
+  DeadlineExceeded,
   InvalidArgument,
   LimitExceeded,
   RemoteActorError,
@@ -17,7 +18,9 @@ import {
   DESCRIBE,
   FAILURE,
   type FunctionDescription,
+  MAX_WORDS,
   parseReply,
+  RESULT,
 } from './protocol.ts'
 import { assertTransferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
@@ -28,45 +31,73 @@ export const MAX_CALLS_IN_FLIGHT = 4_096
 export const MAX_CALLS_WAITING = 65_536
 /** Milliseconds that a cancelled call waits for the remote task to end before it goes on without it. */
 export const CANCEL_ACK_MS = 1_000
+/** Milliseconds by which the callee's clock may run out before the caller's own, for a deadline that both keep. */
+export const DEADLINE_SKEW_MS = 1_000
 
 /** One call under way: settles with the remote outcome, or rejects when the peer is lost. */
 export class PendingCall {
   readonly id: number
   readonly outcome: Promise<unknown>
-  readonly settle: PromiseWithResolvers<unknown>
+  /** Whether it counts against {@link MAX_CALLS_IN_FLIGHT}. */
+  readonly takesPlace: boolean
+  readonly #settle = Promise.withResolvers<unknown>()
   readonly #sendCancel: (reason: Cancelled) => void
   #reason: Cancelled | undefined
   #timer: NodeJS.Timeout | undefined
+  #settled = false
+  #outOfTime = false
+  #cut = false
 
-  constructor(id: number, sendCancel: (reason: Cancelled) => void) {
+  constructor(id: number, takesPlace: boolean, sendCancel: (reason: Cancelled) => void) {
     this.id = id
-    this.settle = Promise.withResolvers<unknown>()
+    this.takesPlace = takesPlace
     this.#sendCancel = sendCancel
-    this.outcome = this.settle.promise
+    this.outcome = this.#settle.promise
     // Whoever started the call looks at the outcome later, or never when it left a stream early.
     this.outcome.catch(() => {})
   }
 
-  /** Asks the remote task to stop; the outcome follows from there, within {@link CANCEL_ACK_MS} in any case. */
-  cancel(reason: Cancelled): void {
-    if (this.#reason !== undefined) return
+  /**
+   * Asks the remote task to stop; the outcome follows from there, within {@link CANCEL_ACK_MS} in any case.
+   *
+   * @param cut the call's own stream broke: should the peer have died, that is the outcome
+   */
+  cancel(reason: Cancelled, cut = false): void {
+    if (this.#reason !== undefined || this.#settled) return
     this.#reason = reason
+    this.#cut = cut
+    if (this.#outOfTime) {
+      this.#end()
+      this.#settle.reject(reason)
+      return
+    }
+    this.#timer = setTimeout(() => this.#settle.reject(reason), CANCEL_ACK_MS)
     this.#sendCancel(reason)
-    this.#timer = setTimeout(() => this.settle.reject(reason), CANCEL_ACK_MS)
   }
 
   resolve(value: unknown): void {
-    clearTimeout(this.#timer)
-    this.settle.resolve(value)
+    this.#end()
+    this.#settle.resolve(value)
   }
 
   /** The echo of our own cancel becomes the reason it was made with; every other failure stays what it is. */
   reject(error: Error): void {
-    clearTimeout(this.#timer)
+    if (this.#reason === undefined && isDeadline(error)) {
+      // The callee's clock was first: our own deadline is due, and its cancel says which scope it belongs to.
+      this.#outOfTime = true
+      this.#timer = setTimeout(() => this.#settle.reject(error), DEADLINE_SKEW_MS)
+      return
+    }
+    this.#end()
     const echo =
       this.#reason !== undefined &&
-      (error instanceof ActorDied || (error instanceof RemoteActorError && isCancel(error.cause)))
-    this.settle.reject(echo ? this.#reason : error)
+      ((error instanceof ActorDied && !this.#cut) || (error instanceof RemoteActorError && isCancel(error.cause)))
+    this.#settle.reject(echo ? this.#reason : error)
+  }
+
+  #end(): void {
+    this.#settled = true
+    clearTimeout(this.#timer)
   }
 }
 
@@ -77,6 +108,7 @@ export class Lane {
   readonly #nextId: () => number
   readonly #pending = new Map<number, PendingCall>()
   readonly #waiting: (() => void)[] = []
+  #places = MAX_CALLS_IN_FLIGHT
 
   /**
    * @param nextId gives request ids that are unique among all lanes of this process
@@ -103,10 +135,18 @@ export class Lane {
    */
   async start(functionId: string, args: readonly unknown[], kind: CallKind, scope: CancelScope): Promise<PendingCall> {
     for (const [i, arg] of args.entries()) assertTransferable(arg, `args[${i}]`)
-    if (this.#pending.size >= MAX_CALLS_IN_FLIGHT) await this.#place(scope)
-    scope.throwIfCancelled()
-    const timeoutMs = remaining(scope)
-    return this.#request((id) => [CALL, id, functionId, args, timeoutMs, kind])
+    if (this.#places > 0) this.#places -= 1
+    else await this.#place(scope)
+    try {
+      for (let room = this.#frames.drained(); room !== undefined; room = this.#frames.drained())
+        await untilCancelled(scope, room)
+      scope.throwIfCancelled()
+      const timeoutMs = remaining(scope)
+      return this.#request((id) => [CALL, id, functionId, args, timeoutMs, kind], true)
+    } catch (error) {
+      this.#givePlace()
+      throw error
+    }
   }
 
   /** Asks the whole actor to end; resolves at its acknowledgement. */
@@ -122,13 +162,22 @@ export class Lane {
     this.#frames.close()
   }
 
-  #request(frame: (id: number) => unknown[]): PendingCall {
+  #request(frame: (id: number) => unknown[], takesPlace = false): PendingCall {
     if (this.#frames.closed) throw this.#died(undefined)
     const id = this.#nextId()
-    const call = new PendingCall(id, (reason) => this.#frames.send([CANCEL, id, reason.by, reason.why]))
+    const call = new PendingCall(id, takesPlace, ({ by, why }) =>
+      this.#frames.sendControl([CANCEL, id, by.slice(0, MAX_WORDS), why.slice(0, MAX_WORDS)]),
+    )
     this.#frames.send(frame(id))
     this.#pending.set(id, call)
     return call
+  }
+
+  /** A place that becomes free goes to whoever waits longest, so that nobody overtakes. */
+  #givePlace(): void {
+    const next = this.#waiting.shift()
+    if (next === undefined) this.#places += 1
+    else next()
   }
 
   async #place(scope: CancelScope): Promise<void> {
@@ -154,10 +203,12 @@ export class Lane {
     const call = this.#pending.get(reply.id)
     // An outcome that nobody waits for belongs to a call that was cancelled and did not acknowledge in time.
     if (call === undefined) return
+    // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as well.
+    const failure = reply.type === FAILURE ? decodeFailure(reply.failure) : undefined
     this.#pending.delete(reply.id)
-    if (reply.type === FAILURE) call.reject(decodeFailure(reply.failure))
-    else call.resolve(reply.value)
-    this.#waiting.shift()?.()
+    if (call.takesPlace) this.#givePlace()
+    if (failure !== undefined) call.reject(failure)
+    else if (reply.type === RESULT) call.resolve(reply.value)
   }
 
   #rejectAll(died: ActorDied): void {
@@ -173,8 +224,12 @@ export class Lane {
 }
 
 /** A `FAILURE` that says nothing but "cancelled". */
-export function isCancel(error: unknown): boolean {
+export function isCancel(error: unknown): error is Cancelled {
   return error instanceof Cancelled
+}
+
+function isDeadline(error: unknown): boolean {
+  return error instanceof RemoteActorError && isCancel(error.cause) && error.cause.cause instanceof DeadlineExceeded
 }
 
 /** What is left of the nearest deadline in whole milliseconds, at least 1; 0 when there is none. */

@@ -7,14 +7,17 @@ import { type AnyFunction, exposedFunction } from './exposed.ts'
 import { checkFunctionId } from './lane.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { openRemoteContext, type RemoteContext } from './remote-context.ts'
-import { RemoteStream } from './remote-stream.ts'
+import { type ExplainingScope, RemoteStream } from './remote-stream.ts'
 
 /** Milliseconds within which an actor acknowledges that it was cancelled. */
 export const CANCEL_ACTOR_ACK_MS = 1_000
 
 /** What `portal.run(fn)` gives: a stream for an `async function*`, else a promise of the value. */
-export type RunResult<F extends AnyFunction> =
-  ReturnType<F> extends AsyncIterable<infer T> ? RemoteStream<T> : Promise<Awaited<ReturnType<F>>>
+export type RunResult<F extends AnyFunction> = [ReturnType<F>] extends [never]
+  ? Promise<never>
+  : ReturnType<F> extends AsyncIterable<infer T>
+    ? RemoteStream<T>
+    : Promise<Awaited<ReturnType<F>>>
 
 /** A function whose first parameter is a {@link Context}. */
 export type ContextFunction<Send, Receive, Started, Args extends unknown[], Result> = (
@@ -178,7 +181,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 }
 
 /** The scope of one call: ends with the caller's scope, the portal, the signal or the timeout, whichever is first. */
-class CallScope extends CancelScope {
+class CallScope extends CancelScope implements ExplainingScope {
   readonly #unlink: (() => void)[] = []
   #translated: { reason: Cancelled; error: unknown } | undefined
 
@@ -200,11 +203,14 @@ class CallScope extends CancelScope {
       return await work
     } catch (error) {
       this.close()
-      if (this.#translated !== undefined && isEcho(error, this.#translated.reason)) throw this.#translated.error
-      throw error
+      throw this.explain(error)
     } finally {
       if (last) this.close()
     }
+  }
+
+  explain(error: unknown): unknown {
+    return this.#translated !== undefined && isEcho(error, this.#translated.reason) ? this.#translated.error : error
   }
 
   #linkSignal(signal: AbortSignal): void {

@@ -53,11 +53,12 @@ export type StreamFrame =
   | { readonly type: typeof HELLO; readonly id: number }
   | { readonly type: typeof ITEM; readonly value: unknown }
   | { readonly type: typeof CREDIT; readonly items: number; readonly bytes: number }
-  | { readonly type: typeof END; readonly count: number }
+  | { readonly type: typeof END; readonly count: number; readonly failed: boolean }
   | { readonly type: typeof STARTED; readonly value: unknown }
 
 const KINDS: readonly CallKind[] = ['value', 'stream', 'context']
-const MAX_WORDS = 4_096
+/** Characters of each part of a cancel's reason that travel. */
+export const MAX_WORDS = 4_096
 
 /** @throws ProtocolError when a peer sent something else than a request of the call lane */
 export function parseRequest(frame: unknown): LaneRequest {
@@ -100,7 +101,7 @@ export function parseStreamFrame(frame: unknown): StreamFrame {
       if (isCount(a)) return { type, id: a }
       break
     case END:
-      if (isCount(a)) return { type, count: a }
+      if (isCount(a)) return { type, count: a, failed: b === true }
       break
     case CREDIT:
       if (isCount(a) && isCount(b)) return { type, items: a, bytes: b }

@@ -1,8 +1,8 @@
-import type { CancelScope } from '../node/cancel-scope.ts'
-import { ActorDied, Cancelled } from '../node/errors.ts'
+import { ActorDied, Cancelled, ProtocolError, RemoteActorError } from '../node/errors.ts'
 import type { Caller, Target } from './caller.ts'
 import { channelStream, type ContextStream, endedBeforeStart } from './context.ts'
-import { awaitOutcome } from './lane.ts'
+import { awaitOutcome, type PendingCall } from './lane.ts'
+import type { ExplainingScope } from './remote-stream.ts'
 
 /** The caller's end of a context. Disposing it cancels the remote function and waits for its end, within a bound. */
 export interface RemoteContext<
@@ -24,28 +24,52 @@ export async function openRemoteContext(
   target: Target,
   functionId: string,
   args: readonly unknown[],
-  scope: CancelScope,
+  scope: ExplainingScope,
 ): Promise<RemoteContext> {
   const started = Promise.withResolvers<unknown>()
-  const opened = await caller.open(target, functionId, args, 'context', scope, {
-    onStarted: (value) => started.resolve(value),
-    onClose: (error) =>
-      started.reject(new ActorDied(target, 'its context was cut before it started', { cause: error })),
-  })
+  // Whoever waits for it comes later, or never when the call does not even start.
   started.promise.catch(() => {})
-  const { call, channel } = opened
-  const result = awaitOutcome(call, scope)
+  const over = Promise.withResolvers<void>()
+  const cut = new Cancelled('the caller', 'the context was cut')
+  let running: PendingCall | undefined
+  let cause: Error | undefined
+  const { call, channel } = await caller.open(target, functionId, args, 'context', scope, {
+    onStarted: (value) => started.resolve(value),
+    onEnd: over.resolve,
+    onClose: (error) => {
+      cause = error
+      if (error !== undefined) running?.cancel(cut, true)
+      over.resolve()
+    },
+  })
+  running = call
+  if (cause !== undefined) call.cancel(cut, true)
+  const result = awaitOutcome(call, scope).catch((error: unknown) => {
+    throw error === cut ? new ActorDied(target, 'its context was cut', { cause }) : scope.explain(error)
+  })
   result.then(
-    () => started.reject(endedBeforeStart(functionId)),
-    (error: Error) => {
+    async () => {
+      // Nobody reads on the other side any more; what it sent can still be read here.
+      channel.end()
+      // Outcome and `started()` travel on streams of their own: only this one's end tells that the latter never came.
+      await over.promise
+      started.reject(endedBeforeStart(functionId))
+    },
+    async (error: Error) => {
+      if (error instanceof RemoteActorError) await over.promise
       started.reject(error)
       channel.abort(error)
     },
   )
+  /** The outcome of the call, when there is one, explains a broken stream better than the stream can. */
+  const explain = async (error: unknown): Promise<unknown> => {
+    if (error instanceof ProtocolError) await result
+    return error
+  }
   const value = await started.promise
   return {
     started: value,
-    stream: () => channelStream(channel),
+    stream: () => channelStream(channel, explain),
     result: () => result,
     async [Symbol.asyncDispose]() {
       call.cancel(new Cancelled('the caller', 'it left the context'))

@@ -9,6 +9,11 @@ export interface OpenedCall {
   readonly channel: Channel
 }
 
+/** The scope of a call; a signal or time limit that ended it speaks for itself in place of the cancel that it caused. */
+export interface ExplainingScope extends CancelScope {
+  explain(error: unknown): unknown
+}
+
 /**
  * The values of an `async function*` that runs in another actor.
  *
@@ -18,14 +23,19 @@ export interface OpenedCall {
 export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable {
   readonly #opened: Promise<OpenedCall>
   readonly #producer: ActorRef
+  readonly #explain: (error: unknown) => unknown
   #stopping: Promise<void> | undefined
   #cancelled: Cancelled | undefined
   #ended = false
 
-  /** @param onEnd called once, when nothing of the stream is left */
-  constructor(opened: Promise<OpenedCall>, producer: ActorRef, scope: CancelScope, onEnd: () => void) {
+  /**
+   * @param scope what it is cancelled by, and what knows how to tell the consumer about that
+   * @param onEnd called once, when nothing of the stream is left
+   */
+  constructor(opened: Promise<OpenedCall>, producer: ActorRef, scope: ExplainingScope, onEnd: () => void) {
     this.#opened = opened
     this.#producer = producer
+    this.#explain = (error) => scope.explain(error)
     const unlink = scope.onCancel((reason) => {
       this.#cancelled = reason
       this.cancel(reason).catch(() => {})
@@ -40,6 +50,14 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   }
 
   async next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      return await this.#next()
+    } catch (error) {
+      throw this.#explain(error)
+    }
+  }
+
+  async #next(): Promise<IteratorResult<T, undefined>> {
     if (this.#cancelled !== undefined) return await this.#throwAfterStop(this.#cancelled)
     if (this.#ended) return { done: true, value: undefined }
     const { call, channel } = await this.#opened
@@ -73,8 +91,12 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
 
   /** Settles when the remote generator has ended and so have its `finally` blocks. @throws what it raised */
   async finished(): Promise<void> {
-    const { call } = await this.#opened
-    await call.outcome
+    try {
+      const { call } = await this.#opened
+      await call.outcome
+    } catch (error) {
+      throw this.#explain(error)
+    }
   }
 
   /** Cancels the producer and waits until it has stopped, within a bound. @throws Error what its clean-up raised */
@@ -106,7 +128,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   async #throwCut(call: PendingCall, cause: unknown): Promise<never> {
     this.#ended = true
     const cut = new Cancelled('the consumer', 'the stream was cut')
-    call.cancel(cut)
+    call.cancel(cut, true)
     try {
       await call.outcome
     } catch (error) {

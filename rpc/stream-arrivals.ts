@@ -8,10 +8,17 @@ export const ARRIVAL_TIMEOUT_MS = 10_000
 /** Streams of one peer that may wait for their call at a time. */
 export const MAX_UNCLAIMED_STREAMS = 256
 
+interface Unclaimed {
+  readonly channel: Channel
+  /** It waits no longer: its place and its timer are free. */
+  readonly settle: () => void
+}
+
 /** Brings together a streaming call, which arrives on the lane, and its data stream, which may arrive before it. */
 export class StreamArrivals {
   readonly #waiting = new Map<string, PromiseWithResolvers<Channel>>()
-  readonly #unclaimed = new Map<string, Channel>()
+  readonly #unclaimed = new Map<string, Unclaimed>()
+  /** Accepted streams by peer that no call has claimed, so that one peer cannot take the places of another. */
   readonly #unclaimedOf = new Map<string, number>()
   readonly #timers = new Set<NodeJS.Timeout>()
 
@@ -21,13 +28,20 @@ export class StreamArrivals {
     const early = this.#unclaimed.get(key)
     if (early !== undefined) {
       this.#unclaimed.delete(key)
-      return early
+      early.settle()
+      return early.channel
     }
     const arrival = Promise.withResolvers<Channel>()
     this.#waiting.set(key, arrival)
     const disarm = this.#arm(() => arrival.reject(new ProtocolError('the stream of the call did not arrive in time')))
     try {
       return await untilCancelled(scope, arrival.promise)
+    } catch (error) {
+      void arrival.promise.then(
+        (late) => late.abort(new ProtocolError('the call was cancelled')),
+        () => {},
+      )
+      throw error
     } finally {
       disarm()
       this.#waiting.delete(key)
@@ -36,14 +50,17 @@ export class StreamArrivals {
 
   /** Takes a stream, whose first frame says which call it is for; one that no call claims in time is aborted. */
   accept(wire: Wire, peer: string): void {
-    const waiting = this.#unclaimedOf.get(peer) ?? 0
-    if (waiting >= MAX_UNCLAIMED_STREAMS) {
+    const others = this.#unclaimedOf.get(peer) ?? 0
+    if (others >= MAX_UNCLAIMED_STREAMS) {
       wire.abort(new ProtocolError(`more than ${MAX_UNCLAIMED_STREAMS} streams of one peer wait for their call`))
       return
     }
-    this.#unclaimedOf.set(peer, waiting + 1)
+    this.#unclaimedOf.set(peer, others + 1)
     let key: string | undefined
-    const settled = (): void => {
+    let settled = false
+    const settle = (): void => {
+      if (settled) return
+      settled = true
       disarm()
       const left = (this.#unclaimedOf.get(peer) ?? 1) - 1
       if (left > 0) this.#unclaimedOf.set(peer, left)
@@ -51,35 +68,28 @@ export class StreamArrivals {
     }
     const channel = new Channel(wire, {
       onHello: (id) => {
-        settled()
         key = `${peer}:${id}`
         const call = this.#waiting.get(key)
-        if (call !== undefined) call.resolve(channel)
-        else this.#park(key, channel)
+        if (call !== undefined) {
+          // Claimed here and now: another stream that says the same finds nobody waiting.
+          this.#waiting.delete(key)
+          settle()
+          call.resolve(channel)
+        } else if (this.#unclaimed.has(key)) throw new ProtocolError(`two streams came for call ${id}`)
+        else this.#unclaimed.set(key, { channel, settle })
       },
       onClose: () => {
-        if (key === undefined) settled()
-        else if (this.#unclaimed.get(key) === channel) this.#unclaimed.delete(key)
+        settle()
+        if (key !== undefined && this.#unclaimed.get(key)?.channel === channel) this.#unclaimed.delete(key)
       },
     })
-    const disarm = this.#arm(() => channel.abort(new ProtocolError('the stream did not say which call it is for')))
+    const disarm = this.#arm(() => channel.abort(new ProtocolError('no call claimed the stream in time')))
   }
 
   close(): void {
-    for (const channel of [...this.#unclaimed.values()]) channel.abort(new ProtocolError('the actor is ending'))
+    for (const { channel } of this.#unclaimed.values()) channel.abort(new ProtocolError('the actor is ending'))
     for (const call of this.#waiting.values()) call.reject(new ProtocolError('the actor is ending'))
     for (const timer of this.#timers) clearTimeout(timer)
-  }
-
-  #park(key: string, channel: Channel): void {
-    if (this.#unclaimed.size >= MAX_UNCLAIMED_STREAMS || this.#unclaimed.has(key)) {
-      channel.abort(new ProtocolError('too many streams wait for a call that did not arrive'))
-      return
-    }
-    this.#unclaimed.set(key, channel)
-    this.#arm(() => {
-      if (this.#unclaimed.get(key) === channel) channel.abort(new ProtocolError('no call claimed the stream in time'))
-    })
   }
 
   #arm(onTimeout: () => void): () => void {

@@ -26,7 +26,7 @@ function visit(value: unknown, path: string, depth: number, seen: Set<object>): 
   else if (object instanceof Map)
     for (const [key, item] of object) {
       visit(key, `${path}.keys()`, depth + 1, seen)
-      visit(item, `${path}.get(${String(key)})`, depth + 1, seen)
+      visit(item, `${path}.get(${isPlain(key) ? String(key) : 'an object'})`, depth + 1, seen)
     }
   else if (object instanceof Set) for (const item of object) visit(item, `${path}.values()`, depth + 1, seen)
   else for (const [key, item] of Object.entries(object)) visit(item, `${path}.${key}`, depth + 1, seen)

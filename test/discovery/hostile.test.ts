@@ -78,7 +78,7 @@ test('gossip that cannot be read is refused, and logged', async () => {
 test('a peer with another secret fails in the handshake and learns nothing', async () => {
   const outsider = await startHost({ identity: await openIdentity(), secret: randomBytes(32) })
   try {
-    await expect(outsider.connect(mesh.actor.id, mesh.actor.addresses)).rejects.toThrow()
+    await expect(outsider.connect(mesh.actor.id, mesh.actor.addresses)).rejects.toThrow('handshake')
     await expectVictimWell()
   } finally {
     await outsider.stop()

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  ActorDied,
   DeadlineExceeded,
   failAfter,
   findActor,
@@ -10,6 +11,7 @@ import {
   joinMesh,
   moveOnAfter,
   openNursery,
+  sleep,
   waitForActor,
   watchActors,
 } from '../../index.ts'
@@ -117,13 +119,15 @@ describe('looking up', () => {
 
   test('a killed actor leaves the registry: look-ups give undefined', async () => {
     await using _mesh = await joinMesh()
-    await openNursery(async (nursery) => {
+    const death = openNursery(async (nursery) => {
       const victim = await nursery.startActor('victim', { modules: [actors] })
       expect((await findActor('victim'))?.id).toBe(victim.id)
       const { pid } = await victim.run(whoAmI)
       process.kill(pid, 'SIGKILL')
-      await eventually('the entry is gone', async () => (await findActor('victim')) === undefined)
-    }).catch(() => {})
+      await sleep(600_000)
+    })
+    await expect(death).rejects.toBeInstanceOf(ActorDied)
+    expect(await findActor('victim')).toBeUndefined()
   })
 
   test('an actor of another program that was killed with its root is not found', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { SIGNAL_GRACE_MS } from '../../nursery/run.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
@@ -52,7 +53,7 @@ test('a main that reacts to no cancel does not keep a root from ending on SIGINT
   const root = await startProgram(program, { args: ['stuck'] })
   await root.waitForLine('up')
   root.kill('SIGINT')
-  expect(await root.waitForExit(2_500)).toEqual({ code: 130, signal: null })
+  expect(await root.waitForExit(SIGNAL_GRACE_MS + 700)).toEqual({ code: 130, signal: null })
 })
 
 test('a block that nobody awaits does not outlive its actor', async () => {

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { changesOf, MAX_WAITING_CHANGES } from '../../discovery/changes.ts'
+import { Cancelled, moveOnAfter } from '../../index.ts'
+
+/** A source that the test pushes into. */
+function source<T>() {
+  let push: (change: T) => void = () => expect.unreachable('nobody has subscribed')
+  let subscribed = 0
+  const changes = changesOf<T>((to) => {
+    subscribed += 1
+    push = to
+    return () => {
+      subscribed -= 1
+    }
+  })
+  return { changes, push: (change: T) => push(change), subscribed: () => subscribed }
+}
+
+test('a watcher gets every change in order, pushed before or while it waits', async () => {
+  const { changes, push } = source<number>()
+  const first = changes.next()
+  push(1)
+  push(2)
+  expect(await first).toEqual({ done: false, value: 1 })
+  expect(await changes.next()).toEqual({ done: false, value: 2 })
+  const third = changes.next()
+  push(3)
+  expect(await third).toEqual({ done: false, value: 3 })
+  await changes.return(undefined as never)
+})
+
+test('a watcher that leaves, or whose scope is cancelled, is unsubscribed', async () => {
+  const left = source<number>()
+  const waiting = left.changes.next()
+  left.push(1)
+  await waiting
+  expect(left.subscribed()).toBe(1)
+  await left.changes.return(undefined as never)
+  expect(left.subscribed()).toBe(0)
+
+  const cut = source<number>()
+  let reason: unknown
+  await moveOnAfter(1, async () => {
+    await cut.changes.next().catch((error: unknown) => {
+      reason = error
+      throw error
+    })
+  })
+  expect(reason).toBeInstanceOf(Cancelled)
+  expect(cut.subscribed()).toBe(0)
+})
+
+test('a watcher that lags too far behind gets what was kept, then an error, never a gap', async () => {
+  const { changes, push } = source<number>()
+  const first = changes.next()
+  for (let i = 0; i <= MAX_WAITING_CHANGES; i++) push(i)
+  const seen = [(await first).value]
+  let error: unknown
+  try {
+    for await (const change of changes) seen.push(change)
+  } catch (lagged) {
+    error = lagged
+  }
+  expect(seen).toEqual(Array.from({ length: MAX_WAITING_CHANGES }, (_, i) => i))
+  expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 'MAX_WAITING_CHANGES' })
+})

@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto'
+import { connect, createServer, type AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { currentScope } from '../../node/cancel-scope.ts'
+import { type Host, startHost } from '../../node/host.ts'
+import { openIdentity } from '../../node/identity.ts'
+import { moveOnAfter } from '../../node/scopes.ts'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { within } from '../support/within.ts'
+
+const PROTOCOL = '/greenroom-test/1'
+
+expectNothingLeft()
+
+type Hosts = [Host, Host, Host, ...Host[]] & AsyncDisposable
+
+/** Hosts that stop, the youngest first, when the test leaves its block. */
+async function hosts(count: number, secrets: readonly Uint8Array[] = [newSecret()]): Promise<Hosts> {
+  const started: Host[] = []
+  for (let i = 0; i < count; i++)
+    started.push(await startHost({ identity: await openIdentity(), secret: secrets[i % secrets.length]! }))
+  return Object.assign(started as [Host, Host, Host], {
+    [Symbol.asyncDispose]: async () => {
+      for (const host of started.toReversed()) await within('the stop of a host', host.stop())
+    },
+  })
+}
+
+function newSecret(): Uint8Array {
+  return new Uint8Array(randomBytes(32))
+}
+
+describe('who gets in', () => {
+  test('two hosts with one secret connect, and both hear of it', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    const heard = Promise.withResolvers<string>()
+    const unlink = b.onConnect(heard.resolve)
+    await a.connect(b.peerId, b.addresses())
+    expect(await within('the connect event', heard.promise)).toBe(a.peerId)
+    expect(a.isConnected(b.peerId)).toBe(true)
+    unlink()
+  })
+
+  test('a host with another secret cannot finish the handshake, and is not held against the others', async () => {
+    const secret = newSecret()
+    await using trio = await hosts(3, [secret, newSecret(), secret])
+    const [a, stranger, c] = trio
+    await expect(within('the dial', stranger.connect(a.peerId, a.addresses()))).rejects.toThrow(/./)
+    await expect(within('the dial', a.connect(stranger.peerId, stranger.addresses()))).rejects.toThrow(/./)
+    expect([a.isConnected(stranger.peerId), stranger.isConnected(a.peerId)]).toEqual([false, false])
+    await a.connect(c.peerId, c.addresses())
+    expect(a.isConnected(c.peerId)).toBe(true)
+  })
+
+  test('a dial that finds another peer at the address fails', async () => {
+    await using trio = await hosts(3)
+    const [a, b, c] = trio
+    const elsewhere = c.addresses().map((address) => address.replace(/\/p2p\/.*$/, ''))
+    await expect(within('the dial', a.connect(b.peerId, elsewhere))).rejects.toThrow(/./)
+    expect(a.isConnected(b.peerId)).toBe(false)
+  })
+
+  test('bytes that are no handshake disturb nobody', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    const port = Number(/tcp\/(\d+)/.exec(a.addresses()[0]!)?.[1])
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(randomBytes(10_000))
+    await b.connect(a.peerId, a.addresses())
+    expect(b.isConnected(a.peerId)).toBe(true)
+    socket.destroy()
+  })
+})
+
+describe('where it listens', () => {
+  test('only on loopback, on a port that was free', async () => {
+    await using pair = await hosts(2)
+    const ports = new Set(pair.flatMap((host) => host.addresses().map((address) => address.split('/')[4])))
+    for (const host of pair)
+      for (const address of host.addresses()) expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)
+    expect(ports.size).toBe(2)
+  })
+
+  test('on the addresses that it is given', async () => {
+    const host = await startHost({
+      identity: await openIdentity(),
+      secret: newSecret(),
+      listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.2/tcp/0'],
+    })
+    expect(host.addresses().map((address) => address.split('/')[2])).toEqual(['127.0.0.1', '127.0.0.2'])
+    await host.stop()
+  })
+
+  test('a port that is taken is an error, and nothing is left of the attempt', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const start = startHost({
+      identity: await openIdentity(),
+      secret: newSecret(),
+      listen: [`/ip4/127.0.0.1/tcp/${port}`],
+    })
+    await expect(start).rejects.toThrow(/./)
+    server.close()
+    await once(server, 'close')
+  })
+})
+
+describe('connections', () => {
+  test('a second connect gives the connection that is open', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    const first = await a.connect(b.peerId, b.addresses())
+    expect(await a.connect(b.peerId, b.addresses())).toBe(first)
+    expect(await a.connect(b.peerId, [])).toBe(first)
+  })
+
+  test('twelve dials at the same moment all succeed', async () => {
+    await using all = await hosts(13)
+    const [hub, ...spokes] = all
+    const dials = spokes.map(async (spoke) => await spoke.connect(hub.peerId, hub.addresses()))
+    await within('all dials', Promise.all(dials), 10_000)
+    await eventually('the hub knows all of them', () => spokes.every((spoke) => hub.isConnected(spoke.peerId)))
+  })
+
+  test('an aborted dial ends with the reason of its signal, or with an abort error', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    const controller = new AbortController()
+    const dial = a.connect(b.peerId, b.addresses(), controller.signal)
+    controller.abort(new Error('enough'))
+    await expect(within('the dial', dial)).rejects.toThrow(/./)
+  })
+
+  test('the end of a host is seen by the others at once', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    await a.connect(b.peerId, b.addresses())
+    await eventually('b knows the connection', () => b.isConnected(a.peerId))
+    const gone = Promise.withResolvers<string>()
+    a.onDisconnect(gone.resolve)
+    await b.stop()
+    expect(await within('the disconnect', gone.promise, 1_000)).toBe(b.peerId)
+    expect(a.isConnected(b.peerId)).toBe(false)
+  })
+
+  test('what arrives on a connection does not run in the scope that dialled it', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    const seen = Promise.withResolvers<boolean>()
+    await a.handle(PROTOCOL, (stream) => {
+      seen.resolve(currentScope().deadline === Number.POSITIVE_INFINITY && !currentScope().cancelled)
+      stream.abort(new Error('enough'))
+    })
+    // the dialling scope has ended, with its deadline, when the stream comes in
+    await moveOnAfter(60_000, async () => await a.connect(b.peerId, b.addresses()))
+    await eventually('b knows the connection', () => b.isConnected(a.peerId))
+    const connection = await b.connect(a.peerId, a.addresses())
+    await connection.newStream(PROTOCOL).catch(() => {})
+    expect(await within('the stream', seen.promise)).toBe(true)
+  })
+})
+
+describe('the end', () => {
+  test('stop leaves no timer and no socket, whatever is connected or under way', async () => {
+    const trio = await hosts(3)
+    const [a, b, c] = trio
+    await a.handle(PROTOCOL, () => {})
+    const connection = await b.connect(a.peerId, a.addresses())
+    await connection.newStream(PROTOCOL)
+    const dial = c.connect(a.peerId, a.addresses()).catch(() => {})
+    await trio[Symbol.asyncDispose]()
+    await dial
+  })
+
+  test('two connected hosts stop at the same moment', async () => {
+    const pair = await hosts(2)
+    const [a, b] = pair
+    await a.connect(b.peerId, b.addresses())
+    await within('both stops', Promise.all([a.stop(), b.stop()]), 2_000)
+  })
+})

@@ -1,0 +1,164 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const tools = join(root, 'node_modules', '.bin')
+
+/** The oldest Node that the scene runs on: `import.meta.main` is new in it. The newest is the project's own. */
+const oldestNode = '24.2.0'
+
+/** The longest that packing and the two installs may take, in milliseconds. */
+const installLimit = 5 * 60_000
+/** The longest that one command may take, in milliseconds. */
+const commandLimit = 4 * 60_000
+/** The longest that the scene may take, in milliseconds. */
+const sceneLimit = 45_000
+
+/** A program as a user without TypeScript writes it. */
+const scene = `import { currentActor, expose, openNursery, run, waitForActor } from 'greenroom'
+
+export async function hi() {
+  return \`Hi my name is \${currentActor().name}\`
+}
+
+export async function sayHello(other) {
+  await using portal = await waitForActor(other)
+  return await portal.run(hi)
+}
+
+expose(import.meta, { hi, sayHello }, 'film')
+
+if (import.meta.main) {
+  await run(() =>
+    openNursery(async (nursery) => {
+      console.log('Alright... Action!')
+      const donny = await nursery.runInActor('donny', sayHello, 'gretchen')
+      const gretchen = await nursery.runInActor('gretchen', sayHello, 'donny')
+      console.log(await gretchen.result())
+      console.log(await donny.result())
+      console.log('CUTTTT CUUTT CUT!!?! Donny!! You are supposed to say...')
+    }),
+  )
+}
+`
+
+/** The same names as a user with TypeScript sees them. */
+const typedUse = `import { expose, openNursery, run, waitForActor } from 'greenroom'
+
+export async function double(n: number): Promise<number> {
+  return 2 * n
+}
+expose(import.meta, { double }, 'sums')
+
+await run(() =>
+  openNursery(async (nursery) => {
+    const portal = await nursery.runInActor('worker', double, 21)
+    const typed: number = await (await waitForActor('worker')).run(double, 1)
+    // @ts-expect-error a number is wanted
+    await portal.run(double, 'one')
+    return typed
+  }),
+)
+`
+
+/** The environment of a fresh shell: what npm tells its own scripts would point a second npm at this project. */
+function shellEnvironment(): NodeJS.ProcessEnv {
+  const own =
+    /^(npm_(package_|lifecycle_|command|execpath|node_execpath|config_(local_prefix|loglevel))|INIT_CWD|VITEST|NODE_ENV)/
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
+}
+
+async function execute(command: string, args: string[], cwd: string, timeout = commandLimit): Promise<string> {
+  const options = { cwd, timeout, killSignal: 'SIGKILL' as const, env: shellEnvironment(), encoding: 'utf8' as const }
+  try {
+    return (await promisify(execFile)(command, args, options)).stdout
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${command} ${args.join(' ')} failed\n${stdout ?? ''}\n${stderr ?? ''}`, { cause: error })
+  }
+}
+
+async function npmInstall(folder: string, manifest: object, spec: string): Promise<void> {
+  await mkdir(folder)
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ private: true, ...manifest }))
+  await execute('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error', spec], folder)
+}
+
+describe('the package', () => {
+  let work: string
+  let files: string[]
+  let project: string
+  const binaries: Record<'oldest' | 'own', string> = { oldest: '', own: process.execPath }
+
+  beforeAll(async () => {
+    work = await mkdtemp(join(tmpdir(), 'greenroom-pack-'))
+
+    // built apart from dist/, so that neither a stale build is tested nor a build in use is replaced
+    const stage = join(work, 'stage')
+    await mkdir(stage)
+    await execute(join(tools, 'tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], root)
+    for (const paper of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']) {
+      await copyFile(join(root, paper), join(stage, paper))
+    }
+    // a file beside them must stay out of the package
+    await writeFile(join(stage, 'notes.txt'), 'not for users')
+    const report = await execute('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', work], stage)
+    const [packed] = JSON.parse(report) as { filename: string; files: { path: string }[] }[]
+    if (packed === undefined) throw new Error(`npm pack reported no package: ${report}`)
+    files = packed.files.map((file) => file.path)
+
+    project = join(work, 'project')
+    await npmInstall(project, { type: 'module' }, join(work, packed.filename))
+    await writeFile(join(project, 'scene.js'), scene)
+
+    const oldest = join(work, 'oldest')
+    await npmInstall(oldest, { allowScripts: { node: true } }, `node@${oldestNode}`)
+    binaries.oldest = join(oldest, 'node_modules', 'node', 'bin', 'node')
+  }, installLimit)
+
+  afterAll(async () => {
+    await rm(work, { recursive: true, force: true })
+  })
+
+  test('holds the compiled files and the papers, and nothing else', () => {
+    const papers = files.filter((path) => !path.startsWith('dist/'))
+    expect(papers.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/greenroom.js']))
+    expect(files.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([])
+  })
+
+  test('brings the greenroom command', async () => {
+    const command = join(project, 'node_modules', '.bin', 'greenroom')
+    expect(existsSync(command)).toBe(true)
+    expect(await readFile(command, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
+  })
+
+  test.each([
+    { which: 'oldest', version: `v${oldestNode}` },
+    { which: 'own', version: process.version },
+  ] as const)('plays a scene of two actors in plain JavaScript on Node $version', async ({ which, version }) => {
+    const node = binaries[which]
+    expect((await execute(node, ['--version'], project)).trim()).toBe(version)
+    const output = await execute(node, ['scene.js'], project, sceneLimit)
+    expect(output.trim().split('\n')).toEqual([
+      'Alright... Action!',
+      'Hi my name is donny',
+      'Hi my name is gretchen',
+      'CUTTTT CUUTT CUT!!?! Donny!! You are supposed to say...',
+    ])
+  })
+
+  test('shows its types to a strict TypeScript project', async () => {
+    await writeFile(join(project, 'typed.ts'), typedUse)
+    const strict = ['--strict', '--noEmit', '--skipLibCheck', '--module', 'nodenext', '--target', 'esnext']
+    const types = ['--typeRoots', join(root, 'node_modules', '@types'), '--types', 'node']
+    const complaints = await execute(join(tools, 'tsc'), [...strict, ...types, '--ignoreConfig', 'typed.ts'], project)
+    expect(complaints).toBe('')
+  })
+})
