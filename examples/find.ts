@@ -3,7 +3,7 @@ import { currentActor, expose, findActor, getArbiter, openNursery, run } from '.
 
 export function whereAreYou(): string {
   const { name, addresses } = currentActor()
-  return `${name} is found at ${addresses.join(', ')}`
+  return `${name} is found at ${addresses[0]}`
 }
 const service = expose(import.meta, { whereAreYou })
 

@@ -1,4 +1,4 @@
-import { hash, hkdfSync } from 'node:crypto'
+import { hash, hkdfSync, randomBytes } from 'node:crypto'
 import { identify } from '@libp2p/identify'
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
@@ -27,13 +27,14 @@ export const CLOSE_TIMEOUT_MS = 100
 /** Gossip messages above this are refused before they are sent: gossipsub drops those above 4 MiB without a word. */
 export const MAX_GOSSIP_BYTES = 1024 * 1024
 
+const UNIX = '/unix/'
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface HostOptions {
   readonly identity: Identity
   /** 32 bytes; who does not have them cannot finish a handshake. */
   readonly secret: Uint8Array
-  /** Multiaddrs to listen on; default a free port of the loopback interface. */
+  /** Multiaddrs to listen on; default {@link localAddresses}. */
   readonly listen?: readonly string[] | undefined
 }
 
@@ -66,7 +67,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
 async function startNode(options: HostOptions): Promise<Libp2p<{ gossip: GossipSub }>> {
   return await createLibp2p({
     privateKey: options.identity.privateKey,
-    addresses: { listen: [...(options.listen ?? ['/ip4/127.0.0.1/tcp/0'])] },
+    addresses: { listen: [...(options.listen ?? localAddresses())] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
     connectionEncrypters: [noise({ prologueBytes: prologue(options.secret) })],
     streamMuxers: [
@@ -124,8 +125,12 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
     connect: async (peer, addresses, signal) => {
       const open = node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
       if (open !== undefined) return open
-      const targets = addresses.map((address) => withPeer(address, peer))
-      return await outsideScopes(async () => await node.dial(targets, signal === undefined ? {} : { signal }))
+      const dial = async (targets: readonly string[]): Promise<Connection> =>
+        await node.dial(
+          targets.map((address) => withPeer(address, peer)),
+          signal === undefined ? {} : { signal },
+        )
+      return await outsideScopes(async () => await dialLocalFirst(addresses, dial, signal))
     },
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
     onDisconnect: listen('peer:disconnect'),
@@ -135,6 +140,35 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
       await Promise.all(node.getConnections().map(closeSoon))
       await node.stop()
     },
+  }
+}
+
+/**
+ * Where an actor listens unless told otherwise: a free port of the loopback interface and, on Linux, an abstract unix
+ * socket. Calls between processes of one machine are some 1.2 times faster over it; it has no file that a killed process
+ * could leave behind, and the mesh secret guards it as it guards the port.
+ */
+export function localAddresses(): string[] {
+  const port = '/ip4/127.0.0.1/tcp/0'
+  if (process.platform !== 'linux') return [port]
+  const name = `\0greenroom-${randomBytes(16).toString('hex')}`
+  return [port, `${UNIX}${encodeURIComponent(name)}`]
+}
+
+/** Unix sockets first: one of another machine does not exist here and fails at once. */
+async function dialLocalFirst(
+  addresses: readonly string[],
+  dial: (targets: readonly string[]) => Promise<Connection>,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
+  const local = addresses.filter((address) => address.startsWith(UNIX))
+  const rest = addresses.filter((address) => !address.startsWith(UNIX))
+  if (local.length === 0) return await dial(rest)
+  try {
+    return await dial(local)
+  } catch (error) {
+    if (rest.length === 0 || signal?.aborted) throw error
+    return await dial(rest)
   }
 }
 

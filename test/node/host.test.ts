@@ -66,7 +66,7 @@ describe('who gets in', () => {
   test('bytes that are no handshake disturb nobody', async () => {
     await using pair = await hosts(2)
     const [a, b] = pair
-    const port = Number(/tcp\/(\d+)/.exec(a.addresses()[0]!)?.[1])
+    const port = Number(/tcp\/(\d+)/.exec(a.addresses().join(' '))?.[1])
     const socket = connect(port, '127.0.0.1')
     socket.on('error', () => {})
     await once(socket, 'connect')
@@ -80,10 +80,33 @@ describe('who gets in', () => {
 describe('where it listens', () => {
   test('only on loopback, on a port that was free', async () => {
     await using pair = await hosts(2)
-    const ports = new Set(pair.flatMap((host) => host.addresses().map((address) => address.split('/')[4])))
+    const ofTcp = (host: Host): string[] => host.addresses().filter((address) => !address.startsWith('/unix/'))
+    const ports = new Set(pair.flatMap((host) => ofTcp(host).map((address) => address.split('/')[4])))
     for (const host of pair)
-      for (const address of host.addresses()) expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)
+      for (const address of ofTcp(host)) expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)
     expect(ports.size).toBe(2)
+  })
+
+  test.runIf(process.platform === 'linux')(
+    'on Linux also on a unix socket without a file, which is dialled first',
+    async () => {
+      await using pair = await hosts(2)
+      const [a, b] = pair
+      const sockets = pair.map((host) =>
+        host.addresses().filter((address) => address.startsWith('/unix/%00greenroom-')),
+      )
+      expect(sockets.map((own) => own.length)).toEqual([1, 1])
+      const connection = await a.connect(b.peerId, b.addresses())
+      expect(connection.remoteAddr.toString()).toContain('/unix/')
+    },
+  )
+
+  test('a unix socket that does not exist here is passed over for the port', async () => {
+    await using pair = await hosts(2)
+    const [a, b] = pair
+    const ports = b.addresses().filter((address) => !address.startsWith('/unix/'))
+    const connection = await a.connect(b.peerId, ['/unix/%00greenroom-of-another-machine', ...ports])
+    expect(connection.remoteAddr.toString()).toContain('/tcp/')
   })
 
   test('on the addresses that it is given', async () => {
