@@ -1,4 +1,4 @@
-import { currentScope } from '../node/cancel-scope.ts'
+import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import type { Portal } from '../rpc/portal.ts'
 import { changesOf } from './changes.ts'
 import type { Token } from './core/token.ts'
@@ -56,7 +56,7 @@ export function watchArbiter(): AsyncGenerator<ArbiterChange, never> {
     const record = token === null ? undefined : discovery.state.registry.get(token.peerId)
     return { term: token?.term ?? discovery.state.election.term, actor: record && infoOf(record) }
   }
-  return changesOf((push) => {
+  return changesOf(discovery.scope, (push) => {
     push(describe(discovery.state.arbiter))
     return discovery.onEvent((event) => {
       if (event.type === 'arbiter') push(describe(event.token))
@@ -69,7 +69,7 @@ async function nextEvent(discovery: Discovery): Promise<void> {
   const unlisten = discovery.onEvent(() => event.resolve())
   const unlink = currentScope().onCancel(event.reject)
   try {
-    await event.promise
+    await untilCancelled(discovery.scope, event.promise)
   } finally {
     unlisten()
     unlink()

@@ -1,4 +1,5 @@
 import type { GossipSubEvents } from '@libp2p/gossipsub'
+import type { CancelScope } from '../node/cancel-scope.ts'
 import { GreenroomError, describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
@@ -21,6 +22,8 @@ export interface DiscoveryOptions {
   readonly host: Host
   readonly identity: Identity
   readonly rpc: Rpc
+  /** The actor's. */
+  readonly scope: CancelScope
   readonly self: Target
   /** Peer id of the tree's top actor: this one's own for a root. */
   readonly root: string
@@ -37,6 +40,8 @@ export interface DiscoveryOptions {
 export interface Discovery {
   readonly self: Target
   readonly rpc: Rpc
+  /** The actor's: what waits for others ends with it, also in a scope that is older than the actor. */
+  readonly scope: CancelScope
   /** Incarnation of this actor. */
   readonly inc: number
   /** The core's state, to read from. */
@@ -70,13 +75,19 @@ export function currentDiscovery(): Discovery {
 export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
   const shell = new Shell(options)
   current = shell
-  await shell.start()
+  try {
+    await shell.start()
+  } catch (error) {
+    await shell.close()
+    throw error
+  }
   return shell
 }
 
 class Shell implements Discovery {
   readonly self: Target
   readonly rpc: Rpc
+  readonly scope: CancelScope
   readonly inc: number
   readonly state: CoreState
   readonly #options: DiscoveryOptions
@@ -102,6 +113,7 @@ class Shell implements Discovery {
     this.#options = options
     this.self = options.self
     this.rpc = options.rpc
+    this.scope = options.scope
     this.inc = Math.max(Date.now(), options.parentInc ?? 0)
     this.state = createCore({ profile: options.profile })
     this.#topic = `greenroom/1/${options.mesh}`

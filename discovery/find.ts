@@ -1,4 +1,5 @@
-import { currentScope } from '../node/cancel-scope.ts'
+import { checkActorName } from '../node/actor-name.ts'
+import { currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef } from '../node/errors.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { Portal } from '../rpc/portal.ts'
@@ -38,8 +39,10 @@ export interface ActorChange {
  * ```
  */
 export async function findActor(name: string): Promise<Portal | undefined> {
+  checkActorName(name)
   const discovery = currentDiscovery()
   for (;;) {
+    discovery.scope.throwIfCancelled()
     const [record] = discovery.state.registry.find(name)
     if (record === undefined) return undefined
     const target = targetOf(record)
@@ -56,6 +59,7 @@ export async function findActor(name: string): Promise<Portal | undefined> {
  * ```
  */
 export function findActors(name: string): Portal[] {
+  checkActorName(name)
   const { state, rpc } = currentDiscovery()
   return state.registry.find(name).map((record) => rpc.portal(targetOf(record)))
 }
@@ -72,6 +76,7 @@ export function findActors(name: string): Portal[] {
  * ```
  */
 export async function waitForActor(name: string): Promise<Portal> {
+  checkActorName(name)
   const scope = currentScope()
   const discovery = currentDiscovery()
   for (;;) {
@@ -85,7 +90,10 @@ export async function waitForActor(name: string): Promise<Portal> {
     try {
       const portal = await findActor(name)
       if (portal !== undefined) return portal
-      await change.promise
+      await untilCancelled(discovery.scope, change.promise)
+    } catch (error) {
+      noteInterrupted(error, `waiting for an actor named '${name}'`)
+      throw error
     } finally {
       unlisten()
       unlink()
@@ -105,13 +113,14 @@ export async function waitForActor(name: string): Promise<Portal> {
  * ```
  */
 export function watchActors(name?: string): AsyncGenerator<ActorChange, never> {
-  const { state, onEvent } = bound(currentDiscovery())
-  return changesOf((push) => {
+  const discovery = currentDiscovery()
+  const { registry } = discovery.state
+  return changesOf(discovery.scope, (push) => {
     const tell = (type: ActorChange['type'], record: ActorRecord): void => {
       if (name === undefined || record.name === name) push({ type, actor: infoOf(record) })
     }
-    for (const record of [...state.registry.actors()].sort(compareAge)) tell('up', record)
-    return onEvent((event) => {
+    for (const record of [...registry.actors()].sort(compareAge)) tell('up', record)
+    return discovery.onEvent((event) => {
       if (isChange(event)) tell(event.type, event.record)
     })
   })
@@ -126,10 +135,6 @@ export function targetOf(record: ActorRecord): Target {
 export function infoOf(record: ActorRecord): ActorInfo {
   const { name, peerId, addrs, modules, parent, root } = record
   return { name, id: peerId, addresses: addrs, modules, parent, root }
-}
-
-function bound(discovery: Discovery): Pick<Discovery, 'state' | 'onEvent'> {
-  return { state: discovery.state, onEvent: (listener) => discovery.onEvent(listener) }
 }
 
 function isChange(event: { readonly type: string }): event is Change {

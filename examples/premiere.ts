@@ -227,12 +227,16 @@ if (import.meta.main) {
   process.env['XDG_RUNTIME_DIR'] = directory
   process.on('exit', () => rmSync(directory, { recursive: true, force: true }))
 
+  let cutAt = 0
   const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
   try {
     await cancelScope(async (scope) => {
       for (const [signal, code] of Object.entries(exitCodes))
         process.on(signal, () => {
-          if (scope.cancelled) process.exit(code)
+          // Under npm one Ctrl-C arrives twice: from the terminal, and passed on.
+          if (scope.cancelled && performance.now() - cutAt > 300) process.exit(code)
+          if (scope.cancelled) return
+          cutAt = performance.now()
           process.exitCode = code
           scope.cancel(signal)
         })

@@ -34,6 +34,6 @@ async function greet(): Promise<void> {
   console.log(await portal.run(welcome, currentActor().name))
 }
 
-const [mesh = `standalone-${process.pid}`, role = 'guest'] = process.argv.slice(2)
+const [mesh = 'standalone', role = 'guest'] = process.argv.slice(2)
 
 if (import.meta.main) await run(role === 'host' ? host : guest, { mesh, name: role, modules: [hospitality] })

@@ -152,6 +152,11 @@ export function isEcho(error: unknown, reason: Cancelled | undefined): boolean {
   return error.name === 'AbortError' && error.cause === reason
 }
 
+/** Notes on a cancel what it cut short; the innermost wait, which hears of it first, has the word. */
+export function noteInterrupted(error: unknown, what: string): void {
+  if (error instanceof Cancelled) error.during ??= what
+}
+
 /** Settles like the promise, or rejects with the reason as soon as the scope is cancelled. */
 export function untilCancelled<T>(scope: CancelScope, promise: PromiseLike<T>): Promise<T> {
   const { promise: result, resolve, reject } = Promise.withResolvers<T>()

@@ -44,7 +44,7 @@ export function becomeActor(actor: Actor): () => void {
   if (current !== undefined)
     throw new GreenroomError(
       'ALREADY_RUNNING',
-      `this process already is the actor '${current.name}': end that run() or leave() that mesh first`,
+      `this process already is the actor '${current.name}': end that run() or leave() that mesh first, and guard a run() in a module that actors import with 'if (import.meta.main)'`,
     )
   current = actor
   return () => {

@@ -42,6 +42,8 @@ export class Cancelled extends GreenroomError {
   /** Name of the actor whose code asked for the cancel, or of the scope kind when no actor is running. */
   readonly by: string
   readonly why: string
+  /** What it cut short first, as in `waiting for an actor named 'gretchen'`, when that is known. */
+  during: string | undefined
 
   constructor(by: string, why: string, options?: ErrorOptions) {
     super('CANCELLED', `cancelled by ${by}: ${why}`, options)
@@ -55,8 +57,9 @@ export class DeadlineExceeded extends GreenroomError {
   /** The deadline in milliseconds, as it was given. */
   readonly ms: number
 
-  constructor(ms: number, options?: ErrorOptions) {
-    super('DEADLINE_EXCEEDED', `not done within ${ms} ms`, options)
+  /** @param during what was under way when the time was over */
+  constructor(ms: number, during?: string, options?: ErrorOptions) {
+    super('DEADLINE_EXCEEDED', `not done within ${ms} ms${during === undefined ? '' : `, while ${during}`}`, options)
     this.ms = ms
   }
 }
@@ -143,10 +146,15 @@ export class InvalidArgument extends GreenroomError {
   }
 }
 
-/** One line for any thrown value, errors or not. */
+/** One line for any thrown value, errors or not; never throws itself: anything can be thrown, also what has no words. */
 export function describeError(error: unknown): string {
-  if (error instanceof Error) return error.message === '' ? error.name : `${error.name}: ${error.message}`
-  return String(error)
+  try {
+    if (!(error instanceof Error)) return String(error)
+    const name = error.name === 'Error' ? (error.constructor?.name ?? 'Error') : error.name
+    return error.message === '' ? name : `${name}: ${error.message}`
+  } catch {
+    return 'a value that cannot be shown'
+  }
 }
 
 function showPath(path: readonly string[]): string {

@@ -24,7 +24,7 @@ const MAX_READ_BUFFER = 4 * 1024 * 1024
 export const DIAL_TIMEOUT_MS = 5_000
 /** Milliseconds that a connection has for its last bytes when its actor ends. */
 export const CLOSE_TIMEOUT_MS = 100
-/** Gossip messages above this are refused before they are sent: gossipsub drops those above 4 MiB without a word. */
+/** Bytes of a gossip message, generously: discovery sends a quarter of it at most. What arrives above twice this ends the stream. */
 export const MAX_GOSSIP_BYTES = 1024 * 1024
 
 const UNIX = '/unix/'

@@ -22,9 +22,14 @@ export function nameLogs(name: string, id: string): void {
 
 /** The level from which lines are written; default `warn`. @throws InvalidArgument on an unknown level */
 export function setLogLevel(level: LogLevel): void {
-  const at = LOG_LEVELS.indexOf(level)
-  if (at < 0) throw new InvalidArgument(`log level '${String(level)}' is unknown: use one of ${LOG_LEVELS.join(', ')}`)
-  threshold = at
+  checkLogLevel(level)
+  threshold = LOG_LEVELS.indexOf(level)
+}
+
+/** @throws InvalidArgument on an unknown level */
+export function checkLogLevel(level: LogLevel): void {
+  if (!LOG_LEVELS.includes(level))
+    throw new InvalidArgument(`log level '${String(level)}' is unknown: use one of ${LOG_LEVELS.join(', ')}`)
 }
 
 /** The level that is in force: children start with it. */

@@ -1,4 +1,5 @@
-import { CancelScope, currentScope, isEcho } from './cancel-scope.ts'
+import { inspect } from 'node:util'
+import { CancelScope, currentScope, isEcho, noteInterrupted } from './cancel-scope.ts'
 import { DeadlineExceeded, InvalidArgument } from './errors.ts'
 
 /** Timers of the platform wrap around above this: about 24.8 days. */
@@ -48,6 +49,7 @@ export async function cancelScope<T>(body: (scope: CancelScopeHandle) => T | Pro
  */
 export async function moveOnAfter<T>(ms: number, body: () => T | Promise<T>): Promise<ScopeResult<T>> {
   checkMs('moveOnAfter', ms)
+  checkBody('moveOnAfter', body)
   return await withDeadline(ms, body)
 }
 
@@ -63,8 +65,13 @@ export async function moveOnAfter<T>(ms: number, body: () => T | Promise<T>): Pr
  */
 export async function failAfter<T>(ms: number, body: () => T | Promise<T>): Promise<T> {
   checkMs('failAfter', ms)
-  const result = await withDeadline(ms, body)
-  if (result.cancelled) throw new DeadlineExceeded(ms)
+  checkBody('failAfter', body)
+  let scope: CancelScope | undefined
+  const result = await withDeadline(ms, () => {
+    scope = currentScope()
+    return body()
+  })
+  if (result.cancelled) throw new DeadlineExceeded(ms, scope?.ownReason?.during)
   return result.value
 }
 
@@ -85,6 +92,7 @@ export async function failAfter<T>(ms: number, body: () => T | Promise<T>): Prom
  */
 export async function shield<T>(ms: number, body: () => T | Promise<T>): Promise<T> {
   checkMs('shield', ms)
+  checkBody('shield', body)
   const outer = currentScope()
   const scope = new CancelScope()
   let unlink: (() => void) | undefined
@@ -119,6 +127,9 @@ export async function sleep(ms: number): Promise<void> {
   const unlink = scope.onCancel(reject)
   try {
     await promise
+  } catch (error) {
+    noteInterrupted(error, `sleeping for ${ms} ms`)
+    throw error
   } finally {
     clearTimeout(timer)
     unlink()
@@ -140,5 +151,10 @@ async function withDeadline<T>(ms: number, body: () => T | Promise<T>): Promise<
 
 function checkMs(verb: string, ms: number): void {
   if (!(typeof ms === 'number' && ms >= 0 && ms <= MAX_TIMEOUT_MS))
-    throw new InvalidArgument(`${verb} takes milliseconds from 0 to ${MAX_TIMEOUT_MS}, got ${String(ms)}`)
+    throw new InvalidArgument(`${verb} takes milliseconds from 0 to ${MAX_TIMEOUT_MS}, got ${inspect(ms)}`)
+}
+
+function checkBody(verb: string, body: unknown): void {
+  if (typeof body !== 'function')
+    throw new InvalidArgument(`${verb} takes a function as its body, got ${inspect(body)}`)
 }

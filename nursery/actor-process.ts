@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ActorDied, BootFailed, Cancelled } from '../node/errors.ts'
+import { ActorDied, BootFailed, type Cancelled, describeError } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
@@ -11,12 +11,11 @@ import { lifelinesForChild } from './lifeline.ts'
 /** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
 export const BOOT_TIMEOUT_MS = 60_000
 
-/** How a child's process ended. */
-export interface ExitReport {
-  /** Set unless the end was asked for, by us or by another actor. */
-  readonly death: ActorDied | undefined
-  /** Who asked for the end, when it was not us. */
-  readonly cancelled: Cancelled | undefined
+export interface ProcessTimes {
+  /** Milliseconds until the child has to be an actor. */
+  readonly bootTimeoutMs: number
+  /** Milliseconds from the begin of its end to SIGTERM; a quarter of it lies between SIGTERM and SIGKILL. */
+  readonly graceMs: number
 }
 
 const log = areaLog('nursery')
@@ -26,20 +25,22 @@ export class ActorProcess {
   readonly name: string
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
   readonly ready: Promise<Target>
-  /** Resolves when the process is gone; never rejects. */
-  readonly exited: Promise<ExitReport>
+  /** Resolves when the process is gone, with its death unless somebody, here or elsewhere, had asked for its end; never rejects. */
+  readonly exited: Promise<ActorDied | undefined>
   readonly #process: ChildProcess
   readonly #ready = Promise.withResolvers<Target>()
-  readonly #exited = Promise.withResolvers<ExitReport>()
+  readonly #exited = Promise.withResolvers<ActorDied | undefined>()
+  readonly #graceMs: number
   #target: Target | undefined
-  #ending: Promise<ExitReport> | undefined
-  #cancelled: Cancelled | undefined
-  #crash: Error | undefined
+  #asked = false
+  #ladder: NodeJS.Timeout[] = []
+  /** What nobody caught there: anything can be thrown, `undefined` as well. */
+  #crash: { readonly thrown: unknown } | undefined
   #bootTimer: NodeJS.Timeout
 
-  /** @param bootTimeoutMs milliseconds until the child has to be an actor */
-  constructor(boot: BootMessage, bootTimeoutMs: number) {
+  constructor(boot: BootMessage, { bootTimeoutMs, graceMs }: ProcessTimes) {
     this.name = boot.name
+    this.#graceMs = graceMs
     this.ready = this.#ready.promise
     this.exited = this.#exited.promise
     this.ready.catch(() => {})
@@ -51,40 +52,41 @@ export class ActorProcess {
       this.#failBoot(`it was not ready within ${bootTimeoutMs} ms`)
       this.#process.kill('SIGKILL')
     }, bootTimeoutMs)
-    this.#send(boot)
+    try {
+      this.#send(boot)
+    } catch (cause) {
+      this.#failBoot(`its statespace cannot be sent: ${describeError(cause)}`, { cause })
+      this.#process.kill('SIGKILL')
+    }
   }
 
   /**
-   * The ladder: asks the actor to end, then SIGTERM, then SIGKILL, and resolves when the process is gone.
+   * Asks the actor to end, uses force when it does not, and resolves when the process is gone.
    *
    * A child that is still booting has nothing to clean up and is killed at once.
-   *
-   * @param graceMs milliseconds from the request to SIGTERM; a quarter of it lies between SIGTERM and SIGKILL
    */
-  end(reason: Cancelled, graceMs: number): Promise<ExitReport> {
-    this.#ending ??= this.#descend(reason, graceMs)
-    return this.#ending
-  }
-
-  async #descend(reason: Cancelled, graceMs: number): Promise<ExitReport> {
-    if (this.#target === undefined) {
+  end(reason: Cancelled): Promise<ActorDied | undefined> {
+    if (!this.#asked && this.#target === undefined) {
       this.#ready.reject(reason)
       this.#process.kill('SIGKILL')
-      return await this.exited
+    } else if (!this.#asked) {
+      this.#send({ type: 'cancel', by: reason.by, why: reason.why })
+      this.#descend()
     }
-    this.#send({ type: 'cancel', by: reason.by, why: reason.why })
-    const steps = [
-      setTimeout(() => this.#force('SIGTERM', graceMs), graceMs),
-      setTimeout(() => this.#force('SIGKILL', graceMs * 1.25), graceMs * 1.25),
-    ]
-    const report = await this.exited
-    for (const step of steps) clearTimeout(step)
-    return report
+    this.#asked = true
+    return this.exited
   }
 
-  #force(signal: 'SIGTERM' | 'SIGKILL', afterMs: number): void {
-    log.warn(`${this.name} has not ended ${afterMs} ms after its cancel: ${signal}`)
-    this.#process.kill(signal)
+  /** The ladder below every end, whoever began it: SIGTERM when the process is still there after the grace, then SIGKILL. */
+  #descend(): void {
+    const isGone = this.#process.exitCode !== null || this.#process.signalCode !== null
+    if (isGone || this.#ladder.length > 0) return
+    const step = (signal: 'SIGTERM' | 'SIGKILL', afterMs: number): NodeJS.Timeout =>
+      setTimeout(() => {
+        log.warn(`${this.name} has not ended within ${afterMs} ms: ${signal}`)
+        this.#process.kill(signal)
+      }, afterMs)
+    this.#ladder = [step('SIGTERM', this.#graceMs), step('SIGKILL', this.#graceMs * 1.25)]
   }
 
   #send(message: ParentMessage): void {
@@ -101,16 +103,19 @@ export class ActorProcess {
       case 'bootFailed': {
         const { origin, cause } = decodeFailure(message.failure)
         const where = message.module === undefined ? '' : `${message.module}: `
-        const what = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
         log.debug(`boot of ${origin.name} failed`, cause)
-        this.#failBoot(`${where}${what}`, { cause, module: message.module })
+        this.#failBoot(`${where}${describeError(cause)}`, { cause, module: message.module })
+        this.#descend()
         return
       }
       case 'crashed':
-        this.#crash = decodeFailure(message.failure).cause as Error
+        this.#crash = { thrown: decodeFailure(message.failure).cause }
+        this.#descend()
         return
       case 'cancelled':
-        this.#cancelled = new Cancelled(message.by, message.why)
+        log.debug(`${this.name} ends: cancelled by ${message.by}: ${message.why}`)
+        this.#asked = true
+        this.#descend()
     }
   }
 
@@ -118,22 +123,24 @@ export class ActorProcess {
     clearTimeout(this.#bootTimer)
     this.#ready.reject(new BootFailed(this.name, how, options))
     // A spawn that failed has no process whose exit could be awaited.
-    if (this.#process.pid === undefined) this.#exited.resolve({ death: undefined, cancelled: undefined })
+    if (this.#process.pid === undefined) this.#exited.resolve(undefined)
   }
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+    for (const step of this.#ladder) clearTimeout(step)
     for (const stream of this.#process.stdio) if (stream !== this.#process.stdout) stream?.destroy()
     const how = signal === null ? `its process exited with code ${code}` : `its process was killed by ${signal}`
-    this.#failBoot(`${how} before it was ready`, this.#crash === undefined ? {} : { cause: this.#crash })
+    const crash = this.#crash === undefined ? '' : ` (${describeError(this.#crash.thrown)})`
+    this.#failBoot(`${how} before it was ready${crash}`, this.#crash === undefined ? {} : { cause: this.#crash.thrown })
     const target = this.#target ?? { name: this.name, id: '', addresses: [] }
-    const asked = this.#ending !== undefined || this.#cancelled !== undefined
+    if (this.#asked) return this.#exited.resolve(undefined)
     const death =
       this.#crash === undefined
-        ? new ActorDied(target, asked ? 'it was asked to end' : how)
-        : new ActorDied(target, `${this.#crash.name}: ${this.#crash.message} (nobody caught it)`, {
-            cause: this.#crash,
+        ? new ActorDied(target, how)
+        : new ActorDied(target, `${describeError(this.#crash.thrown)} (nobody caught it)`, {
+            cause: this.#crash.thrown,
           })
-    this.#exited.resolve({ death: asked ? undefined : death, cancelled: this.#cancelled })
+    this.#exited.resolve(death)
   }
 }
 
@@ -145,7 +152,7 @@ function start(boot: BootMessage): ChildProcess {
   })
 }
 
-const TAKES_A_VALUE = new Set(['-e', '--eval', '-p', '--print'])
+const TAKES_A_VALUE = new Set(['-e', '--eval', '-p', '--print', '-pe'])
 
 /**
  * The options of Node that this process runs with, less those that are about its own entry or its own debugger.
@@ -156,7 +163,7 @@ function nodeOptions(name: string): string[] {
   for (let i = 0; i < process.execArgv.length; i++) {
     const option = process.execArgv[i]!
     if (TAKES_A_VALUE.has(option)) i += 1
-    else if (!/^--(inspect|watch|test|eval|print)/.test(option)) own.push(option)
+    else if (!/^--(inspect|watch|test|eval|print|input-type)/.test(option)) own.push(option)
   }
   return process.env['GREENROOM_INSPECT'] === name ? [...own, '--inspect-wait=0'] : own
 }

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
+import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes, setProcessScope } from '../node/cancel-scope.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
-import { type Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
+import { type Cancelled, GreenroomError } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
@@ -12,8 +13,6 @@ import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 
-/** Bytes of an actor's name. */
-export const MAX_NAME_BYTES = 256
 /** Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them. */
 const STOP_TIMEOUT_MS = 1_000
 
@@ -68,12 +67,6 @@ export function privateMesh(): { mesh: string; secret: Uint8Array } {
   return { mesh: `private-${randomBytes(8).toString('hex')}`, secret: new Uint8Array(randomBytes(32)) }
 }
 
-/** @throws InvalidArgument when a name is empty or longer than {@link MAX_NAME_BYTES} */
-export function checkName(name: string): void {
-  if (typeof name !== 'string' || name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES)
-    throw new InvalidArgument(`an actor's name has 1 to ${MAX_NAME_BYTES} bytes, got '${String(name).slice(0, 64)}'`)
-}
-
 /** Boots this process as an actor: host, calls, discovery; resolves when it has heard who else is there. */
 export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntime> {
   // An actor lives longer than the scope that it may have been started in.
@@ -81,7 +74,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntim
 }
 
 async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
-  checkName(options.name)
+  checkActorName(options.name)
   const { name, identity } = options
   const scope = new CancelScope()
   const stops: (() => unknown)[] = [() => scope.close()]
@@ -111,6 +104,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       host,
       identity,
       rpc,
+      scope,
       self,
       root,
       mesh: options.mesh,
@@ -133,14 +127,14 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       await Promise.allSettled(nurseries)
       await stopAll(stops)
     })
-    runtime = { options, actor, self, root, scope, rpc, discovery, track, stop }
+    const started: ActorRuntime = { options, actor, self, root, scope, rpc, discovery, track, stop }
+    runtime = started
     stops.push(() => {
       runtime = undefined
     })
     await discovery.joined()
-    return runtime
+    return started
   } catch (error) {
-    runtime = undefined
     scope.cancel('the actor did not start')
     await stopAll(stops)
     throw error

@@ -17,6 +17,10 @@ let runtime: ActorRuntime | undefined
 let self = { name: `process ${process.pid}`, id: '' }
 let ending = false
 
+// The channel is private. Libraries that find `process.send` take whoever started them for a process manager and talk to it.
+const send = process.send?.bind(process)
+delete process.send
+
 // A terminal sends SIGINT to the whole process group: the root decides and cancels its tree in order. SIGTERM is not
 // trapped: a handler would make a busy child immune to it.
 process.on('SIGINT', () => {})
@@ -61,9 +65,10 @@ async function end(reason: Cancelled): Promise<void> {
   process.exit(0)
 }
 
-/** The echo of a cancel in a promise that nobody awaits is no failure; anything else ends the actor. */
+/** The echo of a cancel, of the actor or of one call, in a promise that nobody awaits is no failure; anything else ends the actor. */
 async function crash(error: unknown): Promise<void> {
-  if (isEcho(error, runtime?.scope.reason)) return
+  const reason = error instanceof Error && error.name === 'AbortError' ? error.cause : error
+  if (reason instanceof Cancelled || isEcho(error, runtime?.scope.reason)) return
   await tell({ type: 'crashed', failure: encodeFailure(error, self) })
   process.exit(1)
 }
@@ -71,7 +76,7 @@ async function crash(error: unknown): Promise<void> {
 /** Resolves when the message has left, or there is nobody to tell. */
 async function tell(message: ChildMessage): Promise<void> {
   await new Promise<void>((resolve) => {
-    if (process.send === undefined || !process.connected) resolve()
-    else process.send(message, undefined, undefined, () => resolve())
+    if (send === undefined || !process.connected) resolve()
+    else send(message, undefined, undefined, () => resolve())
   })
 }

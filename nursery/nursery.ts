@@ -1,14 +1,22 @@
+import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
-import { Cancelled, describeError, InvalidArgument, LimitExceeded } from '../node/errors.ts'
-import { logLevel, type LogLevel } from '../node/log.ts'
+import {
+  ActorDied,
+  Cancelled,
+  describeError,
+  InvalidArgument,
+  LimitExceeded,
+  RemoteActorError,
+} from '../node/errors.ts'
+import { checkLogLevel, logLevel, type LogLevel } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
-import { type AnyFunction, type ExposedModule, exposedFunction } from '../rpc/exposed.ts'
+import { type AnyFunction, checkModules, type ExposedModule, exposedFunction } from '../rpc/exposed.ts'
 import type { Portal, RunResult } from '../rpc/portal.ts'
 import { RemoteStream } from '../rpc/remote-stream.ts'
 import { assertTransferable } from '../rpc/transferable.ts'
-import { ActorProcess, BOOT_TIMEOUT_MS } from './actor-process.ts'
-import { type ActorRuntime, checkName, currentRuntime } from './actor-runtime.ts'
+import { ActorProcess, BOOT_TIMEOUT_MS, type ProcessTimes } from './actor-process.ts'
+import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
 import { MAX_DEPTH } from './lifeline.ts'
 
 /** Milliseconds that a child of a root has to end after it was asked to, before force is used. */
@@ -56,7 +64,8 @@ export interface Nursery {
    * other one-shots that ran beside it are not done.
    *
    * @param name 1 to 256 bytes; several actors may share one
-   * @returns once the actor is up; `portal.result()` gives what the function gives
+   * @returns once the actor is up; `portal.result()` gives what the function gives; a stream has to be read to its end or
+   * left, since its producer waits for its reader
    * @throws BootFailed when the process does not become an actor
    * @throws NotExposed when the function was not exposed
    * @throws Cancelled when the nursery is cancelled meanwhile; the process is gone then
@@ -107,14 +116,15 @@ export async function openNursery<T>(
 class Block implements Nursery {
   readonly #runtime: ActorRuntime
   readonly #scope: CancelScope
-  readonly #times: { readonly graceMs: number; readonly bootTimeoutMs: number }
+  readonly #times: ProcessTimes
   readonly #children = new Set<Promise<unknown>>()
   readonly #unread = new Set<RemoteStream<unknown>>()
   readonly #mains = new Set<Promise<unknown>>()
   readonly #failures: unknown[] = []
+  #ownCancel: Cancelled | undefined
   #open = true
 
-  constructor(runtime: ActorRuntime, scope: CancelScope, times: { graceMs: number; bootTimeoutMs: number }) {
+  constructor(runtime: ActorRuntime, scope: CancelScope, times: ProcessTimes) {
     this.#runtime = runtime
     this.#scope = scope
     this.#times = times
@@ -129,11 +139,14 @@ class Block implements Nursery {
   }
 
   cancel(): void {
-    this.#scope.cancel('nursery.cancel()')
+    this.#ownCancel ??= new Cancelled(this.#runtime.actor.name, 'nursery.cancel()')
+    this.#scope.cancel(this.#ownCancel)
   }
 
   async run<T>(body: (nursery: Nursery) => T | Promise<T>): Promise<T> {
     let value: T | undefined
+    // The scope around it may be older than the actor, which its children must not outlive.
+    const unlink = this.#runtime.scope.onCancel((reason) => this.#scope.cancel(reason))
     try {
       value = await this.#scope.run(async () => await body(this))
     } catch (error) {
@@ -143,10 +156,11 @@ class Block implements Nursery {
     for (const stream of this.#unread) this.#adopt(drain(stream))
     while (this.#children.size > 0) await Promise.allSettled(this.#children)
     this.#open = false
+    unlink()
     this.#scope.close()
     if (this.#failures.length === 1) throw this.#failures[0]
     if (this.#failures.length > 1) throw aggregate(this.#runtime.actor.name, this.#failures)
-    if (this.#scope.cancelled && this.#scope.ownReason === undefined) throw this.#scope.reason
+    if (this.#scope.cancelled && this.#scope.reason !== this.#ownCancel) throw this.#scope.reason
     return value as T
   }
 
@@ -168,7 +182,8 @@ class Block implements Nursery {
     for (const [i, arg] of args.entries()) assertTransferable(arg, `args[${i}]`)
     const { process, target } = await this.#boot(name, { modules: [module] })
     const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
-    this.#adopt(this.#superviseMain(process, result instanceof RemoteStream ? result.finished() : result))
+    const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
+    this.#adopt(this.#superviseMain(process, target.id, main))
     if (result instanceof RemoteStream) this.#unread.add(result)
     return this.#runtime.rpc.portal(target, () => {
       if (result instanceof RemoteStream) this.#unread.delete(result)
@@ -179,7 +194,9 @@ class Block implements Nursery {
   /** A child is in the nursery's books before its process exists, so a cancel at any moment reaches it. */
   async #boot(name: string, options: ActorOptions): Promise<{ process: ActorProcess; target: Target }> {
     this.#assertOpen()
-    checkName(name)
+    checkActorName(name)
+    checkModules(options.modules ?? [])
+    checkLogLevel(options.logLevel ?? logLevel())
     assertTransferable(options.statespace, 'statespace')
     const { self, root, options: own } = this.#runtime
     if (own.depth + 1 > MAX_DEPTH)
@@ -199,34 +216,47 @@ class Block implements Nursery {
         logLevel: options.logLevel ?? logLevel(),
         profile: own.profile,
       },
-      this.#times.bootTimeoutMs,
+      this.#times,
     )
-    const unlink = this.#scope.onCancel((reason) => void process.end(reason, this.#times.graceMs))
+    const unlink = this.#scope.onCancel((reason) => void process.end(reason))
     this.#adopt(process.exited.then(unlink))
-    const target = await process.ready
+    // Whoever hears that it did not start may rely on its process being gone.
+    const target = await process.ready.catch(async (error: unknown) => {
+      await process.exited
+      throw error
+    })
     const { rpc, discovery } = this.#runtime
-    const death = process.exited.then((report) => report.death)
-    rpc.explainDeath(target.id, death)
+    rpc.explainDeath(target.id, process.exited)
     this.#adopt(process.exited.then(() => discovery.childEnded(target.id)))
     return { process, target }
   }
 
   async #superviseDaemon(process: ActorProcess): Promise<void> {
-    const { death } = await process.exited
+    const death = await process.exited
     if (death !== undefined) throw death
   }
 
-  async #superviseMain(process: ActorProcess, main: Promise<unknown>): Promise<void> {
+  async #superviseMain(process: ActorProcess, id: string, main: Promise<unknown>): Promise<void> {
     this.#mains.add(main)
+    let failed = false
     try {
       await main
     } catch (error) {
-      this.#fail(error)
+      failed = true
+      if (!this.#isOwnRequest(id, error)) this.#fail(error)
     } finally {
       this.#mains.delete(main)
     }
     await this.#linger(process)
-    await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'), this.#times.graceMs)
+    const death = await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'))
+    // The death of a process fails its main task as well, and is counted once.
+    if (death !== undefined && !failed) throw death
+  }
+
+  /** Whoever here cancelled the actor through a portal is not told so as a failure; `result()` says it. */
+  #isOwnRequest(id: string, error: unknown): boolean {
+    const cut = error instanceof ActorDied || (error instanceof RemoteActorError && error.cause instanceof Cancelled)
+    return cut && this.#runtime.rpc.hasCancelled(id)
   }
 
   async #linger(process: ActorProcess): Promise<void> {

@@ -1,10 +1,11 @@
-import type { ProfileName } from '../discovery/profile.ts'
+import { type ProfileName, profiles } from '../discovery/profile.ts'
+import { checkActorName } from '../node/actor-name.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
-import type { ExposedModule } from '../rpc/exposed.ts'
-import { type ActorRuntime, checkName, privateMesh, startRuntime } from './actor-runtime.ts'
+import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
+import { type ActorRuntime, privateMesh, startRuntime } from './actor-runtime.ts'
 
 /** How a root becomes an actor. */
 export interface MeshOptions {
@@ -17,7 +18,7 @@ export interface MeshOptions {
   readonly mesh?: string
   /** `kept` gives the same peer id at every start of this name in this named mesh; default `fresh`. */
   readonly identity?: 'fresh' | 'kept'
-  /** Multiaddrs to listen on; default a free port of the loopback interface. */
+  /** Multiaddrs to listen on; default a free port of the loopback interface and, on Linux, an abstract unix socket. */
   readonly listen?: readonly string[]
   /** What others may call in this actor; default nothing. */
   readonly modules?: readonly ExposedModule[]
@@ -31,9 +32,13 @@ export interface MeshOptions {
 /** Boots this process as the top of a tree: in a private mesh, or in the named one of this machine. */
 export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   const name = options.name ?? 'root'
-  checkName(name)
+  checkActorName(name)
+  checkModules(options.modules ?? [])
+  const profile = options.profile ?? 'loopback'
+  if (!Object.hasOwn(profiles, profile))
+    throw new InvalidArgument(`profile '${String(profile)}' is unknown: use one of ${Object.keys(profiles).join(', ')}`)
   if (options.logLevel !== undefined) setLogLevel(options.logLevel)
-  const mesh = options.mesh ?? process.env['GREENROOM_MESH']
+  const mesh = options.mesh ?? (process.env['GREENROOM_MESH'] || undefined)
   const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh })
   try {
     const runtime = await startRuntime({
@@ -43,7 +48,7 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       listen: options.listen,
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
-      profile: options.profile ?? 'loopback',
+      profile,
       depth: 0,
       rendezvous,
     })

@@ -1,5 +1,6 @@
-import { isEcho } from '../node/cancel-scope.ts'
-import { Cancelled } from '../node/errors.ts'
+import { inspect } from 'node:util'
+import { currentScope, isEcho } from '../node/cancel-scope.ts'
+import { Cancelled, InvalidArgument } from '../node/errors.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
 import { type MeshOptions, startRoot } from './root.ts'
 
@@ -11,14 +12,17 @@ export interface RunOptions extends MeshOptions {
 /** Milliseconds that a root has for its end after SIGINT or SIGTERM; a `main` that does not react is not waited for. */
 export const SIGNAL_GRACE_MS = 1_800
 
+/** Milliseconds within which a repeated SIGINT is the same key press: the terminal sends one, npm passes on another. */
+export const SAME_SIGNAL_MS = 300
+
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
  * Makes this process an actor, runs a function in it, and takes everything down.
  *
- * Without a mesh name the mesh is private: a fresh secret, loopback only, nothing on disk. SIGINT and SIGTERM cancel the
- * root scope; the process then exits with 130 or 143 when everything is gone, after 1,800 ms in any case, and at once on a
- * second SIGINT.
+ * A scope around it cancels it. Without a mesh name the mesh is private: a fresh secret, this machine only, nothing on disk. SIGINT and SIGTERM cancel
+ * the root scope; the process then exits with 130 or 143 when everything is gone, after 1,800 ms in any case, and at once
+ * on a second SIGINT.
  *
  * @returns the function's value, after every child process has ended
  * @throws whatever the function throws; GreenroomError `ALREADY_RUNNING` while this process is an actor
@@ -28,13 +32,17 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
  * ```
  */
 export async function run<T>(main: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
+  if (typeof main !== 'function')
+    throw new InvalidArgument(`run takes the function to run, got ${inspect(main, { depth: 0 })}`)
   const signals = new ProcessSignals()
+  const outer = currentScope()
   let runtime: ActorRuntime | undefined
   try {
     runtime = await startRoot(options)
     signals.cancelOn(runtime)
     const { scope } = runtime
     const reason = linkSignal(runtime, options.signal)
+    const unlink = outer.onCancel((cancelled) => scope.cancel(cancelled))
     try {
       const value = await scope.run(async () => await main())
       if (scope.reason !== undefined && scope.reason === reason()) throw scope.reason
@@ -42,6 +50,8 @@ export async function run<T>(main: () => T | Promise<T>, options: RunOptions = {
     } catch (error) {
       if (reason() !== undefined && isEcho(error, reason())) throw options.signal?.reason
       throw error
+    } finally {
+      unlink()
     }
   } finally {
     await runtime?.stop('main() has ended')
@@ -64,16 +74,19 @@ function linkSignal(runtime: ActorRuntime, signal: AbortSignal | undefined): () 
 /** Turns the first SIGINT or SIGTERM into a cancel and, once everything is gone, into the exit code that shells expect. */
 class ProcessSignals {
   #received: keyof typeof EXIT_CODES | undefined
+  #receivedAt = 0
   #runtime: ActorRuntime | undefined
   #timer: NodeJS.Timeout | undefined
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     const known = signal as keyof typeof EXIT_CODES
-    if (this.#received !== undefined && known === 'SIGINT') process.exit(EXIT_CODES.SIGINT)
     if (this.#received === undefined) {
       this.#received = known
+      this.#receivedAt = performance.now()
       this.#timer = setTimeout(() => process.exit(EXIT_CODES[known]), SIGNAL_GRACE_MS)
+      this.#cancel()
+    } else if (known === 'SIGINT' && performance.now() - this.#receivedAt > SAME_SIGNAL_MS) {
+      process.exit(EXIT_CODES.SIGINT)
     }
-    this.#runtime?.scope.cancel(new Cancelled('the operating system', `${signal} was received`))
   }
 
   constructor() {
@@ -84,7 +97,7 @@ class ProcessSignals {
   /** A signal that came while the actor was booting counts too. */
   cancelOn(runtime: ActorRuntime): void {
     this.#runtime = runtime
-    if (this.#received !== undefined) this.#onSignal(this.#received)
+    if (this.#received !== undefined) this.#cancel()
   }
 
   release(): void {
@@ -92,5 +105,9 @@ class ProcessSignals {
     process.off('SIGTERM', this.#onSignal)
     clearTimeout(this.#timer)
     if (this.#received !== undefined) process.exit(EXIT_CODES[this.#received])
+  }
+
+  #cancel(): void {
+    this.#runtime?.scope.cancel(new Cancelled('the operating system', `${this.#received} was received`))
   }
 }

@@ -165,6 +165,7 @@ export class Callee {
   }
 
   async #perform(request: CallRequest, load: number, peer: string, scope: CancelScope): Promise<unknown> {
+    scope.throwIfCancelled()
     if (load > MAX_TASKS_PER_PEER)
       throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#options.self.name}`)
     if (request.kind === 'value') {

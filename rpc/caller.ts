@@ -2,7 +2,7 @@ import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-s
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import type { Callee } from './callee.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
-import { awaitOutcome, Lane } from './lane.ts'
+import { awaitOutcome, Lane, type PendingCall } from './lane.ts'
 import type { CallKind, FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import type { OpenedCall } from './remote-stream.ts'
@@ -23,6 +23,7 @@ export class Caller {
   readonly #self: ActorRef
   readonly #callee: Callee
   readonly #lanes = new Map<string, Promise<Lane>>()
+  readonly #cancelledHere = new Set<string>()
   readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
   #lastId = 0
 
@@ -49,17 +50,22 @@ export class Caller {
     events: ChannelEvents = {},
   ): Promise<OpenedCall> {
     const lane = await this.#lane(target, scope)
-    const wire = await this.#wire(target, STREAM_PROTOCOL, scope)
-    const channel = new Channel(wire, events)
+    const turn = lane.openings.take(scope)
+    if (turn !== undefined) await turn
+    let call: PendingCall | undefined
     try {
-      const call = await lane.start(functionId, args, kind, scope)
+      // The call goes first: its stream would be given up over there while the call still waits here for its place.
+      call = await lane.start(functionId, args, kind, scope)
+      const channel = new Channel(await this.#wire(target, STREAM_PROTOCOL, scope), events)
       channel.hello(call.id)
       // A stream's caller sends no items; with both ends said, the libp2p stream closes after the last item.
       if (kind === 'stream') channel.end()
       return { call, channel }
     } catch (error) {
-      channel.abort(error as Error)
+      call?.cancel(scope.reason ?? new Cancelled('the caller', 'its stream could not be opened'))
       throw error
+    } finally {
+      lane.openings.give()
     }
   }
 
@@ -67,6 +73,7 @@ export class Caller {
   async cancelActor(target: Target, ackMs: number): Promise<void> {
     const scope = currentScope()
     const lane = await this.#lane(target, scope)
+    this.#cancelledHere.add(target.id)
     const { outcome } = lane.cancelActor(new Cancelled(this.#self.name, `${this.#self.name} cancelled ${target.name}`))
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new ActorTooSlow(target, ackMs)), ackMs)
@@ -75,6 +82,11 @@ export class Caller {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Whether a child of this process was asked to end through a portal of this process. */
+  hasCancelled(id: string): boolean {
+    return this.#cancelledHere.has(id)
   }
 
   async describe(target: Target): Promise<FunctionDescription[]> {
@@ -91,7 +103,11 @@ export class Caller {
   /** Lets the supervisor of an actor, who sees its exit, tell the callers here how it died. */
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void {
     this.#deaths.set(id, death)
-    void death.finally(() => setTimeout(() => this.#deaths.delete(id), OBITUARY_MS).unref())
+    const forget = (): void => {
+      this.#deaths.delete(id)
+      this.#cancelledHere.delete(id)
+    }
+    void death.finally(() => setTimeout(forget, OBITUARY_MS).unref())
   }
 
   async close(): Promise<void> {

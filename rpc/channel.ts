@@ -1,4 +1,4 @@
-import { currentScope } from '../node/cancel-scope.ts'
+import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import { InvalidArgument, ProtocolError } from '../node/errors.ts'
 import { encode } from './codec.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -90,7 +90,7 @@ export class Channel {
     const body = encode([ITEM, value])
     if (this.#creditItems > 0 && this.#creditBytes > 0 && this.#senders.length === 0) {
       this.#transmit(body)
-      return this.#frames.drained()
+      return this.#room()
     }
     return this.#sendLater(body)
   }
@@ -136,7 +136,13 @@ export class Channel {
     this.#transmit(body)
     // One woken sender wakes the next while there are credits left, so sends leave in the order they came.
     if (this.#creditItems > 0 && this.#creditBytes > 0) this.#senders.shift()?.resolve()
-    await this.#frames.drained()
+    await this.#room()
+  }
+
+  /** A cancel point: a peer that has stopped reading, as a stopped process has, may never make room. */
+  #room(): Promise<void> | undefined {
+    const room = this.#frames.drained()
+    return room === undefined ? undefined : untilCancelled(currentScope(), room)
   }
 
   #transmit(body: Uint8Array): void {

@@ -121,7 +121,9 @@ function decodeThrown(wire: unknown, depth: number, budget: Budget): unknown {
   for (const [key, value] of Object.entries(record(encoded['props'])).slice(0, MAX_ERROR_PARTS))
     if (!SPOKEN_FOR.has(key)) define(error, key, value, true)
   define(error, 'stack', text(encoded['stack']), false)
-  const name = text(encoded['name'])
+  const sent = text(encoded['name'])
+  // A class that is unknown here, and did not set a name of its own, is still told apart by its class name.
+  const name = sent === 'Error' && Class === Error ? (classes[0] ?? sent) : sent
   if (error.name !== name) define(error, 'name', name, false)
   if ('cause' in encoded) define(error, 'cause', decodeThrown(encoded['cause'], depth + 1, budget), false)
   const errors = encoded['errors']

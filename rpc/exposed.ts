@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { types } from 'node:util'
+import { inspect, types } from 'node:util'
 import { InvalidArgument, NotExposed } from '../node/errors.ts'
 
 // Parameters of a function type are contravariant: only `never[]` or `any[]` accept every function.
@@ -67,6 +67,8 @@ export function expose(
   const exposed = known?.functions ?? new Map<string, ExposedFunction>()
   for (const [name, call] of Object.entries(functions)) {
     if (typeof call !== 'function') throw new InvalidArgument(`'${name}' exposed by ${meta.url} is not a function`)
+    if (name === '' || name.includes('#'))
+      throw new InvalidArgument(`'${name}' exposed by ${meta.url} is empty or has a '#' in it`)
     const id = `${namespace}#${name}`
     if (id.length > MAX_FUNCTION_ID)
       throw new InvalidArgument(`'${id.slice(0, 64)}…' has more than ${MAX_FUNCTION_ID} characters`)
@@ -79,12 +81,28 @@ export function expose(
   return module
 }
 
-/** @throws NotExposed when nobody exposed the function in this process */
+/**
+ * @throws NotExposed when nobody exposed the function in this process
+ * @throws InvalidArgument when it is no function
+ */
 export function exposedFunction(call: AnyFunction): ExposedFunction {
+  if (typeof call !== 'function')
+    throw new InvalidArgument(`a call takes the function itself, got ${inspect(call, { depth: 0 })}`)
   const entry = byFunction.get(call)
   if (entry !== undefined) return entry
-  const name = (call as { name?: string } | undefined)?.name || 'an anonymous function'
+  const { name } = call
+  if (name === '') throw new NotExposed('', 'an anonymous function is not exposed: give it a name and expose it')
   throw new NotExposed(name, `${name} is not exposed: call expose(import.meta, { ${name} }) in its module`)
+}
+
+/** @throws InvalidArgument when something is not what {@link expose} gives */
+export function checkModules(modules: readonly ExposedModule[]): void {
+  const isModule = (module: unknown): boolean =>
+    typeof module === 'object' && module !== null && 'namespace' in module && 'url' in module
+  if (!Array.isArray(modules) || !modules.every(isModule))
+    throw new InvalidArgument(
+      `modules is a list of what expose(import.meta, …) gives, got ${inspect(modules, { depth: 1, breakLength: Infinity })}`,
+    )
 }
 
 /** The functions of a namespace by name, if a module of this process exposes it. */

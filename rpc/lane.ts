@@ -10,6 +10,7 @@ import {
 } from '../node/errors.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
+import { Places } from './places.ts'
 import {
   CALL,
   type CallKind,
@@ -29,6 +30,11 @@ import type { Wire } from './wire.ts'
 export const MAX_CALLS_IN_FLIGHT = 4_096
 /** Calls that may wait for a place; more are refused. */
 export const MAX_CALLS_WAITING = 65_536
+/**
+ * Streams that are being opened at a time; more wait their turn. A quarter of what a callee lets wait for their call: with
+ * each round trip as many follow before those ahead have said which call they are for.
+ */
+export const MAX_STREAMS_OPENING = 64
 /** Milliseconds that a cancelled call waits for the remote task to end before it goes on without it. */
 export const CANCEL_ACK_MS = 1_000
 /** Milliseconds by which the callee's clock may run out before the caller's own, for a deadline that both keep. */
@@ -107,8 +113,9 @@ export class Lane {
   readonly #peer: ActorRef
   readonly #nextId: () => number
   readonly #pending = new Map<number, PendingCall>()
-  readonly #waiting: (() => void)[] = []
-  #places = MAX_CALLS_IN_FLIGHT
+  /** Of the streams that are being opened for calls of this lane. */
+  readonly openings: Places
+  readonly #places: Places
 
   /**
    * @param nextId gives request ids that are unique among all lanes of this process
@@ -117,6 +124,8 @@ export class Lane {
   constructor(wire: Wire, peer: ActorRef, nextId: () => number, onClose: () => Promise<ActorDied | undefined>) {
     this.#peer = peer
     this.#nextId = nextId
+    this.#places = new Places(MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING, () => this.#full())
+    this.openings = new Places(MAX_STREAMS_OPENING, MAX_CALLS_WAITING, () => this.#full())
     this.#frames = new FrameStream(wire, {
       onFrame: (frame) => this.#onFrame(frame),
       onClose: (error) => void onClose().then((death) => this.#rejectAll(death ?? this.#died(error))),
@@ -135,8 +144,8 @@ export class Lane {
    */
   async start(functionId: string, args: readonly unknown[], kind: CallKind, scope: CancelScope): Promise<PendingCall> {
     for (const [i, arg] of args.entries()) assertTransferable(arg, `args[${i}]`)
-    if (this.#places > 0) this.#places -= 1
-    else await this.#place(scope)
+    const place = this.#places.take(scope)
+    if (place !== undefined) await place
     try {
       for (let room = this.#frames.drained(); room !== undefined; room = this.#frames.drained())
         await untilCancelled(scope, room)
@@ -144,7 +153,7 @@ export class Lane {
       const timeoutMs = remaining(scope)
       return this.#request((id) => [CALL, id, functionId, args, timeoutMs, kind], true)
     } catch (error) {
-      this.#givePlace()
+      this.#places.give()
       throw error
     }
   }
@@ -173,29 +182,11 @@ export class Lane {
     return call
   }
 
-  /** A place that becomes free goes to whoever waits longest, so that nobody overtakes. */
-  #givePlace(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#places += 1
-    else next()
-  }
-
-  async #place(scope: CancelScope): Promise<void> {
-    if (this.#waiting.length >= MAX_CALLS_WAITING)
-      throw new LimitExceeded(
-        'MAX_CALLS_WAITING',
-        `${MAX_CALLS_IN_FLIGHT} calls to ${this.#peer.name} are in flight and ${MAX_CALLS_WAITING} wait`,
-      )
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#waiting.push(resolve)
-    const unlink = scope.onCancel(reject)
-    try {
-      await promise
-    } finally {
-      unlink()
-      const at = this.#waiting.indexOf(resolve)
-      if (at >= 0) this.#waiting.splice(at, 1)
-    }
+  #full(): LimitExceeded {
+    return new LimitExceeded(
+      'MAX_CALLS_WAITING',
+      `as many calls to ${this.#peer.name} as may run are under way, and ${MAX_CALLS_WAITING} wait`,
+    )
   }
 
   #onFrame(frame: unknown): void {
@@ -206,7 +197,7 @@ export class Lane {
     // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as well.
     const failure = reply.type === FAILURE ? decodeFailure(reply.failure) : undefined
     this.#pending.delete(reply.id)
-    if (call.takesPlace) this.#givePlace()
+    if (call.takesPlace) this.#places.give()
     if (failure !== undefined) call.reject(failure)
     else if (reply.type === RESULT) call.resolve(reply.value)
   }
@@ -215,7 +206,8 @@ export class Lane {
     const calls = [...this.#pending.values()]
     this.#pending.clear()
     for (const call of calls) call.reject(died)
-    for (const wake of this.#waiting.splice(0)) wake()
+    this.#places.admitAll()
+    this.openings.admitAll()
   }
 
   #died(cause: Error | undefined): ActorDied {

@@ -1,4 +1,5 @@
-import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
+import { inspect } from 'node:util'
+import { CancelScope, currentScope, isEcho, noteInterrupted } from '../node/cancel-scope.ts'
 import { Cancelled, DeadlineExceeded, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Caller, Target } from './caller.ts'
@@ -83,7 +84,11 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   async call(functionId: string, ...args: unknown[]): Promise<unknown> {
     checkFunctionId(functionId)
     const scope = this.#open()
-    return await this.#track(scope.translate(this.#caller.call(this.#target, functionId, args, scope)))
+    const outcome = this.#caller.call(this.#target, functionId, args, scope).catch((error: unknown) => {
+      noteInterrupted(error, `calling ${functionId} in ${this.name}`)
+      throw error
+    })
+    return await this.#track(scope.translate(outcome))
   }
 
   /** Like {@link call}, for an `async function*`. */
@@ -113,22 +118,23 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     fn: ContextFunction<Send, Receive, Started, Args, R>,
     ...args: Args
   ): Promise<RemoteContext<Receive, Send, Started, R>> {
+    const { id } = exposedFunction(fn as AnyFunction)
     const scope = this.#open()
-    const context = await scope.translate(
-      openRemoteContext(this.#caller, this.#target, exposedFunction(fn as AnyFunction).id, args, scope),
-      false,
-    )
+    const context = await scope.translate(openRemoteContext(this.#caller, this.#target, id, args, scope), false)
     void this.#track(context.result().catch(() => {})).finally(() => scope.close())
     return context as RemoteContext<Receive, Send, Started, R>
   }
 
   /**
-   * The same portal with a signal or a time limit for each call made through it.
+   * The same portal with a signal or a time limit for each call made through it. It shares its life with this one:
+   * disposing either ends the calls of both.
    *
    * @throws InvalidArgument when `timeout` is not in 0 to 2^31-1 milliseconds
    */
   with(options: CallOptions): Portal<Result> {
-    const { timeout } = options
+    const { timeout, signal } = options
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new InvalidArgument(`signal is an AbortSignal, got ${inspect(signal, { depth: 0 })}`)
     if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT_MS))
       throw new InvalidArgument(`timeout is 0 to ${MAX_TIMEOUT_MS} ms, got ${timeout}`)
     return new Portal(this.#caller, this.#target, this.#result, this, { ...this.#options, ...options })
@@ -161,7 +167,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 
   /** Cancels what is in flight through this portal and waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#life.cancel(new Cancelled(this.name, 'the portal was disposed'))
+    this.#life.cancel(new Cancelled('the caller', 'the portal was disposed'))
     await Promise.allSettled(this.#inFlight)
   }
 

@@ -26,6 +26,8 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   readonly #explain: (error: unknown) => unknown
   #stopping: Promise<void> | undefined
   #cancelled: Cancelled | undefined
+  /** What the producer was cancelled with because its consumer left early: nobody's failure. */
+  #left: Cancelled | undefined
   #ended = false
 
   /**
@@ -77,7 +79,10 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
-    if (!this.#ended) await this.cancel(new Cancelled('the consumer', 'it left the stream'))
+    if (!this.#ended) {
+      this.#left ??= new Cancelled('the consumer', 'it left the stream')
+      await this.cancel(this.#left)
+    }
     return { done: true, value: undefined }
   }
 
@@ -95,7 +100,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
       const { call } = await this.#opened
       await call.outcome
     } catch (error) {
-      throw this.#explain(error)
+      if (error !== this.#left) throw this.#explain(error)
     }
   }
 

@@ -23,6 +23,8 @@ export interface Rpc {
   portal<Result = unknown>(target: Target, result?: () => Result): Portal<Result>
   /** Connects to an actor. @throws ActorDied when nobody answers there */
   reach(target: Target): Promise<void>
+  /** Whether a child of this process was asked to end through a portal of this process. */
+  hasCancelled(id: string): boolean
   /** Lets the supervisor of an actor, who sees its exit, tell callers here how it died. */
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void
   /** Waits for the tasks that run here, then closes every lane. */
@@ -39,6 +41,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
   return {
     portal: (target, result) => new Portal(caller, target, result),
     reach: async (target) => await caller.reach(target),
+    hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     close: async () => {
       await callee.close()

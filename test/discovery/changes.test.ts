@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { changesOf, MAX_WAITING_CHANGES } from '../../discovery/changes.ts'
 import { Cancelled, moveOnAfter } from '../../index.ts'
+import { CancelScope } from '../../node/cancel-scope.ts'
+import { within } from '../support/within.ts'
 
 /** A source that the test pushes into. */
-function source<T>() {
+function source<T>(life = new CancelScope()) {
   let push: (change: T) => void = () => expect.unreachable('nobody has subscribed')
   let subscribed = 0
-  const changes = changesOf<T>((to) => {
+  const changes = changesOf<T>(life, (to) => {
     subscribed += 1
     push = to
     return () => {
@@ -63,4 +65,24 @@ test('a watcher that lags too far behind gets what was kept, then an error, neve
   }
   expect(seen).toEqual(Array.from({ length: MAX_WAITING_CHANGES }, (_, i) => i))
   expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', limit: 'MAX_WAITING_CHANGES' })
+})
+
+test('a watcher that leaves while it waits for a change is not held up', async () => {
+  const { changes, push, subscribed } = source<number>()
+  const first = changes.next()
+  push(1)
+  await first
+  const waiting = changes.next()
+  expect(await within('the leave', changes.return(undefined as never))).toEqual({ done: true, value: undefined })
+  expect(await within('the wait', waiting)).toEqual({ done: true, value: undefined })
+  expect(subscribed()).toBe(0)
+})
+
+test('a watcher ends with its source', async () => {
+  const life = new CancelScope()
+  const { changes, subscribed } = source<number>(life)
+  const waiting = changes.next()
+  life.cancel('the actor ends')
+  await expect(within('the wait', waiting)).rejects.toBe(life.reason)
+  expect(subscribed()).toBe(0)
 })

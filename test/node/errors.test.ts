@@ -39,6 +39,12 @@ describe('every error', () => {
   })
 })
 
+test('an error whose class has no name of its own is shown by its class', () => {
+  class SoldOut extends Error {}
+  expect(describeError(new SoldOut('no seats'))).toBe('SoldOut: no seats')
+  expect(describeError(new SoldOut())).toBe('SoldOut')
+})
+
 describe('messages alone suffice', () => {
   test('a remote error names its actor, the cause, and the actors that it came by', () => {
     const cause = new RangeError('boom')
@@ -68,6 +74,7 @@ test.each([
   [undefined, 'undefined'],
   [{ a: 1 }, '[object Object]'],
   [Symbol('s'), 'Symbol(s)'],
+  [Object.create(null), 'a value that cannot be shown'],
 ])('anything that is thrown fits in one line: %s', (thrown, line) => {
   expect(describeError(thrown)).toBe(line)
 })

@@ -139,6 +139,10 @@ describe('failAfter', () => {
     await expect(late).rejects.toBeInstanceOf(DeadlineExceeded)
   })
 
+  test('its error says what was cut short', async () => {
+    await expect(failAfter(5, () => sleep(60_000))).rejects.toThrow('not done within 5 ms, while sleeping for 60000 ms')
+  })
+
   test('it hands on what the body throws', async () => {
     await expect(failAfter(forever, () => Promise.reject(new RangeError('boom')))).rejects.toThrow(RangeError)
   })
@@ -269,3 +273,8 @@ test('a cancel says who asked for it and why', () => {
 function timers(): number {
   return process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
 }
+
+test('a body that is no function is refused by name', async () => {
+  for (const call of [() => moveOnAfter(1, 2 as never), () => failAfter(1, undefined as never)])
+    await expect(call()).rejects.toThrow(/(moveOnAfter|failAfter) takes a function as its body/)
+})

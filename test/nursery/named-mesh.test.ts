@@ -8,6 +8,7 @@ import {
   findActor,
   findActors,
   getArbiter,
+  InvalidArgument,
   joinMesh,
   moveOnAfter,
   openNursery,
@@ -114,7 +115,18 @@ describe('looking up', () => {
     await using _mesh = await joinMesh()
     expect(await findActor('nobody')).toBeUndefined()
     expect(findActors('nobody')).toEqual([])
-    await expect(failAfter(100, () => waitForActor('nobody'))).rejects.toBeInstanceOf(DeadlineExceeded)
+    const waiting = failAfter(100, () => waitForActor('nobody'))
+    await expect(waiting).rejects.toBeInstanceOf(DeadlineExceeded)
+    await expect(waiting).rejects.toThrow("not done within 100 ms, while waiting for an actor named 'nobody'")
+  })
+
+  test('what is no name is refused', async () => {
+    await using _mesh = await joinMesh()
+    for (const name of [undefined, '', 7, {}] as string[]) {
+      await expect(findActor(name)).rejects.toBeInstanceOf(InvalidArgument)
+      await expect(waitForActor(name)).rejects.toBeInstanceOf(InvalidArgument)
+      expect(() => findActors(name)).toThrow(InvalidArgument)
+    }
   })
 
   test('a killed actor leaves the registry: look-ups give undefined', async () => {

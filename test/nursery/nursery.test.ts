@@ -15,7 +15,7 @@ import {
   RemoteActorError,
   sleep,
 } from '../../index.ts'
-import { MAX_NAME_BYTES } from '../../nursery/actor-runtime.ts'
+import { MAX_NAME_BYTES } from '../../node/actor-name.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
@@ -97,6 +97,16 @@ describe('a nursery that succeeds', () => {
       expect((await frank.run(whoAmI)).name).toBe('frank')
       await frank.cancelActor()
     })
+  })
+
+  test('ends normally when its own body has cancelled a one-shot, whose result says so', async () => {
+    const portal = await openNursery(async (nursery) => {
+      const sleeper = await nursery.runInActor('sleeper', sleepLong)
+      await sleeper.cancelActor()
+      return sleeper
+    })
+    const error = (await failureOf(portal.result())) as Error
+    expect([error, error.cause].some((one) => one instanceof Cancelled || one instanceof ActorDied)).toBe(true)
   })
 
   test('copies the statespace into a child once, and nothing flows back', async () => {

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { SIGNAL_GRACE_MS } from '../../nursery/run.ts'
+import { SAME_SIGNAL_MS, SIGNAL_GRACE_MS } from '../../nursery/run.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
@@ -45,8 +46,18 @@ test('a second SIGINT ends a root at once, deaf children included', async () => 
   const [a = 0, b = 0] = root.stdout.map((line) => Number(/\d+$/.exec(line)?.[0]))
   root.kill('SIGINT')
   await eventually('the first signal has ended the others', () => !isAlive(a) && !isAlive(b))
+  await delay(SAME_SIGNAL_MS + 50)
   root.kill('SIGINT')
   expect(await root.waitForExit(1_000)).toEqual({ code: 130, signal: null })
+})
+
+test('SIGINT that comes twice for one key press, as under npm, ends a root in order', async () => {
+  const root = await startProgram(program)
+  await root.waitForLine('up')
+  root.kill('SIGINT')
+  root.kill('SIGINT')
+  expect(await root.waitForExit()).toEqual({ code: 130, signal: null })
+  expect(root.stdout).toContain('the root has cleaned up')
 })
 
 test('a main that reacts to no cancel does not keep a root from ending on SIGINT', async () => {

@@ -95,3 +95,23 @@ test('an actor listens on this machine only, unless told otherwise', async () =>
 test('an identity can be kept in a named mesh only', async () => {
   await expect(run(() => 1, { identity: 'kept' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
 })
+
+test.each([
+  [{ profile: 'moon' }, "profile 'moon' is unknown"],
+  [{ logLevel: 'loud' }, "log level 'loud' is unknown"],
+  [{ modules: ['./film.ts'] }, 'modules is a list of what expose'],
+  [{ name: '' }, "an actor's name is a string"],
+  [{ mesh: '..' }, "mesh '..' cannot be used as a mesh name"],
+])('options that cannot be used, as in %j, are refused by name', async (options, message) => {
+  await expect(run(() => 1, options as never)).rejects.toThrow(message)
+  await expect(run(undefined as never)).rejects.toThrow('run takes the function to run')
+})
+
+test('an empty GREENROOM_MESH counts as none', async () => {
+  process.env['GREENROOM_MESH'] = ''
+  try {
+    expect(await run(() => 'private')).toBe('private')
+  } finally {
+    delete process.env['GREENROOM_MESH']
+  }
+})

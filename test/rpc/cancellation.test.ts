@@ -271,8 +271,8 @@ describe('disposing a portal', () => {
       await mine[2]
     }
     expect(events.filter((event) => event.includes('cleaned up')).toSorted()).toEqual([
-      'derived cleaned up: b',
-      'mine cleaned up: b',
+      'derived cleaned up: the caller',
+      'mine cleaned up: the caller',
       'once cleaned up',
     ])
     await expect(mine[0]).rejects.toMatchObject({ code: 'CANCELLED', why: 'the portal was disposed' })
@@ -284,7 +284,7 @@ describe('disposing a portal', () => {
   test('it cannot be used afterwards', async () => {
     const portal = a.portalTo(b)
     await portal[Symbol.asyncDispose]()
-    await expect(portal.run(add, 1, 1)).rejects.toMatchObject({ why: 'the portal was disposed' })
+    await expect(portal.run(add, 1, 1)).rejects.toMatchObject({ by: 'the caller', why: 'the portal was disposed' })
     await portal[Symbol.asyncDispose]()
   })
 

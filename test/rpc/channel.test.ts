@@ -327,3 +327,19 @@ describe('frames beside items', () => {
     expect(await drain(channel)).toEqual([1])
   })
 })
+
+test('a sender that waits for a peer which does not read is cancelled with its scope', async () => {
+  const { wire, channel } = half()
+  wire.accepts = false
+  const scope = new CancelScope()
+  const sending = scope.run(async () => {
+    for (;;) {
+      await channel.send('x')
+      await turn()
+    }
+  })
+  await eventually('it waits', () => wire.sent.length > 0)
+  await turn()
+  scope.cancel('enough')
+  await expect(within('the sender', sending)).rejects.toBe(scope.reason)
+})

@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { InvalidArgument, NotExposed } from '../../node/errors.ts'
-import { expose, exposedFunction, exposedNamespace, MAX_FUNCTION_ID } from '../../rpc/exposed.ts'
+import { expose, exposedFunction, exposedNamespace, MAX_FUNCTION_ID, checkModules } from '../../rpc/exposed.ts'
 import { add, count, notExposed, stage, ticker } from './fixtures/stage.ts'
 
 const url = (name: string): { url: string } => ({ url: `file:///nowhere/${name}.ts` })
@@ -28,6 +28,15 @@ test('a function that nobody exposed is refused, and the error says what to writ
   expect(() => exposedFunction(() => {})).toThrow('an anonymous function is not exposed')
 })
 
+test.each([['hi'], [undefined], [{ call: 1 }]])('%j, which is no function, is refused as that', (value) => {
+  expect(() => exposedFunction(value as never)).toThrow('a call takes the function itself')
+})
+
+test('what expose() did not give is no module', () => {
+  for (const modules of ['./film.ts', ['./film.ts'], [undefined], { url: 'x', namespace: 'y' }])
+    expect(() => checkModules(modules as never)).toThrow('modules is a list of what expose(import.meta, …) gives')
+})
+
 test('a module may expose in several goes, also when it is imported again with a query', () => {
   const first = expose(url('twice'), { a: () => 1 }, 'twice')
   const second = expose({ url: `${url('twice').url}?again` }, { b: () => 2 }, 'twice')
@@ -43,6 +52,8 @@ test('two modules cannot have one namespace', () => {
 test.each([
   ['an empty namespace', '', { a: () => 1 }],
   ['a namespace with a #', 'a#b', { a: () => 1 }],
+  ['a function name with a #', 'x', { 'a#b': expose }],
+  ['a function without a name', 'x', { '': expose }],
   ['what is no function', 'refused', { a: 1 as never }],
   ['an id that is too long', 'refused', { ['x'.repeat(MAX_FUNCTION_ID)]: () => 1 }],
 ])('%s is refused', (_, namespace, functions) => {

@@ -4,6 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MAX_STREAMS_PER_PEER } from '../../node/host.ts'
 import { moveOnAfter } from '../../node/scopes.ts'
 import { WINDOW_BYTES, WINDOW_ITEMS } from '../../rpc/channel.ts'
+import { MAX_CALLS_IN_FLIGHT } from '../../rpc/lane.ts'
+import { STREAM_PROTOCOL } from '../../rpc/protocol.ts'
+import { MAX_UNCLAIMED_STREAMS } from '../../rpc/stream-arrivals.ts'
 import { eventually } from '../support/eventually.ts'
 import type { InProcessActor, InProcessMesh } from '../support/mesh-in-process.ts'
 import { meshInProcess } from '../support/mesh-in-process.ts'
@@ -16,6 +19,7 @@ import {
   events,
   flood,
   giveFunctions,
+  hang,
   once,
   portals,
   produced,
@@ -81,6 +85,27 @@ describe('items', () => {
     const [first, second] = fresh.actors as [InProcessActor, InProcessActor]
     const streams = Array.from({ length: 100 }, async () => await collect(first.portalTo(second).run(count, 10)))
     for (const items of await within('all streams', Promise.all(streams))) expect(items).toHaveLength(10)
+  })
+
+  test('a thousand streams of one moment all come through, however few may wait for their call', async () => {
+    expect(MAX_UNCLAIMED_STREAMS).toBeLessThan(1_000)
+    const streams = Array.from({ length: 1_000 }, async () => await collect(a.portalTo(b).run(count, 3)))
+    for (const items of await within('all streams', Promise.all(streams), 20_000)) expect(items).toEqual([0, 1, 2])
+  })
+
+  test('a stream is not opened before its call has a place', async () => {
+    await using fresh = await meshInProcess([stage])
+    const [first, second] = fresh.actors as [InProcessActor, InProcessActor]
+    const controller = new AbortController()
+    const full = first.portalTo(second).with({ signal: controller.signal })
+    for (let i = 0; i < MAX_CALLS_IN_FLIGHT; i++) full.run(hang, 'hang').catch(() => {})
+    await eventually('the lane is full', () => events.length === MAX_CALLS_IN_FLIGHT)
+    const items = collect(first.portalTo(second).run(count, 3))
+    await first.portalTo(second).describe()
+    const connection = await first.host.connect(second.id, [])
+    expect(connection.streams.filter(({ protocol }) => protocol === STREAM_PROTOCOL)).toEqual([])
+    controller.abort()
+    expect(await within('the items', items, 10_000)).toEqual([0, 1, 2])
   })
 
   test('a stream composes with it-pipe and with the streams of Node', async () => {

@@ -25,9 +25,10 @@ describe('the path to the culprit', () => {
     [{ later: Promise.resolve(1) }, 'args[0].later is a promise (await it first)'],
     [{ weak: new WeakMap() }, 'args[0].weak is a weak reference'],
     [new WeakRef({}), 'args[0] is a weak reference'],
-    [{ stream: generator() }, 'args[0].stream is an async iterable'],
+    [{ stream: generator() }, 'args[0].stream is a generator (only what an `async function*` yields is streamed)'],
     [{ proxy: new Proxy({}, {}) }, 'args[0].proxy is a proxy'],
     [class Film {}, 'args[0] is a function'],
+    [new SharedArrayBuffer(8), 'args[0] is shared memory'],
   ])('%o', (value, message) => {
     expect(() => assertTransferable(value, 'args[0]')).toThrow(InvalidArgument)
     expect(() => assertTransferable(value, 'args[0]')).toThrow(`${message}, which cannot travel to another actor`)
@@ -79,4 +80,15 @@ test('a value nested more than MAX_VALUE_DEPTH levels deep is refused', () => {
 test('a large value is checked without much ado', () => {
   const rows = Array.from({ length: 50_000 }, (_, i) => ({ id: i, tags: ['a', 'b'] }))
   assertTransferable(rows, 'rows')
+})
+
+test('a generator is refused with a hint: only async function* streams', () => {
+  function* numbers(): Generator<number> {
+    yield 1
+  }
+  async function* later(): AsyncGenerator<number> {
+    yield 1
+  }
+  for (const value of [numbers(), later()])
+    expect(() => assertTransferable(value, 'the result')).toThrow('only what an `async function*` yields is streamed')
 })
