@@ -8,7 +8,9 @@ import { type ActorInfo, infoOf, targetOf } from './find.ts'
 /** The elected arbiter and the term it was elected in. */
 export interface Arbiter {
   readonly portal: Portal
-  /** Grows with every election; a resource that remembers the highest one it has seen is fenced against old arbiters. */
+  /**
+   * Grows with every election; a resource that remembers the highest one it has seen is fenced against old arbiters.
+   */
   readonly term: number
 }
 
@@ -22,6 +24,7 @@ export interface ArbiterChange {
  * The elected arbiter of the mesh; waits while there is none. Also on the arbiter itself. A cancel point.
  *
  * @throws Cancelled when the scope is cancelled: put it into `failAfter`
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
  * const { portal, term } = await getArbiter()
@@ -45,6 +48,7 @@ export async function getArbiter(): Promise<Arbiter> {
  * Watches who the arbiter is: first who it is now, then every change. A cancel point.
  *
  * @throws LimitExceeded when the consumer lags more than 10,000 changes behind
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
  * for await (const { term, actor } of watchArbiter()) console.log(term, actor?.name ?? 'nobody')

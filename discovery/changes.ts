@@ -5,12 +5,13 @@ import { LimitExceeded } from '../node/errors.ts'
 export const MAX_WAITING_CHANGES = 10_000
 
 /**
- * Iterates over what a source pushes; a cancel point. Ends only when its consumer leaves or a scope is cancelled: the one
- * that the consumer waits in, or that of the source.
+ * Iterates over what a source pushes; a cancel point. Ends only when its consumer leaves or a scope is cancelled: the
+ * one that the consumer waits in, or that of the source.
  *
  * @param life the scope of the source
  * @param subscribe called at the first `next()`; gives the function that unsubscribes
- * @throws LimitExceeded when the consumer lags more than {@link MAX_WAITING_CHANGES} changes behind: nothing is skipped silently
+ * @throws LimitExceeded when the consumer lags more than {@link MAX_WAITING_CHANGES} changes behind: nothing is
+ * skipped silently
  */
 export function changesOf<T>(
   life: CancelScope,

@@ -4,7 +4,7 @@ import { ActorDied, type ActorRef } from '../node/errors.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { Portal } from '../rpc/portal.ts'
 import { changesOf } from './changes.ts'
-import type { Change } from './core/registry.ts'
+import type { Change } from './core/change.ts'
 import { compareAge } from './core/version.ts'
 import { currentDiscovery, type Discovery } from './discovery.ts'
 import type { ActorRecord } from './record.ts'
@@ -32,6 +32,7 @@ export interface ActorChange {
  * Connects before it answers: an entry whose actor cannot be reached leaves the registry, and the next one is tried.
  *
  * @param name as given to `run`, `joinMesh`, `startActor` or `runInActor`; never an id
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
  * const portal = await findActor('gretchen')
@@ -53,6 +54,7 @@ export async function findActor(name: string): Promise<Portal | undefined> {
 /**
  * Portals to all live actors of a name, oldest first; they connect at their first call.
  *
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
  * for (const portal of findActors('worker')) console.log(await portal.run(hi))
@@ -70,6 +72,7 @@ export function findActors(name: string): Portal[] {
  * Bounded by the scope it runs in: put it into `failAfter`.
  *
  * @throws Cancelled when the scope is cancelled
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
  * await using portal = await failAfter(5_000, () => waitForActor('gretchen'))
@@ -107,6 +110,7 @@ export async function waitForActor(name: string): Promise<Portal> {
  * every change. A cancel point.
  *
  * @throws LimitExceeded when the consumer lags more than 10,000 changes behind
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
  * for await (const { type, actor } of watchActors()) console.log(type, actor.name)

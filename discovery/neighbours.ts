@@ -14,8 +14,8 @@ export interface NeighbourEvents {
 /**
  * The long-lived streams to neighbours.
  *
- * When both ends open one at a time there are two: the link lives as long as one of them does, and sends go over the one
- * that was first. Closing just one of two connections would cut gossip in one direction (js-libp2p #3531).
+ * When both ends open one at a time there are two: the link lives as long as one of them does, and sends go over the
+ * one that was first. Closing just one of two connections would cut gossip in one direction (js-libp2p #3531).
  */
 export class Neighbours {
   readonly #host: Host

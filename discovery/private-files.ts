@@ -6,7 +6,10 @@ import { dirname, join } from 'node:path'
 import { GreenroomError, describeError } from '../node/errors.ts'
 import { isRunning, startTimeOf } from './process-life.ts'
 
-/** The directory for what lives as long as the user's session, by the XDG base directory specification; else for temporary files. */
+/**
+ * The directory for what lives as long as the user's session, by the XDG base directory specification; else for
+ * temporary files.
+ */
 export function runtimeDirectory(): string {
   const given = process.env['XDG_RUNTIME_DIR']
   return given === undefined || given === '' ? tmpdir() : given
@@ -79,8 +82,8 @@ export async function readPrivateFile(path: string, mostBytes: number): Promise<
 }
 
 /**
- * Reads a private file, or makes it with the bytes of `make`. Of several processes that do this at once one wins, and all
- * get its bytes.
+ * Reads a private file, or makes it with the bytes of `make`. Of several processes that do this at once one wins, and
+ * all get its bytes.
  */
 export async function keepOnce(path: string, make: () => Uint8Array, mostBytes: number): Promise<Uint8Array> {
   const kept = await readPrivateFile(path, mostBytes)
@@ -107,7 +110,9 @@ export async function keepOnce(path: string, make: () => Uint8Array, mostBytes: 
   return stored
 }
 
-/** A name for a file that is being written; it tells whose it is, so that others can remove what a dead program left. */
+/**
+ * A name for a file that is being written; it tells whose it is, so that others can remove what a dead program left.
+ */
 export function temporaryName(): string {
   return `.${process.pid}-${startTimeOf(process.pid) ?? ''}-${randomBytes(6).toString('hex')}`
 }

@@ -6,8 +6,8 @@ export function startTimeOf(pid: number): string | null {
 }
 
 /**
- * Whether the process that had a pid is still running: not ended, no zombie, and not another process that got the same pid.
- * `startedAt` is what `startTimeOf` said of it, null where that is not known.
+ * Whether the process that had a pid is still running: not ended, no zombie, and not another process that got the
+ * same pid. `startedAt` is what `startTimeOf` said of it, null where that is not known.
  */
 export function isRunning(pid: number, startedAt: string | null): boolean {
   try {

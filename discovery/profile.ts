@@ -44,8 +44,9 @@ const hour = 60 * minute
 /**
  * The timing tables: `loopback` for one machine, `lan` for one site, `wan` for everything else.
  *
- * `beat`, `lease` and `rankDelay` follow the usual ratios of Raft (a lease outlives two lost beats); `grace`, `sync` and
- * `batch` those of hashicorp/memberlist's local, LAN and WAN configurations, scaled down for streams that see a close at once.
+ * `beat`, `lease` and `rankDelay` follow the usual ratios of Raft (a lease outlives two lost beats); `grace`, `sync`
+ * and `batch` those of hashicorp/memberlist's local, LAN and WAN configurations, scaled down for streams that see a
+ * close at once.
  */
 export const profiles: Readonly<Record<ProfileName, Profile>> = {
   loopback: {

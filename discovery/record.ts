@@ -4,14 +4,19 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { Packr } from 'msgpackr'
 import { GreenroomError, InvalidArgument, describeError } from '../node/errors.ts'
 
-/** What an actor says about its own life: `leaving` still answers calls but is no longer found, `left` is the last word. */
+/**
+ * What an actor says about its own life: `leaving` still answers calls but is no longer found, `left` is the last
+ * word.
+ */
 export type ActorStatus = 'up' | 'leaving' | 'left'
 
 /**
- * What the mesh knows of one actor. Only its owner can make or change it, since it is signed by the key inside `peerId`.
+ * What the mesh knows of one actor. Only its owner can make or change it, since it is signed by the key inside
+ * `peerId`.
  *
- * `(inc, rev, seq)` is its version: `inc` is fixed at boot, `rev` is raised to refute an accusation, `seq` when the content
- * changed. The `inc` of a child is never lower than its parent's, so that a parent started again retires its old children.
+ * `(inc, rev, seq)` is its version: `inc` is fixed at boot, `rev` is raised to refute an accusation, `seq` when the
+ * content changed. The `inc` of a child is never lower than its parent's, so that a parent started again retires its
+ * old children.
  */
 export interface ActorRecord {
   readonly mesh: string
@@ -110,8 +115,8 @@ export function signRecord(record: ActorRecord, privateKey: Ed25519PrivateKey): 
 /**
  * Reads a record that came from somewhere else and checks its signature, its mesh and every field.
  *
- * `known` spares the signature check (some 0.1 ms) of bytes that were already checked: it gives the signed record kept for
- * a peer id.
+ * `known` spares the signature check (some 0.1 ms) of bytes that were already checked: it gives the signed record
+ * kept for a peer id.
  *
  * @throws BadRecord with the field and the reason
  */

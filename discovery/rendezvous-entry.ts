@@ -22,7 +22,10 @@ export interface Announcement {
 /** A running root of this mesh on this machine. */
 export interface Entry extends Announcement {
   readonly pid: number
-  /** When the process started, as its system counts, so that another process with the same pid is told apart; null where there is no `/proc`. */
+  /**
+   * When the process started, as its system counts, so that another process with the same pid is told apart; null
+   * where there is no `/proc`.
+   */
   readonly startedAt: string | null
 }
 

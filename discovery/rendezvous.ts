@@ -25,7 +25,10 @@ export interface RendezvousOptions {
   readonly mesh: string
   /** Default `$XDG_RUNTIME_DIR`, else the system's directory for temporary files. */
   readonly runtimeDir?: string
-  /** Longest time until a change is noticed when the file system does not tell, in milliseconds, 50 to 60,000; default 2,000. */
+  /**
+   * Longest time until a change is noticed when the file system does not tell, in milliseconds, 50 to 60,000; default
+   * 2,000.
+   */
   readonly rescan?: number
 }
 
@@ -36,19 +39,22 @@ export interface Rendezvous {
   /** Where it is. */
   readonly directory: string
   /**
-   * Makes this root findable, or changes what is said of it. Announce first and read `entries` then: of two programs that
-   * start at the same moment at least one sees the other.
+   * Makes this root findable, or changes what is said of it. Announce first and read `entries` then: of two programs
+   * that start at the same moment at least one sees the other.
    *
    * @throws GreenroomError `IDENTITY_IN_USE` when another running process has announced this peer id
    */
   announce(announcement: Announcement): Promise<void>
   /** The other running roots. What is left of programs that are gone, and files that are no entries, is removed. */
   entries(): Promise<Entry[]>
-  /** Calls back with the entries whenever they have changed, at once for the first time; gives the function that stops it. */
+  /**
+   * Calls back with the entries whenever they have changed, at once for the first time; gives the function that stops
+   * it.
+   */
   watch(onChange: (entries: Entry[]) => void): () => void
   /**
-   * Removes the entry of a root that refused a dial. A live program that is wronged by this announces itself again while
-   * it watches. An entry that was changed since `entries` gave it out stays.
+   * Removes the entry of a root that refused a dial. A live program that is wronged by this announces itself again
+   * while it watches. An entry that was changed since `entries` gave it out stays.
    */
   forget(peerId: string): Promise<void>
   /** Where the identity of an actor's name is kept, from one start to the next. */
@@ -61,11 +67,12 @@ const meshName = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
 const secretBytes = 32
 
 /**
- * Opens the rendezvous of a mesh: `<runtime directory>/greenroom-<uid>/<mesh>/` with the mesh's `secret`, a file for each
- * running root in `roots/`, and kept identities in `keys/`. Directories have mode 0700, files 0600.
+ * Opens the rendezvous of a mesh: `<runtime directory>/greenroom-<uid>/<mesh>/` with the mesh's `secret`, a file for
+ * each running root in `roots/`, and kept identities in `keys/`. Directories have mode 0700, files 0600.
  *
  * @throws InvalidArgument when the mesh name cannot be used
- * @throws GreenroomError `RENDEZVOUS_UNSAFE` when another user could get at the directory, `RENDEZVOUS_UNUSABLE` when it
+ * @throws GreenroomError `RENDEZVOUS_UNSAFE` when another user could get at the directory, `RENDEZVOUS_UNUSABLE` when
+ * it
  * cannot be made or read
  * @example
  * ```ts

@@ -1,8 +1,8 @@
 import { watch } from 'node:fs'
 
 /**
- * Reads a directory now, whenever the file system tells of a change, and at least every `rescan` milliseconds, one reading
- * at a time; gives the function that stops it. Keeps no process alive by itself.
+ * Reads a directory now, whenever the file system tells of a change, and at least every `rescan` milliseconds, one
+ * reading at a time; gives the function that stops it. Keeps no process alive by itself.
  */
 export function watchEntries<Entries>(
   directory: string,

@@ -133,8 +133,8 @@ export function setProcessScope(scope: CancelScope, name: string): () => void {
 }
 
 /**
- * Runs a function, and everything it starts, in no scope: for what outlives its first user, as a connection does. A socket's
- * events run in the context that it was opened in.
+ * Runs a function, and everything it starts, in no scope: for what outlives its first user, as a connection does. A
+ * socket's events run in the context that it was opened in.
  */
 export function outsideScopes<T>(body: () => T): T {
   return ambient.run(undefined, body)

@@ -146,7 +146,9 @@ export class InvalidArgument extends GreenroomError {
   }
 }
 
-/** One line for any thrown value, errors or not; never throws itself: anything can be thrown, also what has no words. */
+/**
+ * One line for any thrown value, errors or not; never throws itself: anything can be thrown, also what has no words.
+ */
 export function describeError(error: unknown): string {
   try {
     if (!(error instanceof Error)) return String(error)

@@ -13,7 +13,10 @@ import type { Identity } from './identity.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
 export const MAX_STREAMS_PER_PEER = 2_048
-/** Streams of one connection beside those of any one protocol (lanes, gossip, identify), and those that are about to close. */
+/**
+ * Streams of one connection beside those of any one protocol (lanes, gossip, identify), and those that are about to
+ * close.
+ */
 const OTHER_STREAMS = 256
 /** Connections of one actor. */
 export const MAX_CONNECTIONS = 4_096
@@ -24,7 +27,10 @@ const MAX_READ_BUFFER = 4 * 1024 * 1024
 export const DIAL_TIMEOUT_MS = 5_000
 /** Milliseconds that a connection has for its last bytes when its actor ends. */
 export const CLOSE_TIMEOUT_MS = 100
-/** Bytes of a gossip message, generously: discovery sends a quarter of it at most. What arrives above twice this ends the stream. */
+/**
+ * Bytes of a gossip message, generously: discovery sends a quarter of it at most. What arrives above twice this ends
+ * the stream.
+ */
 export const MAX_GOSSIP_BYTES = 1024 * 1024
 
 const UNIX = '/unix/'
@@ -72,7 +78,8 @@ async function startNode(options: HostOptions): Promise<Libp2p<{ gossip: GossipS
     connectionEncrypters: [noise({ prologueBytes: prologue(options.secret) })],
     streamMuxers: [
       yamux({
-        // More come in than go out: who opens one too many gets an error, while who takes one too many resets it silently.
+        // More come in than go out: who opens one too many gets an error, while who takes one too many resets it
+        // silently.
         maxInboundStreams: MAX_STREAMS_PER_PEER + 2 * OTHER_STREAMS,
         maxOutboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS,
         // Streams that come before this side has finished its handshake; one more ends the connection.
@@ -145,8 +152,8 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
 
 /**
  * Where an actor listens unless told otherwise: a free port of the loopback interface and, on Linux, an abstract unix
- * socket. Calls between processes of one machine are some 1.2 times faster over it; it has no file that a killed process
- * could leave behind, and the mesh secret guards it as it guards the port.
+ * socket. Calls between processes of one machine are some 1.2 times faster over it; it has no file that a killed
+ * process could leave behind, and the mesh secret guards it as it guards the port.
  */
 export function localAddresses(): string[] {
   const port = '/ip4/127.0.0.1/tcp/0'
@@ -172,7 +179,10 @@ async function dialLocalFirst(
   }
 }
 
-/** Flushes and closes; a peer that closes at the same moment, or does not read, must not hold up the end of this actor. */
+/**
+ * Flushes and closes; a peer that closes at the same moment, or does not read, must not hold up the end of this
+ * actor.
+ */
 async function closeSoon(connection: Connection): Promise<void> {
   try {
     await connection.close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) })

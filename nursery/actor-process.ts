@@ -25,7 +25,10 @@ export class ActorProcess {
   readonly name: string
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
   readonly ready: Promise<Target>
-  /** Resolves when the process is gone, with its death unless somebody, here or elsewhere, had asked for its end; never rejects. */
+  /**
+   * Resolves when the process is gone, with its death unless somebody, here or elsewhere, had asked for its end;
+   * never rejects.
+   */
   readonly exited: Promise<ActorDied | undefined>
   readonly #process: ChildProcess
   readonly #ready = Promise.withResolvers<Target>()
@@ -77,7 +80,10 @@ export class ActorProcess {
     return this.exited
   }
 
-  /** The ladder below every end, whoever began it: SIGTERM when the process is still there after the grace, then SIGKILL. */
+  /**
+   * The ladder below every end, whoever began it: SIGTERM when the process is still there after the grace, then
+   * SIGKILL.
+   */
   #descend(): void {
     const isGone = this.#process.exitCode !== null || this.#process.signalCode !== null
     if (isGone || this.#ladder.length > 0) return

@@ -13,7 +13,9 @@ import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 
-/** Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them. */
+/**
+ * Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them.
+ */
 const STOP_TIMEOUT_MS = 1_000
 
 export interface RuntimeOptions {

@@ -4,7 +4,10 @@ import type { Target } from '../rpc/caller.ts'
 import type { EncodedFailure } from '../rpc/error-codec.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 
-/** Everything a child needs to become an actor; it travels over the private channel, never by arguments or environment. */
+/**
+ * Everything a child needs to become an actor; it travels over the private channel, never by arguments or
+ * environment.
+ */
 export interface BootMessage {
   readonly type: 'boot'
   readonly name: string

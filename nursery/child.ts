@@ -17,7 +17,8 @@ let runtime: ActorRuntime | undefined
 let self = { name: `process ${process.pid}`, id: '' }
 let ending = false
 
-// The channel is private. Libraries that find `process.send` take whoever started them for a process manager and talk to it.
+// The channel is private. Libraries that find `process.send` take whoever started them for a process manager and talk
+// to it.
 const send = process.send?.bind(process)
 delete process.send
 
@@ -65,7 +66,10 @@ async function end(reason: Cancelled): Promise<void> {
   process.exit(0)
 }
 
-/** The echo of a cancel, of the actor or of one call, in a promise that nobody awaits is no failure; anything else ends the actor. */
+/**
+ * The echo of a cancel, of the actor or of one call, in a promise that nobody awaits is no failure; anything else
+ * ends the actor.
+ */
 async function crash(error: unknown): Promise<void> {
   const reason = error instanceof Error && error.name === 'AbortError' ? error.cause : error
   if (reason instanceof Cancelled || isEcho(error, runtime?.scope.reason)) return

@@ -25,7 +25,8 @@ export function lifelinesForChild(): ('pipe' | number)[] {
  * Watches this process's lifelines from a thread of its own, so that a busy main thread is no excuse.
  *
  * @param count ancestors, 1 for a child of a root
- * @param onOrphaned called on the main thread, which then has {@link ORPHAN_GRACE_MS} until the thread kills the process
+ * @param onOrphaned called on the main thread, which then has {@link ORPHAN_GRACE_MS} until the thread kills the
+ * process
  */
 export function holdLifelines(count: number, onOrphaned: () => void): void {
   inherited = Array.from({ length: count }, (_, i) => FIRST_LIFELINE_FD + i)

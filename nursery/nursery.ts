@@ -29,16 +29,21 @@ const MIN_GRACE_MS = 60
  * about to call it, as two actors that greet each other do.
  */
 export const LINGER_MS = 5_000
-/** Ends that one nursery waits for at a time: a task has one, an actor three (its process, its record, its main task). */
+/**
+ * Ends that one nursery waits for at a time: a task has one, an actor three (its process, its record, its main task).
+ */
 export const MAX_CHILDREN = 30_000
 
 export interface NurseryOptions {
   /**
-   * Milliseconds from the cancel of a child to SIGTERM, 0 to 2^31-1; default 1,000 for children of a root and 0.75 times
-   * that on each level below.
+   * Milliseconds from the cancel of a child to SIGTERM, 0 to 2^31-1; default 1,000 for children of a root and 0.75
+   * times that on each level below.
    */
   readonly graceMs?: number
-  /** Milliseconds that a child has until it is an actor, 1 to 2^31-1; default 60,000: many may boot at once on few cores. */
+  /**
+   * Milliseconds that a child has until it is an actor, 1 to 2^31-1; default 60,000: many may boot at once on few
+   * cores.
+   */
   readonly bootTimeoutMs?: number
 }
 
@@ -64,7 +69,8 @@ export interface Nursery {
    * other one-shots that ran beside it are not done.
    *
    * @param name 1 to 256 bytes; several actors may share one
-   * @returns once the actor is up; `portal.result()` gives what the function gives; a stream has to be read to its end or
+   * @returns once the actor is up; `portal.result()` gives what the function gives; a stream has to be read to its
+   * end or
    * left, since its producer waits for its reader
    * @throws BootFailed when the process does not become an actor
    * @throws NotExposed when the function was not exposed

@@ -20,9 +20,9 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
 /**
  * Makes this process an actor, runs a function in it, and takes everything down.
  *
- * A scope around it cancels it. Without a mesh name the mesh is private: a fresh secret, this machine only, nothing on disk. SIGINT and SIGTERM cancel
- * the root scope; the process then exits with 130 or 143 when everything is gone, after 1,800 ms in any case, and at once
- * on a second SIGINT.
+ * A scope around it cancels it. Without a mesh name the mesh is private: a fresh secret, this machine only, nothing
+ * on disk. SIGINT and SIGTERM cancel the root scope; the process then exits with 130 or 143 when everything is gone,
+ * after 1,800 ms in any case, and at once on a second SIGINT.
  *
  * @returns the function's value, after every child process has ended
  * @throws whatever the function throws; GreenroomError `ALREADY_RUNNING` while this process is an actor
@@ -71,7 +71,10 @@ function linkSignal(runtime: ActorRuntime, signal: AbortSignal | undefined): () 
   return () => reason
 }
 
-/** Turns the first SIGINT or SIGTERM into a cancel and, once everything is gone, into the exit code that shells expect. */
+/**
+ * Turns the first SIGINT or SIGTERM into a cancel and, once everything is gone, into the exit code that shells
+ * expect.
+ */
 class ProcessSignals {
   #received: keyof typeof EXIT_CODES | undefined
   #receivedAt = 0

@@ -144,7 +144,8 @@ export class Callee {
     try {
       const value = await this.#perform(request, load, peer, scope)
       assertTransferable(value, `the result of ${request.functionId}`)
-      // Results wait for a peer that reads slowly, instead of failing: asked anew each time, because others wait as well.
+      // Results wait for a peer that reads slowly, instead of failing: asked anew each time, because others wait as
+      // well.
       for (let room = lane.drained(); room !== undefined; room = lane.drained()) await room
       lane.send([RESULT, request.id, value])
     } catch (error) {
@@ -183,7 +184,8 @@ export class Callee {
       channel.end()
       return value
     } catch (error) {
-      // The consumer of a stream looks at the outcome after the end; readers of a context do not, so its end tells them.
+      // The consumer of a stream looks at the outcome after the end; readers of a context do not, so its end tells
+      // them.
       channel.end(request.kind === 'context')
       throw error
     }

@@ -98,7 +98,8 @@ export class Channel {
   /**
    * Says that no item follows.
    *
-   * @param failed because of an error that travels elsewhere: readers on the other side wait for it, and their owner hands
+   * @param failed because of an error that travels elsewhere: readers on the other side wait for it, and their owner
+   * hands
    * it to them with `abort`
    */
   end(failed = false): void {

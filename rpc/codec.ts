@@ -1,9 +1,9 @@
 import { Packr, Unpackr } from 'msgpackr'
 import { ProtocolError } from '../node/errors.ts'
 
-// `structuredClone` is not only for cycles: without it msgpackr 2.1.3 packs bytes of earlier messages into typed arrays.
-// Objects travel as msgpackr's records, defined anew in each message: as plain msgpack maps they could not be told from
-// a Map, and cycles among them do not decode.
+// `structuredClone` is not only for cycles: without it msgpackr 2.1.3 packs bytes of earlier messages into typed
+// arrays. Objects travel as msgpackr's records, defined anew in each message: as plain msgpack maps they could not be
+// told from a Map, and cycles among them do not decode.
 const packr = new Packr({ structuredClone: true })
 // One of its own, so that what peers define never meets what is encoded here. `copyBuffers` keeps decoded bytes from
 // sharing (and pinning) the network chunk that they arrived in.

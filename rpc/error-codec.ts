@@ -4,7 +4,10 @@ import { assertTransferable } from './transferable.ts'
 
 /** Links of a `cause` chain, and levels of nested `errors`, that travel. */
 export const MAX_ERROR_DEPTH = 16
-/** Errors of one failure (itself, its causes and the `errors` of all of them), and own properties of one error, that travel. */
+/**
+ * Errors of one failure (itself, its causes and the `errors` of all of them), and own properties of one error, that
+ * travel.
+ */
 export const MAX_ERROR_PARTS = 1_000
 /** Characters of a message or stack that travel. */
 export const MAX_ERROR_TEXT = 64 * 1024

@@ -21,7 +21,8 @@ export interface FrameHandler {
  * Frames with a four-byte big-endian length over a wire.
  *
  * All frames of one microtask, or of one turn of the event loop, leave in one send: what a send costs (a cipher call, a
- * header, a system call) is paid once a batch. A peer that breaks the framing gets its stream aborted; nobody else notices.
+ * header, a system call) is paid once a batch. A peer that breaks the framing gets its stream aborted; nobody else
+ * notices.
  */
 export class FrameStream {
   readonly #wire: Wire
@@ -52,8 +53,8 @@ export class FrameStream {
   }
 
   /**
-   * Queues a frame for the end of this microtask or turn of the event loop; gives its size in bytes. A closed stream drops
-   * it: whoever waits for an answer hears of the close.
+   * Queues a frame for the end of this microtask or turn of the event loop; gives its size in bytes. A closed stream
+   * drops it: whoever waits for an answer hears of the close.
    *
    * @throws LimitExceeded when the frame is above {@link MAX_FRAME_BYTES} or more than {@link MAX_QUEUED_BYTES} wait;
    * nothing was sent then
@@ -90,8 +91,8 @@ export class FrameStream {
   }
 
   /**
-   * Resolves when there is room for more; gives nothing when there is room now. Of several that wait the first one may fill
-   * it again: senders of bulk ask until they get nothing.
+   * Resolves when there is room for more; gives nothing when there is room now. Of several that wait the first one
+   * may fill it again: senders of bulk ask until they get nothing.
    */
   drained(): Promise<void> | undefined {
     if (this.#closed || !(this.#blocked || this.#batchBytes >= FULL_BATCH_BYTES)) return undefined

@@ -31,8 +31,8 @@ export const MAX_CALLS_IN_FLIGHT = 4_096
 /** Calls that may wait for a place; more are refused. */
 export const MAX_CALLS_WAITING = 65_536
 /**
- * Streams that are being opened at a time; more wait their turn. A quarter of what a callee lets wait for their call: with
- * each round trip as many follow before those ahead have said which call they are for.
+ * Streams that are being opened at a time; more wait their turn. A quarter of what a callee lets wait for their call:
+ * with each round trip as many follow before those ahead have said which call they are for.
  */
 export const MAX_STREAMS_OPENING = 64
 /** Milliseconds that a cancelled call waits for the remote task to end before it goes on without it. */
@@ -107,7 +107,9 @@ export class PendingCall {
   }
 }
 
-/** The calling side of one long-lived stream to another actor: requests out, results, errors and acknowledgements in. */
+/**
+ * The calling side of one long-lived stream to another actor: requests out, results, errors and acknowledgements in.
+ */
 export class Lane {
   readonly #frames: FrameStream
   readonly #peer: ActorRef
@@ -194,7 +196,8 @@ export class Lane {
     const call = this.#pending.get(reply.id)
     // An outcome that nobody waits for belongs to a call that was cancelled and did not acknowledge in time.
     if (call === undefined) return
-    // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as well.
+    // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as
+    // well.
     const failure = reply.type === FAILURE ? decodeFailure(reply.failure) : undefined
     this.#pending.delete(reply.id)
     if (call.takesPlace) this.#places.give()

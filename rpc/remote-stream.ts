@@ -9,7 +9,9 @@ export interface OpenedCall {
   readonly channel: Channel
 }
 
-/** The scope of a call; a signal or time limit that ended it speaks for itself in place of the cancel that it caused. */
+/**
+ * The scope of a call; a signal or time limit that ended it speaks for itself in place of the cancel that it caused.
+ */
 export interface ExplainingScope extends CancelScope {
   explain(error: unknown): unknown
 }

@@ -127,7 +127,8 @@ function readCounts(): Counts {
   } catch {
     return { passed: 0, failed: 0, skipped: 0 }
   }
-  // a file that fails outside its tests, like in an import or a hook, counts as one failure, else no number would show it
+  // a file that fails outside its tests, like in an import or a hook, counts as one failure, else no number would
+  // show it
   const brokenFiles = result.testResults.filter(
     (file) => file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed'),
   )

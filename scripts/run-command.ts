@@ -21,7 +21,8 @@ const running = new Set<number>()
  *
  * The command gets a process group of its own, so that at its limit everything that it started ends with it.
  *
- * @param limit the longest that the command may take, in milliseconds; past it the group is killed and the result is a failure
+ * @param limit the longest that the command may take, in milliseconds; past it the group is killed and the result is
+ * a failure
  */
 export async function runCommand(command: string, args: readonly string[], limit: number): Promise<CommandResult> {
   const path = [join(root, 'node_modules', '.bin'), process.env['PATH'] ?? ''].join(delimiter)

@@ -3,7 +3,7 @@ import type { End, Fact, Known } from './fact.ts'
 import { pages, tell } from './outbox.ts'
 import { requestSign } from './own.ts'
 import { endOf } from './registry.ts'
-import type { Change, Merge } from './registry.ts'
+import type { Change, Merge } from './change.ts'
 import { emit, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
 import { compareLives, compareVersions } from './version.ts'
@@ -17,8 +17,8 @@ const echoPause = 20
 /**
  * Merges what others said and sees to it that whoever has to know gets to know.
  *
- * Gossip spreads by itself. What came on a stream instead is passed on: from a child to the whole mesh, since nobody else
- * hears it; from anybody else to the own children, which have no other neighbour.
+ * What came on a child's stream is passed on to the whole mesh, since nobody else hears it; whatever else is news, to
+ * the own children, which have no other neighbour.
  */
 export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[]): void {
   const { state } = turn
@@ -120,7 +120,10 @@ function takeEnd(turn: Turn, end: End, via: Via, replies: Fact[]): Merge | undef
   return merge
 }
 
-/** A stale ALIVE meets the accusation that it missed, so that its owner can refute it (hashicorp/memberlist issue 311). */
+/**
+ * A stale ALIVE meets the accusation that it missed, so that its owner can refute it (hashicorp/memberlist issue
+ * 311).
+ */
 function echo(turn: Turn, from: string, via: Via, record: ActorRecord, replies: Fact[]): void {
   const { state, now } = turn
   const tombstone = state.registry.tombstone(record.peerId)

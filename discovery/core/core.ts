@@ -13,8 +13,8 @@ import * as sync from './sync.ts'
 import { onPreVote, onVote } from './voter.ts'
 
 /**
- * Feeds a core one input and gives what is to be done about it. Changes `state`; the same state, time, random numbers and
- * input always give the same result.
+ * Feeds a core one input and gives what is to be done about it. Changes `state`; the same state, time, random numbers
+ * and input always give the same result.
  *
  * `now` is in milliseconds of a clock that never goes back and does not stand still while the process is stopped
  * (`performance.now()`); `rng` gives numbers in [0, 1).

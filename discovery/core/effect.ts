@@ -1,7 +1,7 @@
 import type { ActorRecord, ActorStatus } from '../record.ts'
 import type { TimerName } from './input.ts'
 import type { Facts, Message } from './messages.ts'
-import type { Change } from './registry.ts'
+import type { Change } from './change.ts'
 import type { Token } from './token.ts'
 
 /** What the shell is asked to do, in this order. */

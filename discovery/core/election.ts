@@ -9,9 +9,9 @@ import { compareClaims, compareTokens } from './token.ts'
 import type { Claim, Token } from './token.ts'
 
 /*
- * Raft's election (Ongaro 2014) without its log: terms, one vote a term, PreVote, and a lease. The electorate is the committee
- * of the oldest live roots as a candidate sees it when it begins. Two parts of a cut mesh may each have an arbiter (elastic);
- * tokens are ordered, the higher one stays when the parts meet.
+ * Raft's election (Ongaro 2014) without its log: terms, one vote a term, PreVote, and a lease. The electorate is the
+ * committee of the oldest live roots as a candidate sees it when it begins. Two parts of a cut mesh may each have an
+ * arbiter (elastic); tokens are ordered, the higher one stays when the parts meet.
  */
 
 /** Looks at the election again, after roots, links or the own standing have changed. */
@@ -228,7 +228,8 @@ function schedule(turn: Turn): void {
     return
   }
   const at = Math.max(now, bound) + profile.rankDelay * (rank + rng())
-  // one that is set earlier is left: when it fires too early it is set again, and a busy mesh cannot put it off for ever
+  // one that is set earlier is left: when it fires too early it is set again, and a busy mesh cannot put it off for
+  // ever
   if (due === undefined || due > at) arm(turn, 'election', at)
 }
 

@@ -4,7 +4,9 @@ import type { Message } from './messages.ts'
 /** Names of the core's timers: each is set at most once, so that there are never more than these. */
 export type TimerName = 'batch' | 'sync' | 'join' | 'links' | 'election' | 'ballot' | 'beat' | 'lease'
 
-/** How a dial ended: `refused` means that nobody, or somebody else, listens there; `failed` is anything less certain. */
+/**
+ * How a dial ended: `refused` means that nobody, or somebody else, listens there; `failed` is anything less certain.
+ */
 export type DialOutcome = 'reached' | 'refused' | 'failed'
 
 /** Where an actor may be reached that is not in the registry yet. */

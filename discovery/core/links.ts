@@ -6,9 +6,9 @@ import type { Dial, Turn } from './state.ts'
 import { join, startSync } from './sync.ts'
 
 /*
- * Who is a neighbour: every live root of every root, the parent of a child. A closed connection is a reason to dial again,
- * never a verdict; only dials that are refused to the end of the grace are one. By rule the lower peer id of a pair dials,
- * since two dials at once leave two connections.
+ * Who is a neighbour: every live root of every root, the parent of a child. A closed connection is a reason to dial
+ * again, never a verdict; only dials that are refused to the end of the grace are one. By rule the lower peer id of a
+ * pair dials, since two dials at once leave two connections.
  */
 
 /** Takes in addresses told from outside. */

@@ -115,8 +115,8 @@ export function encodeMessage(message: Message): unknown {
 /**
  * Reads a decoded value as a message; every field is checked and bounded. Unknown fields are ignored.
  *
- * `open` verifies a signed record (and throws when it is bad). With `refused`, bad records are left out and reported one by
- * one, so that a single one does not keep the rest of a page away.
+ * `open` verifies a signed record (and throws when it is bad). With `refused`, bad records are left out and reported
+ * one by one, so that a single one does not keep the rest of a page away.
  *
  * @throws BadMessage when the value is no message, or when a record is bad and `refused` is not given
  */

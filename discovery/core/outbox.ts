@@ -7,8 +7,8 @@ import type { CoreState, Turn } from './state.ts'
 export type Audience = 'mesh' | 'children'
 
 /**
- * Puts a fact into the next batch; a later one about the same actor replaces it. A fact that others are likely to tell as
- * well may wait up to a batch longer, so that the first one spares the others theirs.
+ * Puts a fact into the next batch; a later one about the same actor replaces it. A fact that others are likely to
+ * tell as well may wait up to a batch longer, so that the first one spares the others theirs.
  */
 export function tell(turn: Turn, audience: Audience, fact: Fact, patient = false): void {
   const queue = turn.state.outbox[audience]

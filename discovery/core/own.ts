@@ -1,7 +1,7 @@
 import type { ActorStatus } from '../record.ts'
 import type { Known } from './fact.ts'
 import { flush, tell } from './outbox.ts'
-import type { Change } from './registry.ts'
+import type { Change } from './change.ts'
 import { emit, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
 import { compareVersions } from './version.ts'
@@ -22,7 +22,9 @@ export function requestNext(turn: Turn, status?: ActorStatus): void {
   requestSign(turn, { inc, rev, seq: seq + 1 }, status)
 }
 
-/** Takes the own record as it was signed and tells everybody; gives the changes of the registry, if it is a later one. */
+/**
+ * Takes the own record as it was signed and tells everybody; gives the changes of the registry, if it is a later one.
+ */
 export function takeOwn(turn: Turn, own: Known): readonly Change[] | undefined {
   const { state, now } = turn
   if (state.own !== undefined && compareVersions(own.record, ownRecord(state)) <= 0) return undefined
@@ -34,7 +36,10 @@ export function takeOwn(turn: Turn, own: Known): readonly Change[] | undefined {
   return changes
 }
 
-/** Says the last word to every neighbour: the streams close right after this, and gossip might be cut off on its first hop. */
+/**
+ * Says the last word to every neighbour: the streams close right after this, and gossip might be cut off on its first
+ * hop.
+ */
 export function sayGoodbye(turn: Turn, own: Known): void {
   const { state } = turn
   const facts = [{ kind: 'record', known: own }] as const

@@ -1,31 +1,11 @@
 import type { ActorRecord } from '../record.ts'
+import type { Gone, Change, Merge } from './change.ts'
 import { DigestSum, hashVersion } from './digest.ts'
 import type { VersionHash } from './digest.ts'
 import type { Digest, End, Fact, Known } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
 import { compareAge, compareBytes, compareLives, compareVersions } from './version.ts'
-
-/** Why an actor is gone: it said so, somebody saw it, an actor above it is gone, or the same peer id began a new life. */
-export type Gone = 'left' | 'dead' | 'subtree' | 'restarted'
-
-/** A change of what the registry shows. */
-export type Change =
-  | { readonly type: 'up'; readonly record: ActorRecord }
-  | { readonly type: 'updated'; readonly record: ActorRecord; readonly previous: ActorRecord }
-  | { readonly type: 'down'; readonly record: ActorRecord; readonly why: Gone }
-
-/**
- * What became of a fact: `new` was taken, `same` was known, `older` lost against a later one, `accused` is a record whose
- * life was already ended by somebody, `full` did not fit.
- */
-type Outcome = 'new' | 'same' | 'older' | 'accused' | 'full'
-
-/** The result of merging one fact. */
-export interface Merge {
-  readonly outcome: Outcome
-  readonly changes: readonly Change[]
-}
 
 interface Member {
   known: Known
@@ -61,12 +41,14 @@ const nothing: readonly Change[] = []
 /**
  * Every actor that is known, merged from signed records and from words about ends.
  *
- * Per peer id the facts are totally ordered: by life `(inc, rev)`, in one life LEFT over DEAD over any record, among records
- * by `seq`; the registry keeps the highest. So merging is commutative, associative and idempotent (a join semilattice, as in
- * Shapiro et al., "Conflict-free Replicated Data Types", 2011). A suspicion would stand between DEAD and the record.
+ * Per peer id the facts are totally ordered: by life `(inc, rev)`, in one life LEFT over DEAD over any record, among
+ * records by `seq`; the registry keeps the highest. So merging is commutative, associative and idempotent (a join
+ * semilattice, as in Shapiro et al., "Conflict-free Replicated Data Types", 2011). A suspicion would stand between
+ * DEAD and the record.
  *
- * An actor is *visible* while it and every parent above it is alive, and no parent is younger than its child. Visibility is
- * derived and never merged, so that the subtree of a wrongly accused root comes back with the root's one refutation.
+ * An actor is *visible* while it and every parent above it is alive, and no parent is younger than its child.
+ * Visibility is derived and never merged, so that the subtree of a wrongly accused root comes back with the root's
+ * one refutation.
  */
 export class Registry {
   readonly #members = new Map<string, Member>()

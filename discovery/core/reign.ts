@@ -4,14 +4,14 @@ import { majority } from './token.ts'
 import type { Token } from './token.ts'
 
 /*
- * What an arbiter does: it beats, and it rules while a majority of its committee acknowledges (Raft's CheckQuorum). Its lease
- * counts from the *sending* of an acknowledged beat, the promises of those who acknowledged from its arrival, so theirs end
- * later than its own whatever the delay.
+ * What an arbiter does: it beats, and it rules while a majority of its committee acknowledges (Raft's CheckQuorum).
+ * Its lease counts from the *sending* of an acknowledged beat, the promises of those who acknowledged from its
+ * arrival, so theirs end later than its own whatever the delay.
  *
  * Roots come and go, and the committee with them. A new committee carries the lease only after a majority of it has
- * acknowledged a beat; until then the former one does, for two leases at most, since some of the new members may still be
- * bound to another arbiter. (To credit new members with an acknowledgement instead let two arbiters rule one committee: found
- * by the simulator.)
+ * acknowledged a beat; until then the former one does, for two leases at most, since some of the new members may
+ * still be bound to another arbiter. (To credit new members with an acknowledgement instead let two arbiters rule one
+ * committee: found by the simulator.)
  */
 
 /** Begins to rule over the committee that voted; the votes count as acknowledgements from when they were asked for. */

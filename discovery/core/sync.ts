@@ -8,8 +8,8 @@ import { arm, disarm, emit, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
 
 /*
- * Anti-entropy: A sends its digest; if B's differs, B answers with its whole registry in pages; if A's still differs after
- * merging them, A sends what B did not have. Gossip is a hint, this is the truth.
+ * Anti-entropy: A sends its digest; if B's differs, B answers with its whole registry in pages; if A's still differs
+ * after merging them, A sends what B did not have. Gossip is a hint, this is the truth.
  */
 
 /** Starts an exchange with a neighbour. */
@@ -121,8 +121,8 @@ function sendState(turn: Turn, to: string, facts: Iterable<Fact>, answer: boolea
 }
 
 /**
- * A child's only partner is its parent; a root's are all neighbours but children, which come by themselves. A neighbour that
- * is not in the registry counts: it may have been declared dead, and has to hear of it.
+ * A child's only partner is its parent; a root's are all neighbours but children, which come by themselves. A
+ * neighbour that is not in the registry counts: it may have been declared dead, and has to hear of it.
  */
 function partnersOf({ state }: Turn): string[] {
   const { parent } = ownRecord(state)

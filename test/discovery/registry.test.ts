@@ -3,7 +3,7 @@ import { sameDigest } from '../../discovery/core/fact.ts'
 import type { Fact } from '../../discovery/core/fact.ts'
 import { coreLimits } from '../../discovery/core/limits.ts'
 import { Registry } from '../../discovery/core/registry.ts'
-import type { Change } from '../../discovery/core/registry.ts'
+import type { Change } from '../../discovery/core/change.ts'
 import { pick, seeded, shuffled, wholeBetween } from '../simulator/rng.ts'
 import { end, endFact, known, recordFact } from './support/core-harness.ts'
 

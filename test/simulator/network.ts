@@ -16,8 +16,8 @@ export interface Weather {
 export const calm: Weather = { loss: 0, duplication: 0, delay: 2 }
 
 /**
- * Connections between places, and what gets through them. It knows nothing of actors: whoever asks says who they are and
- * which place (a root's machine) they stand at.
+ * Connections between places, and what gets through them. It knows nothing of actors: whoever asks says who they are
+ * and which place (a root's machine) they stand at.
  */
 export class Network {
   weather: Weather = calm

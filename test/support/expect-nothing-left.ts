@@ -4,8 +4,8 @@ import { watchProcesses } from './process-watcher.ts'
 import { rootsLeft } from './runtime-dir.ts'
 
 /**
- * Ends every test of the file, or of the `describe` block, with the law of this project: no child process, no timer, socket
- * or file handle beyond those at the start, no root in the test's runtime directory.
+ * Ends every test of the file, or of the `describe` block, with the law of this project: no child process, no timer,
+ * socket or file handle beyond those at the start, no root in the test's runtime directory.
  *
  * @param ms milliseconds on an idle machine in which everything has to be gone; default 3,000
  */
