@@ -3,6 +3,7 @@ import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { Packr } from 'msgpackr'
 import { GreenroomError, InvalidArgument, describeError } from '../node/errors.ts'
+import { show } from './show.ts'
 
 /**
  * What an actor says about its own life: `leaving` still answers calls but is no longer found, `left` is the last
@@ -252,12 +253,4 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 function base64url(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64url')
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string'
-    ? `'${value.slice(0, 64)}'`
-    : typeof value === 'number'
-      ? String(value)
-      : typeof value
 }

@@ -1,5 +1,6 @@
 import { GreenroomError } from '../../node/errors.ts'
 import type { ActorRecord, SignedRecord } from '../record.ts'
+import { show } from '../show.ts'
 import type { Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { Claim, Token } from './token.ts'
@@ -266,12 +267,4 @@ function readPeerId(field: string, value: unknown): string {
     throw new BadMessage(`${field} names ${show(value)} instead of a peer id`)
   }
   return value
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string'
-    ? `'${value.slice(0, 64)}'`
-    : typeof value === 'number'
-      ? String(value)
-      : typeof value
 }

@@ -10,6 +10,7 @@ import {
   sleep,
 } from '../../index.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { watchProcesses } from '../support/process-watcher.ts'
 import { within } from '../support/within.ts'
 import {
@@ -32,17 +33,6 @@ beforeEach(async () => {
   mesh = await joinMesh({ name: 'root' })
 })
 afterEach(async () => await mesh.leave())
-
-async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  return await within(
-    'the failure',
-    work.then(
-      () => expect.unreachable('it should have failed'),
-      (error: unknown) => error,
-    ),
-    10_000,
-  )
-}
 
 describe('what nobody catches', () => {
   test.each([

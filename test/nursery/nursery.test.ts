@@ -18,6 +18,7 @@ import {
 import { MAX_NAME_BYTES } from '../../node/actor-name.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { deadline } from '../support/headroom.ts'
 import { isAlive } from '../support/process-watcher.ts'
 import {
@@ -46,13 +47,6 @@ beforeEach(async () => {
   mesh = await joinMesh({ name: 'root' })
 })
 afterEach(async () => await mesh.leave())
-
-async function failureOf(work: Promise<unknown>): Promise<unknown> {
-  return await work.then(
-    () => expect.unreachable('it should have failed'),
-    (error: unknown) => error,
-  )
-}
 
 describe('a nursery that succeeds', () => {
   test('returns the value of its body after every child has ended', async () => {
