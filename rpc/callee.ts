@@ -10,8 +10,6 @@ import {
   ProtocolError,
 } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
-import type { Channel } from './channel.ts'
-import { calleeContext } from './context.ts'
 import { encodeFailure } from './error-codec.ts'
 import { type ExposedFunction, exposedNamespace } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -27,6 +25,7 @@ import {
   RESULT,
 } from './protocol.ts'
 import { StreamArrivals } from './stream-arrivals.ts'
+import { performStreaming } from './streaming-task.ts'
 import { assertTransferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
@@ -173,22 +172,7 @@ export class Callee {
       const exposed = this.#admit(request)
       return await scope.run(async () => await exposed.call(...request.args))
     }
-    // Taken before anything can fail: from its end the caller learns that no item follows, and looks at the outcome.
-    const channel = await this.#arrivals.expect(peer, request.id, scope)
-    try {
-      const exposed = this.#admit(request)
-      const value =
-        request.kind === 'stream'
-          ? await produce(exposed, request.args, channel, scope)
-          : await scope.run(async () => await exposed.call(calleeContext(channel), ...request.args))
-      channel.end()
-      return value
-    } catch (error) {
-      // The consumer of a stream looks at the outcome after the end; readers of a context do not, so its end tells
-      // them.
-      channel.end(request.kind === 'context')
-      throw error
-    }
+    return await performStreaming(request, (call) => this.#admit(call), this.#arrivals, peer, scope)
   }
 
   #admit({ functionId, kind }: CallRequest): ExposedFunction {
@@ -213,26 +197,5 @@ export class Callee {
       `${this.#options.self.name} does not expose ${functionId} (it serves ${known}): ` +
         'expose the function in its module and give that module to the actor that has to serve it',
     )
-  }
-}
-
-/** Sends what a generator yields; every step runs in the call's scope, because context follows who calls `next()`. */
-async function produce(
-  exposed: ExposedFunction,
-  args: readonly unknown[],
-  channel: Channel,
-  scope: CancelScope,
-): Promise<void> {
-  const iterator = scope.run(() => (exposed.call(...args) as AsyncIterable<unknown>)[Symbol.asyncIterator]())
-  try {
-    for (;;) {
-      const { done, value } = await scope.run(() => iterator.next())
-      if (done) return
-      scope.throwIfCancelled()
-      const waiting = scope.run(() => channel.send(value))
-      if (waiting !== undefined) await waiting
-    }
-  } finally {
-    await scope.run(async () => await iterator.return?.())
   }
 }

@@ -1,11 +1,9 @@
 import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import type { Callee } from './callee.ts'
-import { Channel, type ChannelEvents } from './channel.ts'
-import { awaitOutcome, Lane, type PendingCall } from './lane.ts'
-import type { CallKind, FunctionDescription } from './protocol.ts'
-import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
-import type { OpenedCall } from './remote-stream.ts'
+import { awaitOutcome, Lane } from './lane.ts'
+import type { FunctionDescription } from './protocol.ts'
+import { LANE_PROTOCOL } from './protocol.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
 import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
@@ -36,43 +34,14 @@ export class Caller {
 
   /** Calls a function that answers with one value. */
   async call(target: Target, functionId: string, args: readonly unknown[], scope: CancelScope): Promise<unknown> {
-    const lane = await this.#lane(target, scope)
+    const lane = await this.laneTo(target, scope)
     return await awaitOutcome(await lane.start(functionId, args, 'value', scope), scope)
-  }
-
-  /** Starts a call whose data has a stream of its own. */
-  async open(
-    target: Target,
-    functionId: string,
-    args: readonly unknown[],
-    kind: CallKind,
-    scope: CancelScope,
-    events: ChannelEvents = {},
-  ): Promise<OpenedCall> {
-    const lane = await this.#lane(target, scope)
-    const turn = lane.openings.take(scope)
-    if (turn !== undefined) await turn
-    let call: PendingCall | undefined
-    try {
-      // The call goes first: its stream would be given up over there while the call still waits here for its place.
-      call = await lane.start(functionId, args, kind, scope)
-      const channel = new Channel(await this.#wire(target, STREAM_PROTOCOL, scope), events)
-      channel.hello(call.id)
-      // A stream's caller sends no items; with both ends said, the libp2p stream closes after the last item.
-      if (kind === 'stream') channel.end()
-      return { call, channel }
-    } catch (error) {
-      call?.cancel(scope.reason ?? new Cancelled('the caller', 'its stream could not be opened'))
-      throw error
-    } finally {
-      lane.openings.give()
-    }
   }
 
   /** Asks an actor to end. @throws ActorTooSlow when it does not acknowledge within `ackMs` */
   async cancelActor(target: Target, ackMs: number): Promise<void> {
     const scope = currentScope()
-    const lane = await this.#lane(target, scope)
+    const lane = await this.laneTo(target, scope)
     this.#cancelledHere.add(target.id)
     const { outcome } = lane.cancelActor(new Cancelled(this.#self.name, `${this.#self.name} cancelled ${target.name}`))
     const late = Promise.withResolvers<never>()
@@ -91,13 +60,13 @@ export class Caller {
 
   async describe(target: Target): Promise<FunctionDescription[]> {
     const scope = currentScope()
-    const lane = await this.#lane(target, scope)
+    const lane = await this.laneTo(target, scope)
     return await untilCancelled(scope, lane.describe())
   }
 
   /** Connects if need be. @throws ActorDied when nobody answers there */
   async reach(target: Target): Promise<void> {
-    await this.#lane(target, currentScope())
+    await this.laneTo(target, currentScope())
   }
 
   /** Lets the supervisor of an actor, who sees its exit, tell the callers here how it died. */
@@ -115,7 +84,8 @@ export class Caller {
     for (const lane of lanes) if (lane.status === 'fulfilled') lane.value.close()
   }
 
-  async #lane(target: Target, scope: CancelScope): Promise<Lane> {
+  /** The lane to an actor, opened if need be. @throws ActorDied when nobody answers there */
+  async laneTo(target: Target, scope: CancelScope): Promise<Lane> {
     scope.throwIfCancelled()
     let lane = this.#lanes.get(target.id)
     if (lane === undefined) {
@@ -128,7 +98,7 @@ export class Caller {
 
   /** Not bound to the scope of the first caller: others may be waiting for the same lane. */
   async #openLane(target: Target): Promise<Lane> {
-    const wire = await this.#wire(target, LANE_PROTOCOL)
+    const wire = await this.openWire(target, LANE_PROTOCOL)
     const lane: Lane = new Lane(
       wire,
       { name: target.name, id: target.id },
@@ -157,7 +127,8 @@ export class Caller {
     if (this.#lanes.get(id) === lane) this.#lanes.delete(id)
   }
 
-  async #wire(target: Target, protocol: string, scope?: CancelScope): Promise<Wire> {
+  /** A new stream to an actor. @throws ActorDied when nobody answers there */
+  async openWire(target: Target, protocol: string, scope?: CancelScope): Promise<Wire> {
     if (target.id === this.#self.id) return this.#loopback(protocol)
     try {
       const connection = await this.#host.connect(target.id, target.addresses, scope?.signal)

@@ -6,6 +6,7 @@ import type { Caller, Target } from './caller.ts'
 import type { Context } from './context.ts'
 import { type AnyFunction, exposedFunction } from './exposed.ts'
 import { checkFunctionId } from './lane.ts'
+import { openCall } from './open-call.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { openRemoteContext, type RemoteContext } from './remote-context.ts'
 import { type ExplainingScope, RemoteStream } from './remote-stream.ts'
@@ -95,7 +96,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   stream(functionId: string, ...args: unknown[]): RemoteStream<unknown> {
     checkFunctionId(functionId)
     const scope = this.#open()
-    const opened = this.#caller.open(this.#target, functionId, args, 'stream', scope)
+    const opened = openCall(this.#caller, this.#target, functionId, args, 'stream', scope)
     const ended = Promise.withResolvers<void>()
     void this.#track(ended.promise)
     return new RemoteStream(opened, this.#target, scope, () => {

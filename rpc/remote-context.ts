@@ -2,6 +2,7 @@ import { ActorDied, Cancelled, ProtocolError, RemoteActorError } from '../node/e
 import type { Caller, Target } from './caller.ts'
 import { channelStream, type ContextStream, endedBeforeStart } from './context.ts'
 import { awaitOutcome, type PendingCall } from './lane.ts'
+import { openCall } from './open-call.ts'
 import type { ExplainingScope } from './remote-stream.ts'
 
 /** The caller's end of a context. Disposing it cancels the remote function and waits for its end, within a bound. */
@@ -33,7 +34,7 @@ export async function openRemoteContext(
   const cut = new Cancelled('the caller', 'the context was cut')
   let running: PendingCall | undefined
   let cause: Error | undefined
-  const { call, channel } = await caller.open(target, functionId, args, 'context', scope, {
+  const { call, channel } = await openCall(caller, target, functionId, args, 'context', scope, {
     onStarted: (value) => started.resolve(value),
     onEnd: over.resolve,
     onClose: (error) => {

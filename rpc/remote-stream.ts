@@ -1,13 +1,7 @@
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, Cancelled } from '../node/errors.ts'
-import type { Channel } from './channel.ts'
 import type { PendingCall } from './lane.ts'
-
-/** A call whose data has a stream of its own. */
-export interface OpenedCall {
-  readonly call: PendingCall
-  readonly channel: Channel
-}
+import type { OpenedCall } from './open-call.ts'
 
 /**
  * The scope of a call; a signal or time limit that ended it speaks for itself in place of the cancel that it caused.

@@ -1,0 +1,57 @@
+import type { CancelScope } from '../node/cancel-scope.ts'
+import type { Channel } from './channel.ts'
+import { calleeContext } from './context.ts'
+import type { ExposedFunction } from './exposed.ts'
+import type { CallRequest } from './protocol.ts'
+import type { StreamArrivals } from './stream-arrivals.ts'
+
+/**
+ * Runs a call whose data has a stream of its own.
+ *
+ * @param admit gives the function. @throws NotExposed, InvalidArgument when it cannot be called so
+ */
+export async function performStreaming(
+  request: CallRequest,
+  admit: (request: CallRequest) => ExposedFunction,
+  arrivals: StreamArrivals,
+  peer: string,
+  scope: CancelScope,
+): Promise<unknown> {
+  // Taken before anything can fail: from its end the caller learns that no item follows, and looks at the outcome.
+  const channel = await arrivals.expect(peer, request.id, scope)
+  try {
+    const exposed = admit(request)
+    const value =
+      request.kind === 'stream'
+        ? await produce(exposed, request.args, channel, scope)
+        : await scope.run(async () => await exposed.call(calleeContext(channel), ...request.args))
+    channel.end()
+    return value
+  } catch (error) {
+    // The consumer of a stream looks at the outcome after the end; readers of a context do not, so its end tells
+    // them.
+    channel.end(request.kind === 'context')
+    throw error
+  }
+}
+
+/** Sends what a generator yields; every step runs in the call's scope, because context follows who calls `next()`. */
+async function produce(
+  exposed: ExposedFunction,
+  args: readonly unknown[],
+  channel: Channel,
+  scope: CancelScope,
+): Promise<void> {
+  const iterator = scope.run(() => (exposed.call(...args) as AsyncIterable<unknown>)[Symbol.asyncIterator]())
+  try {
+    for (;;) {
+      const { done, value } = await scope.run(() => iterator.next())
+      if (done) return
+      scope.throwIfCancelled()
+      const waiting = scope.run(() => channel.send(value))
+      if (waiting !== undefined) await waiting
+    }
+  } finally {
+    await scope.run(async () => await iterator.return?.())
+  }
+}
