@@ -8,6 +8,7 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { BarredPeers } from './barred-peers.ts'
 import { outsideScopes } from './cancel-scope.ts'
 import type { Identity } from './identity.ts'
 
@@ -20,6 +21,8 @@ export const MAX_STREAMS_PER_PEER = 2_048
 const OTHER_STREAMS = 256
 /** Connections of one actor. */
 export const MAX_CONNECTIONS = 4_096
+/** Connections to one peer: two that dial each other at the same moment need two, their reconnects a few more. */
+export const MAX_CONNECTIONS_PER_PEER = 8
 /** Bytes of one stream that may be in flight: at or below the read buffer, past which a paused stream is reset. */
 export const MAX_STREAM_WINDOW = 1024 * 1024
 const MAX_READ_BUFFER = 4 * 1024 * 1024
@@ -54,6 +57,8 @@ export interface Host {
   /** The live connection to a peer, else a dial of exactly these addresses. */
   connect(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
   isConnected(peer: string): boolean
+  /** Aborts the connections to a peer and refuses new ones, in both directions, for some milliseconds. */
+  drop(peer: string, reason: Error, ms: number): void
   /** Called when the last connection to a peer is gone; the returned function unlinks. */
   onDisconnect(listener: (peer: string) => void): () => void
   onConnect(listener: (peer: string) => void): () => void
@@ -67,11 +72,12 @@ export interface Host {
  * the limits per address and the score for peers that share one are lifted; what stays bounded is named above.
  */
 export async function startHost(options: HostOptions): Promise<Host> {
-  return wrap(await outsideScopes(async () => await startNode(options)))
+  const barred = new BarredPeers()
+  return wrap(await outsideScopes(async () => await startNode(options, barred)), barred)
 }
 
-async function startNode(options: HostOptions): Promise<Libp2p<{ gossip: GossipSub }>> {
-  return await createLibp2p({
+async function startNode(options: HostOptions, barred: BarredPeers): Promise<Libp2p<{ gossip: GossipSub }>> {
+  const node: Libp2p<{ gossip: GossipSub }> = await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: [...(options.listen ?? localAddresses())] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
@@ -98,6 +104,11 @@ async function startNode(options: HostOptions): Promise<Libp2p<{ gossip: GossipS
       dialTimeout: DIAL_TIMEOUT_MS,
       reconnectRetries: 0,
     },
+    connectionGater: {
+      denyDialPeer: (peer) => barred.has(peer.toString()),
+      denyInboundEncryptedConnection: (peer) =>
+        barred.has(peer.toString()) || node.getConnections(peer).length >= MAX_CONNECTIONS_PER_PEER,
+    },
     // A missed ping would abort the connection of an actor that is merely busy.
     connectionMonitor: { enabled: false },
     services: {
@@ -112,9 +123,10 @@ async function startNode(options: HostOptions): Promise<Libp2p<{ gossip: GossipS
       }),
     },
   })
+  return node
 }
 
-function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
+function wrap(node: Libp2p<{ gossip: GossipSub }>, barred: BarredPeers): Host {
   const listen = (event: 'peer:connect' | 'peer:disconnect') => (listener: (peer: string) => void) => {
     const onEvent = (peer: CustomEvent<{ toString(): string }>): void => listener(peer.detail.toString())
     node.addEventListener(event, onEvent)
@@ -125,10 +137,16 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
     gossip: node.services.gossip,
     addresses: () => node.getMultiaddrs().map(String),
     handle: (protocol, handler) =>
-      node.handle(protocol, (stream, connection) => handler(stream, connection.remotePeer.toString()), {
-        maxInboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS,
-        maxOutboundStreams: MAX_STREAMS_PER_PEER,
-      }),
+      node.handle(
+        protocol,
+        (stream, connection) => {
+          const peer = connection.remotePeer.toString()
+          // A connection that was being made while its peer was dropped has passed the gate before that.
+          if (barred.has(peer)) connection.abort(new Error('the peer was dropped'))
+          else handler(stream, peer)
+        },
+        { maxInboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS, maxOutboundStreams: MAX_STREAMS_PER_PEER },
+      ),
     connect: async (peer, addresses, signal) => {
       const open = node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
       if (open !== undefined) return open
@@ -140,6 +158,10 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>): Host {
       return await outsideScopes(async () => await dialLocalFirst(addresses, dial, signal))
     },
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
+    drop: (peer, reason, ms) => {
+      barred.bar(peer, ms)
+      for (const connection of node.getConnections(peerIdFromString(peer))) connection.abort(reason)
+    },
     onDisconnect: listen('peer:disconnect'),
     onConnect: listen('peer:connect'),
     stop: async () => {

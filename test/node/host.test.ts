@@ -3,11 +3,12 @@ import { connect, createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { currentScope } from '../../node/cancel-scope.ts'
-import { type Host, startHost } from '../../node/host.ts'
+import { type Host, MAX_CONNECTIONS_PER_PEER, startHost } from '../../node/host.ts'
 import { openIdentity } from '../../node/identity.ts'
 import { moveOnAfter } from '../../node/scopes.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { deadline } from '../support/headroom.ts'
 import { within } from '../support/within.ts'
 
 const PROTOCOL = '/greenroom-test/1'
@@ -19,13 +20,20 @@ type Hosts = [Host, Host, Host, ...Host[]] & AsyncDisposable
 /** Hosts that stop, the youngest first, when the test leaves its block. */
 async function hosts(count: number, secrets: readonly Uint8Array[] = [newSecret()]): Promise<Hosts> {
   const started: Host[] = []
-  for (let i = 0; i < count; i++)
-    started.push(await startHost({ identity: await openIdentity(), secret: secrets[i % secrets.length]! }))
+  for (let i = 0; i < count; i++) started.push(await startOne(secrets[i % secrets.length]!))
   return Object.assign(started as [Host, Host, Host], {
     [Symbol.asyncDispose]: async () => {
       for (const host of started.toReversed()) await within('the stop of a host', host.stop())
     },
   })
+}
+
+const secretOf = new WeakMap<Host, Uint8Array>()
+
+async function startOne(secret: Uint8Array): Promise<Host> {
+  const host = await startHost({ identity: await openIdentity(), secret })
+  secretOf.set(host, secret)
+  return host
 }
 
 function newSecret(): Uint8Array {
@@ -61,6 +69,39 @@ describe('who gets in', () => {
     const elsewhere = c.addresses().map((address) => address.replace(/\/p2p\/.*$/, ''))
     await expect(within('the dial', a.connect(b.peerId, elsewhere))).rejects.toThrow(/./)
     expect(a.isConnected(b.peerId)).toBe(false)
+  })
+
+  test('a peer that is dropped is cut off and kept out in both directions, for its time', async () => {
+    await using trio = await hosts(3)
+    const [a, b, c] = trio
+    await Promise.all([b, c].map(async (host) => await host.connect(a.peerId, a.addresses())))
+    await eventually('a knows both', () => a.isConnected(b.peerId) && a.isConnected(c.peerId))
+    a.drop(b.peerId, new Error('it misbehaved'), deadline(1_000))
+    await eventually('b is cut off', () => !b.isConnected(a.peerId) && !a.isConnected(b.peerId))
+    await expect(within('a dial', a.connect(b.peerId, b.addresses()))).rejects.toThrow(/./)
+    await b.connect(a.peerId, a.addresses()).catch(() => {})
+    await eventually('b is not let in', () => !b.isConnected(a.peerId) && !a.isConnected(b.peerId))
+    expect(a.isConnected(c.peerId)).toBe(true)
+    await eventually('b is let in again', async () => {
+      await b.connect(a.peerId, a.addresses())
+      return a.isConnected(b.peerId)
+    })
+  })
+
+  test('more than MAX_CONNECTIONS_PER_PEER connections of one peer are refused, and nobody else is', async () => {
+    await using trio = await hosts(2)
+    const [a, c] = trio
+    const identity = await openIdentity()
+    const secret = secretOf.get(a)!
+    // hosts that share an identity are one peer with many connections
+    const twins = await Promise.all(
+      Array.from({ length: MAX_CONNECTIONS_PER_PEER + 3 }, async () => await startHost({ identity, secret })),
+    )
+    for (const twin of twins) await twin.connect(a.peerId, a.addresses()).catch(() => {})
+    const inside = (): number => twins.filter((twin) => twin.isConnected(a.peerId)).length
+    await eventually('those above the limit are out', () => inside() === MAX_CONNECTIONS_PER_PEER)
+    await c.connect(a.peerId, a.addresses())
+    for (const twin of twins) await twin.stop()
   })
 
   test('bytes that are no handshake disturb nobody', async () => {
