@@ -72,7 +72,8 @@ export class BadRecord extends GreenroomError {
 const domain = 'greenroom/record'
 const layout = 1
 const signatureBytes = 64
-const codec = new Packr({ useRecords: false, mapsAsObjects: false })
+// Records have no references, and a peer that sends some could make a small record that is huge to walk.
+const codec = new Packr({ useRecords: false, mapsAsObjects: false, structuredClone: false })
 
 /** Whether an actor is the top of its tree: only roots are watched over the network and vote. */
 export function isRoot(actor: { readonly peerId: string; readonly root: string }): boolean {

@@ -153,6 +153,51 @@ describe('hostile bytes', () => {
     expect((back as Record<string, unknown>)['x']).toBeUndefined()
   })
 
+  test('bytes after a value are refused at once, however large the value becomes when it is written out', () => {
+    let value: unknown = [0]
+    for (let i = 0; i < 60; i++) value = [value, value]
+    const bytes = encode(value)
+    expect(decode(bytes)).toHaveLength(2)
+    expect(() => decode(Buffer.concat([bytes, Buffer.from([1])]))).toThrow(`the value ends after ${bytes.byteLength}`)
+  })
+
+  test('a value that ends early, or never begins, is refused', () => {
+    const bytes = encode({ a: ['text', 1.5, new Map([[1, 2n]])] })
+    for (let length = 0; length < bytes.byteLength; length++)
+      expect(() => decode(bytes.subarray(0, length))).toThrow(ProtocolError)
+  })
+
+  test.each([
+    ['an array', [0xdd, 0xff, 0xff, 0xff, 0xff]],
+    ['a map', [0xdf, 0xff, 0xff, 0xff, 0xff]],
+    ['bytes', [0xc6, 0xff, 0xff, 0xff, 0xff]],
+    ['a string', [0xdb, 0xff, 0xff, 0xff, 0xff]],
+    ['an extension', [0xc9, 0xff, 0xff, 0xff, 0xff, 0x74]],
+    ['arrays in arrays', Array.from({ length: 20_000 }, () => [0xdc, 0x4e, 0x20]).flat()],
+  ])('%s that announces more than there is costs no memory', (_, bytes) => {
+    const before = process.memoryUsage().rss
+    expect(() => decode(Uint8Array.from(bytes))).toThrow(ProtocolError)
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
+  })
+
+  test.each([
+    ['arrays', [0x91]],
+    ['maps', [0x81, 0x01]],
+    ['sets', [0xd4, 0x73, 0x00, 0x91]],
+    ['references', [0xd6, 0x69, 0, 0, 0, 1, 0x91]],
+  ])('a million nested %s are refused', (_, level) => {
+    const bytes = new Uint8Array(level.length * 1_000_000).map((_byte, i) => level[i % level.length]!)
+    expect(() => decode(bytes)).toThrow(ProtocolError)
+    expect(copy(['still works'])).toEqual(['still works'])
+  })
+
+  test('a million digits of a number are read soon', () => {
+    const size = 400_000
+    const header = Buffer.from([0xc9, 0, 0, 0, 0, 0x42])
+    header.writeUInt32BE(size, 1)
+    expect(decode(Buffer.concat([header, Buffer.alloc(size, 0x77)]))).toBeTypeOf('bigint')
+  })
+
   test('whatever bytes come, they decode or raise a ProtocolError, soon', () => {
     const random = randomSource(2)
     const raised: unknown[] = []
