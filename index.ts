@@ -16,6 +16,7 @@ export {
   NotExposed,
   ProtocolError,
   RemoteActorError,
+  TooManyRestarts,
   type ActorRef,
 } from './node/errors.ts'
 export { getConsoleLog, type Log, type LogLevel } from './node/log.ts'

@@ -19,6 +19,7 @@ export class CancelScope {
   #own: Cancelled | undefined
   #controller: AbortController | undefined
   #deadline = Number.POSITIVE_INFINITY
+  #ackMs: number | undefined
   readonly #parent: CancelScope | undefined
 
   constructor(parent?: CancelScope) {
@@ -57,6 +58,18 @@ export class CancelScope {
 
   set deadline(at: number) {
     this.#deadline = at
+  }
+
+  /**
+   * Milliseconds that cancelled calls made in this scope or below wait for the remote task to end; `undefined` for the
+   * calls' own bound.
+   */
+  get ackMs(): number | undefined {
+    return this.#ackMs ?? this.#parent?.ackMs
+  }
+
+  set ackMs(ms: number) {
+    this.#ackMs = ms
   }
 
   /** Cancels this scope and everything below it; later calls change nothing. */

@@ -11,6 +11,7 @@ import {
   NotExposed,
   ProtocolError,
   RemoteActorError,
+  TooManyRestarts,
 } from './errors.ts'
 
 /** A class whose instances come back from other actors as themselves. */
@@ -37,6 +38,7 @@ const BUILT_IN: readonly ErrorClass[] = [
   NotExposed,
   ActorTooSlow,
   BootFailed,
+  TooManyRestarts,
   ProtocolError,
   LimitExceeded,
   InvalidArgument,

@@ -86,7 +86,7 @@ export class ActorDied extends GreenroomError {
 
   constructor(actor: ActorRef, how: string, options?: ErrorOptions) {
     super('ACTOR_DIED', `${showActor(actor)} died: ${how}`, options)
-    this.actor = actor
+    this.actor = { name: actor.name, id: actor.id }
   }
 }
 
@@ -119,6 +119,24 @@ export class BootFailed extends GreenroomError {
     super('BOOT_FAILED', `actor '${actorName}' did not start: ${how}`, options)
     this.actorName = actorName
     this.module = options?.module
+  }
+}
+
+/**
+ * A supervisor has restarted its children as often as it may: `cause` is what ended the last one. Its nursery fails
+ * with this.
+ */
+export class TooManyRestarts extends GreenroomError {
+  /** Of the child that would have been restarted next. */
+  readonly child: string
+
+  constructor(child: string, maxRestarts: number, withinMs: number, options?: ErrorOptions) {
+    super(
+      'TOO_MANY_RESTARTS',
+      `'${child}' is not restarted: more than ${maxRestarts} restarts within ${withinMs} ms would be needed (${describeError(options?.cause)})`,
+      options,
+    )
+    this.child = child
   }
 }
 

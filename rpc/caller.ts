@@ -10,6 +10,16 @@ import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 /** An actor and where it listens. */
 export interface Target extends ActorRef {
   readonly addresses: readonly string[]
+  /** Of an actor that its supervisor, in this process, restarts. */
+  readonly comeback?: Comeback
+}
+
+/** Lets calls wait for the next incarnation of an actor; id and addresses of its target are those of the latest one. */
+export interface Comeback {
+  /** While the actor is down: resolves when it is up again, rejects when it stays down. */
+  pending(): Promise<void> | undefined
+  /** Whether the incarnation that could not be reached is known, after a short wait, to have ended. */
+  hasEnded(id: string): Promise<boolean>
 }
 
 /** Milliseconds that a cut lane waits for its peer's supervisor to say how the peer died. */
@@ -86,6 +96,22 @@ export class Caller {
 
   /** The lane to an actor, opened if need be. @throws ActorDied when nobody answers there */
   async laneTo(target: Target, scope: CancelScope): Promise<Lane> {
+    const { comeback } = target
+    if (comeback === undefined) return await this.#laneTo(target, scope)
+    for (;;) {
+      const pending = comeback.pending()
+      if (pending !== undefined) await untilCancelled(scope, pending)
+      const { name, id, addresses } = target
+      try {
+        return await this.#laneTo({ name, id, addresses }, scope)
+      } catch (error) {
+        // Nothing was sent yet: the call may as well go to the next incarnation.
+        if (!(error instanceof ActorDied && (await untilCancelled(scope, comeback.hasEnded(id))))) throw error
+      }
+    }
+  }
+
+  async #laneTo(target: Target, scope: CancelScope): Promise<Lane> {
     scope.throwIfCancelled()
     let lane = this.#lanes.get(target.id)
     if (lane === undefined) {

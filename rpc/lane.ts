@@ -64,11 +64,11 @@ export class PendingCall {
   }
 
   /**
-   * Asks the remote task to stop; the outcome follows from there, within {@link CANCEL_ACK_MS} in any case.
+   * Asks the remote task to stop; the outcome follows from there, within `ackMs` in any case.
    *
    * @param cut the call's own stream broke: should the peer have died, that is the outcome
    */
-  cancel(reason: Cancelled, cut = false): void {
+  cancel(reason: Cancelled, cut = false, ackMs = CANCEL_ACK_MS): void {
     if (this.#reason !== undefined || this.#settled) return
     this.#reason = reason
     this.#cut = cut
@@ -77,7 +77,7 @@ export class PendingCall {
       this.#settle.reject(reason)
       return
     }
-    this.#timer = setTimeout(() => this.#settle.reject(reason), CANCEL_ACK_MS)
+    this.#timer = setTimeout(() => this.#settle.reject(reason), ackMs)
     this.#sendCancel(reason)
   }
 
@@ -235,7 +235,7 @@ function remaining(scope: CancelScope): number {
 
 /** Waits for a call in the current scope; a cancel of the scope reaches the remote task. */
 export async function awaitOutcome(call: PendingCall, scope: CancelScope = currentScope()): Promise<unknown> {
-  const unlink = scope.onCancel((reason) => call.cancel(reason))
+  const unlink = scope.onCancel((reason) => call.cancel(reason, false, scope.ackMs))
   try {
     return await call.outcome
   } finally {

@@ -47,8 +47,6 @@ export interface CallOptions {
  * ```
  */
 export class Portal<Result = unknown> implements AsyncDisposable {
-  readonly name: string
-  readonly id: string
   readonly #caller: Caller
   readonly #target: Target
   readonly #options: CallOptions
@@ -58,14 +56,21 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 
   /** @param result what the actor's main task gives, for one that has a main task */
   constructor(caller: Caller, target: Target, result?: () => Result, shared?: Portal<Result>, options?: CallOptions) {
-    this.name = target.name
-    this.id = target.id
     this.#caller = caller
     this.#target = target
     this.#result = result
     this.#options = options ?? {}
     this.#life = shared === undefined ? new CancelScope() : shared.#life
     this.#inFlight = shared === undefined ? new Set() : shared.#inFlight
+  }
+
+  get name(): string {
+    return this.#target.name
+  }
+
+  /** The peer id; of a restarted actor, that of its latest incarnation. */
+  get id(): string {
+    return this.#target.id
   }
 
   /**
