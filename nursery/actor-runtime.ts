@@ -11,6 +11,7 @@ import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
+import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 
 /**
@@ -24,10 +25,13 @@ export interface RuntimeOptions {
   /** Which mesh this is; part of every record's signature. */
   readonly mesh: string
   readonly secret: Uint8Array
+  /** What the root and its descendants, and nobody else, know: proves who belongs to one tree. */
+  readonly treeKey: Uint8Array
   readonly listen?: readonly string[] | undefined
   readonly modules: readonly ExposedModule[]
   readonly statespace: Record<string, unknown>
   readonly profile: ProfileName
+  readonly stacks: StackPolicy
   /** A child's parent and root; a root has neither. */
   readonly parent?: Target | undefined
   readonly root?: string | undefined
@@ -99,7 +103,15 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     nameLogs(name, self.id)
     stops.push(setProcessScope(scope, name))
     const namespaces = options.modules.map((module) => module.namespace)
-    const rpc = await startRpc({ host, self, scope, namespaces, onCancelActor: (reason) => scope.cancel(reason) })
+    const rpc = await startRpc({
+      host,
+      self,
+      scope,
+      namespaces,
+      onCancelActor: (reason) => scope.cancel(reason),
+      treeKey: options.treeKey,
+      stacks: options.stacks,
+    })
     stops.push(async () => await rpc.close())
     const root = options.root ?? self.id
     const discovery = await startDiscovery({

@@ -3,6 +3,7 @@ import type { ProfileName } from '../discovery/profile.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { EncodedFailure } from '../rpc/error-codec.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
+import type { StackPolicy } from '../rpc/kinship.ts'
 
 /**
  * Everything a child needs to become an actor; it travels over the private channel, never by arguments or
@@ -13,6 +14,8 @@ export interface BootMessage {
   readonly name: string
   readonly mesh: string
   readonly secret: Uint8Array
+  /** What the root and its descendants, and nobody else, know. */
+  readonly treeKey: Uint8Array
   readonly parent: Target
   /** Incarnation of the parent. */
   readonly parentInc: number
@@ -24,6 +27,7 @@ export interface BootMessage {
   readonly statespace: Record<string, unknown>
   readonly logLevel: LogLevel
   readonly profile: ProfileName
+  readonly stacks: StackPolicy
 }
 
 /** From parent to child. */

@@ -15,6 +15,8 @@ import { holdLifelines } from './lifeline.ts'
 
 let runtime: ActorRuntime | undefined
 let self = { name: `process ${process.pid}`, id: '' }
+/** Whether the parent, which is of this actor's tree, is told stacks. */
+let stacks = true
 let ending = false
 
 // The channel is private. Libraries that find `process.send` take whoever started them for a process manager and talk
@@ -35,6 +37,7 @@ process.on('unhandledRejection', (error) => void crash(error))
 
 async function boot(message: BootMessage): Promise<void> {
   self = { name: message.name, id: '' }
+  stacks = message.stacks !== 'none'
   setLogLevel(message.logLevel)
   holdLifelines(message.depth, () => void end(new Cancelled('an ancestor', 'it is gone')))
   let module: string | undefined
@@ -52,7 +55,7 @@ async function boot(message: BootMessage): Promise<void> {
     runtime.scope.onCancel((reason) => void end(reason))
     await tell({ type: 'ready', target: runtime.self })
   } catch (error) {
-    await tell({ type: 'bootFailed', failure: encodeFailure(error, self), module })
+    await tell({ type: 'bootFailed', failure: encodeFailure(error, self, stacks), module })
     process.exit(1)
   }
 }
@@ -73,7 +76,7 @@ async function end(reason: Cancelled): Promise<void> {
 async function crash(error: unknown): Promise<void> {
   const reason = error instanceof Error && error.name === 'AbortError' ? error.cause : error
   if (reason instanceof Cancelled || isEcho(error, runtime?.scope.reason)) return
-  await tell({ type: 'crashed', failure: encodeFailure(error, self) })
+  await tell({ type: 'crashed', failure: encodeFailure(error, self, stacks) })
   process.exit(1)
 }
 

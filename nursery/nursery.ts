@@ -213,6 +213,7 @@ class Block implements Nursery {
         name,
         mesh: own.mesh,
         secret: own.secret,
+        treeKey: own.treeKey,
         parent: self,
         parentInc: this.#runtime.discovery.inc,
         root,
@@ -221,6 +222,7 @@ class Block implements Nursery {
         statespace: options.statespace ?? {},
         logLevel: options.logLevel ?? logLevel(),
         profile: own.profile,
+        stacks: own.stacks,
       },
       this.#times,
     )

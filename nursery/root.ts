@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
@@ -5,6 +6,7 @@ import { InvalidArgument } from '../node/errors.ts'
 import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
+import { checkStackPolicy, type StackPolicy, TREE_KEY_BYTES } from '../rpc/kinship.ts'
 import { type ActorRuntime, privateMesh, startRuntime } from './actor-runtime.ts'
 
 /** How a root becomes an actor. */
@@ -27,6 +29,11 @@ export interface MeshOptions {
   readonly logLevel?: LogLevel
   /** What lies between the roots of the mesh: decides the times of discovery; default `loopback`. */
   readonly profile?: ProfileName
+  /**
+   * Who is sent the stacks of errors that are raised here and in the children: `tree`, the default, for actors below
+   * the same root, which prove with a shared key that they are; `mesh` for every actor; `none` for nobody.
+   */
+  readonly stacks?: StackPolicy
 }
 
 /** Boots this process as the top of a tree: in a private mesh, or in the named one of this machine. */
@@ -37,6 +44,8 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   const profile = options.profile ?? 'loopback'
   if (!Object.hasOwn(profiles, profile))
     throw new InvalidArgument(`profile '${String(profile)}' is unknown: use one of ${Object.keys(profiles).join(', ')}`)
+  const stacks = options.stacks ?? 'tree'
+  checkStackPolicy(stacks)
   if (options.logLevel !== undefined) setLogLevel(options.logLevel)
   const mesh = options.mesh ?? (process.env['GREENROOM_MESH'] || undefined)
   const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh })
@@ -49,6 +58,8 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
       profile,
+      stacks,
+      treeKey: new Uint8Array(randomBytes(TREE_KEY_BYTES)),
       depth: 0,
       rendezvous,
     })

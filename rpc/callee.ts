@@ -13,6 +13,7 @@ import { areaLog } from '../node/log.ts'
 import { encodeFailure } from './error-codec.ts'
 import { type ExposedFunction, exposedNamespace } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
+import type { Acquaintance, Kinship } from './kinship.ts'
 import {
   CALL,
   type CallRequest,
@@ -21,6 +22,8 @@ import {
   DESCRIBE,
   FAILURE,
   type FunctionDescription,
+  KINSHIP,
+  KINSHIP_BACK,
   parseRequest,
   RESULT,
 } from './protocol.ts'
@@ -38,6 +41,7 @@ export interface CalleeOptions {
   readonly scope: CancelScope
   /** Somebody asked the whole actor to end. */
   readonly onCancelActor: (reason: Cancelled) => void
+  readonly kinship: Kinship
 }
 
 /** Serves calls: one task a request, each in a cancel scope of its own that ends with the caller's wish or its life. */
@@ -46,7 +50,7 @@ export class Callee {
   readonly #allowed = new Set<string>()
   readonly #arrivals = new StreamArrivals()
   readonly #log = areaLog('rpc')
-  readonly #lanes = new Set<FrameStream>()
+  readonly #lanes = new Map<FrameStream, Acquaintance>()
   readonly #running = new Set<Promise<void>>()
 
   constructor(options: CalleeOptions) {
@@ -75,7 +79,7 @@ export class Callee {
         for (const scope of tasks.values()) scope.cancel(new Cancelled(peer.slice(-8), 'the caller is gone'))
       },
     })
-    this.#lanes.add(lane)
+    this.#lanes.set(lane, this.#options.kinship.meet(peer))
   }
 
   /** Takes a stream that a peer opened for one of its calls. */
@@ -86,7 +90,7 @@ export class Callee {
   /** Ends every lane after the tasks, which the actor's scope has cancelled by then, have replied. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#running)
-    for (const lane of this.#lanes) lane.close()
+    for (const lane of this.#lanes.keys()) lane.close()
     this.#arrivals.close()
   }
 
@@ -105,7 +109,18 @@ export class Callee {
         return
       case DESCRIBE:
         lane.send([RESULT, request.id, this.describe()])
+        return
+      case KINSHIP:
+        this.#greet(lane, request.proof)
     }
+  }
+
+  /** A peer that belongs to this actor's tree hears that this actor does so as well. */
+  #greet(lane: FrameStream, proof: unknown): void {
+    const acquaintance = this.#lanes.get(lane)
+    if (acquaintance === undefined || acquaintance.kin) return
+    acquaintance.hear(proof)
+    if (acquaintance.kin) lane.sendSoon([KINSHIP_BACK, 0, acquaintance.proof])
   }
 
   #start(lane: FrameStream, tasks: Map<number, CancelScope>, peer: string, request: CallRequest): void {
@@ -157,10 +172,11 @@ export class Callee {
   /** An error that is larger than a frame still arrives, without what made it so. */
   async #fail(lane: FrameStream, id: number, error: unknown): Promise<void> {
     for (let room = lane.drained(); room !== undefined; room = lane.drained()) await room
+    const stacks = this.#lanes.get(lane)?.seesStacks ?? false
     try {
-      lane.send([FAILURE, id, encodeFailure(error, this.#options.self)])
+      lane.send([FAILURE, id, encodeFailure(error, this.#options.self, stacks)])
     } catch {
-      lane.sendControl([FAILURE, id, encodeFailure(error, this.#options.self, 'brief')])
+      lane.sendControl([FAILURE, id, encodeFailure(error, this.#options.self, stacks, 'brief')])
     }
   }
 

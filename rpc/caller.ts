@@ -1,6 +1,7 @@
 import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import type { Callee } from './callee.ts'
+import type { Kinship } from './kinship.ts'
 import { awaitOutcome, Lane } from './lane.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL } from './protocol.ts'
@@ -30,16 +31,18 @@ export class Caller {
   readonly #host: Host
   readonly #self: ActorRef
   readonly #callee: Callee
+  readonly #kinship: Kinship
   readonly #lanes = new Map<string, Promise<Lane>>()
   readonly #cancelledHere = new Set<string>()
   readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
   #lastId = 0
 
   /** @param callee this process's own, for an actor that calls itself */
-  constructor(host: Host, self: ActorRef, callee: Callee) {
+  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship) {
     this.#host = host
     this.#self = self
     this.#callee = callee
+    this.#kinship = kinship
   }
 
   /** Calls a function that answers with one value. */
@@ -133,6 +136,7 @@ export class Caller {
         this.#lanes.delete(target.id)
         return await this.#obituary(target.id)
       },
+      this.#kinship.meet(target.id),
     )
     return lane
   }

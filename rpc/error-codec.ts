@@ -1,5 +1,5 @@
 import { errorClass } from '../node/error-classes.ts'
-import { type ActorRef, describeError, ProtocolError, RemoteActorError } from '../node/errors.ts'
+import { type ActorRef, describeError, ProtocolError, RemoteActorError, showActor } from '../node/errors.ts'
 import { assertTransferable } from './transferable.ts'
 
 /** Links of a `cause` chain, and levels of nested `errors`, that travel. */
@@ -21,7 +21,8 @@ interface EncodedError {
   classes: string[]
   name: string
   message: string
-  stack: string
+  /** Missing for a receiver that is not to see it. */
+  stack?: string
   cause?: EncodedThrown
   errors?: EncodedThrown[]
   props: Record<string, unknown>
@@ -44,22 +45,29 @@ interface Budget {
   readonly text: number
   readonly depth: number
   readonly props: boolean
+  readonly stacks: boolean
 }
 
-const newBudget = (fidelity: Fidelity): Budget =>
+const newBudget = (fidelity: Fidelity, stacks: boolean): Budget =>
   fidelity === 'full'
-    ? { errors: MAX_ERROR_PARTS, text: MAX_ERROR_TEXT, depth: MAX_ERROR_DEPTH, props: true }
-    : { errors: 1, text: MAX_BRIEF_TEXT, depth: 0, props: false }
+    ? { errors: MAX_ERROR_PARTS, text: MAX_ERROR_TEXT, depth: MAX_ERROR_DEPTH, props: true, stacks }
+    : { errors: 1, text: MAX_BRIEF_TEXT, depth: 0, props: false, stacks }
 
 /**
  * Prepares whatever was thrown for the wire; never throws itself: parts that cannot travel are left out.
  *
  * An error that itself came from another actor keeps its origin, and this actor is added to its path.
  *
+ * @param stacks whether the receiver may see stacks: this error's and those of all errors in it, wherever they are from
  * @param fidelity `brief` for an error that is larger than a frame: its class and the first characters of its texts
  */
-export function encodeFailure(thrown: unknown, self: ActorRef, fidelity: Fidelity = 'full'): EncodedFailure {
-  const budget = newBudget(fidelity)
+export function encodeFailure(
+  thrown: unknown,
+  self: ActorRef,
+  stacks: boolean,
+  fidelity: Fidelity = 'full',
+): EncodedFailure {
+  const budget = newBudget(fidelity, stacks)
   if (thrown instanceof RemoteActorError && isActorRef(thrown.origin) && isPath(thrown.path))
     return {
       thrown: encodeThrown(thrown.cause, 0, budget, thrown.remoteStack),
@@ -73,15 +81,22 @@ export function encodeFailure(thrown: unknown, self: ActorRef, fidelity: Fidelit
 export function decodeFailure(wire: unknown): RemoteActorError {
   const failure = record(wire)
   const from = record(failure['origin'])
+  const origin = { name: text(from['name']), id: text(from['id']) }
   const path = failure['path']
-  const cause = decodeThrown(failure['thrown'], 0, newBudget('full'))
-  const stack = cause instanceof Error ? String(cause.stack ?? '') : ''
+  const budget = { errors: MAX_ERROR_PARTS }
+  const cause = decodeThrown(failure['thrown'], 0, budget, `at actor ${showActor(origin)}`)
   return new RemoteActorError(
-    { name: text(from['name']), id: text(from['id']) },
+    origin,
     Array.isArray(path) ? path.slice(0, MAX_ERROR_DEPTH + 1).map(text) : [],
     cause,
-    stack,
+    sentStack(failure['thrown']),
   )
+}
+
+/** The stack that came with an error, empty when none did. */
+function sentStack(wire: unknown): string {
+  const thrown = record(wire)
+  return 'error' in thrown ? text(record(thrown['error'])['stack'] ?? '') : ''
 }
 
 function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: string): EncodedThrown {
@@ -94,9 +109,9 @@ function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: st
     classes: classChain(thrown),
     name: words(() => thrown.name, budget),
     message: words(() => thrown.message, budget),
-    stack: words(() => stack ?? thrown.stack ?? '', budget),
-    props: budget.props ? ownProperties(thrown) : {},
+    props: budget.props ? ownProperties(thrown, budget) : {},
   }
+  if (budget.stacks) error.stack = words(() => stack ?? thrown.stack ?? '', budget)
   if (depth >= budget.depth) return { error }
   const cause = attempt(() => thrown.cause)
   if (cause !== undefined && budget.errors > 0) error.cause = encodeThrown(cause, depth + 1, budget)
@@ -111,7 +126,8 @@ function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: st
   return { error }
 }
 
-function decodeThrown(wire: unknown, depth: number, budget: Budget): unknown {
+/** @param where stands below the message of an error that came without a stack */
+function decodeThrown(wire: unknown, depth: number, budget: Pick<Budget, 'errors'>, where: string): unknown {
   const thrown = record(wire)
   if (!('error' in thrown)) return thrown['value']
   if (depth > MAX_ERROR_DEPTH) throw new ProtocolError('an error is nested too deep')
@@ -123,15 +139,16 @@ function decodeThrown(wire: unknown, depth: number, budget: Budget): unknown {
   const error = Object.setPrototypeOf(new Error(text(encoded['message'])), Class.prototype as object) as Error
   for (const [key, value] of Object.entries(record(encoded['props'])).slice(0, MAX_ERROR_PARTS))
     if (!SPOKEN_FOR.has(key)) define(error, key, value, true)
-  define(error, 'stack', text(encoded['stack']), false)
   const sent = text(encoded['name'])
   // A class that is unknown here, and did not set a name of its own, is still told apart by its class name.
   const name = sent === 'Error' && Class === Error ? (classes[0] ?? sent) : sent
   if (error.name !== name) define(error, 'name', name, false)
-  if ('cause' in encoded) define(error, 'cause', decodeThrown(encoded['cause'], depth + 1, budget), false)
+  const stack = text(encoded['stack'] ?? '')
+  define(error, 'stack', stack === '' ? `${describeError(error)}\n    ${where}` : stack, false)
+  if ('cause' in encoded) define(error, 'cause', decodeThrown(encoded['cause'], depth + 1, budget, where), false)
   const errors = encoded['errors']
   if (Array.isArray(errors)) {
-    const inner = errors.slice(0, MAX_ERROR_PARTS).map((part) => decodeThrown(part, depth + 1, budget))
+    const inner = errors.slice(0, MAX_ERROR_PARTS).map((part) => decodeThrown(part, depth + 1, budget, where))
     define(error, 'errors', inner, false)
   } else if (error instanceof AggregateError) define(error, 'errors', [], false)
   return error
@@ -151,13 +168,15 @@ function classChain(error: Error): string[] {
 
 const SPOKEN_FOR = new Set(['name', 'message', 'stack', 'cause', 'errors', '__proto__'])
 
-function ownProperties(error: Error): Record<string, unknown> {
+function ownProperties(error: Error, { stacks }: Budget): Record<string, unknown> {
   const props: Record<string, unknown> = {}
   for (const key of Object.keys(error).slice(0, MAX_ERROR_PARTS)) {
     if (SPOKEN_FOR.has(key)) continue
     const value = attempt(() => (error as unknown as Record<string, unknown>)[key])
     if (value !== undefined && travels(value)) props[key] = value
   }
+  // The stack of a remote error is in a property as well.
+  if (!stacks && error instanceof RemoteActorError) props['remoteStack'] = ''
   return props
 }
 

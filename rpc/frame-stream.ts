@@ -68,6 +68,19 @@ export class FrameStream {
     this.sendEncoded(encode(frame), Number.POSITIVE_INFINITY)
   }
 
+  /**
+   * Like {@link send} for a small frame that is in no hurry: it leaves ahead of the next one, in the same send, or at
+   * the end of this turn of the event loop.
+   */
+  sendSoon(frame: unknown): void {
+    const body = encode(frame)
+    if (this.#closed) return
+    this.#append(body)
+    setImmediate(() => {
+      if (!this.#blocked) this.#flush()
+    })
+  }
+
   /** Like {@link send} for a frame that is encoded already. */
   sendEncoded(body: Uint8Array, maxQueued: number = MAX_QUEUED_BYTES): number {
     const size = body.byteLength
@@ -79,15 +92,19 @@ export class FrameStream {
     if (this.#closed) return size
     if (this.#batchBytes > maxQueued)
       throw new LimitExceeded('MAX_QUEUED_BYTES', `${this.#batchBytes} bytes wait for a peer that does not read`)
-    const header = new Uint8Array(HEADER_BYTES)
-    new DataView(header.buffer).setUint32(0, size)
-    this.#batch.push(header, body)
-    this.#batchBytes += HEADER_BYTES + size
+    this.#append(body)
     if (!this.#flushing && !this.#blocked) {
       this.#flushing = true
       this.#defer(() => this.#flush())
     }
     return size
+  }
+
+  #append(body: Uint8Array): void {
+    const header = new Uint8Array(HEADER_BYTES)
+    new DataView(header.buffer).setUint32(0, body.byteLength)
+    this.#batch.push(header, body)
+    this.#batchBytes += HEADER_BYTES + body.byteLength
   }
 
   /**

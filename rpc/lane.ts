@@ -10,6 +10,7 @@ import {
 } from '../node/errors.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
+import type { Acquaintance } from './kinship.ts'
 import { Places } from './places.ts'
 import {
   CALL,
@@ -19,6 +20,8 @@ import {
   DESCRIBE,
   FAILURE,
   type FunctionDescription,
+  KINSHIP,
+  KINSHIP_BACK,
   MAX_WORDS,
   parseReply,
   RESULT,
@@ -113,6 +116,7 @@ export class PendingCall {
 export class Lane {
   readonly #frames: FrameStream
   readonly #peer: ActorRef
+  readonly #acquaintance: Acquaintance
   readonly #nextId: () => number
   readonly #pending = new Map<number, PendingCall>()
   /** Of the streams that are being opened for calls of this lane. */
@@ -123,8 +127,15 @@ export class Lane {
    * @param nextId gives request ids that are unique among all lanes of this process
    * @param onClose called once; what it gives, if anything, tells in place of the lane how the peer died
    */
-  constructor(wire: Wire, peer: ActorRef, nextId: () => number, onClose: () => Promise<ActorDied | undefined>) {
+  constructor(
+    wire: Wire,
+    peer: ActorRef,
+    nextId: () => number,
+    onClose: () => Promise<ActorDied | undefined>,
+    acquaintance: Acquaintance,
+  ) {
     this.#peer = peer
+    this.#acquaintance = acquaintance
     this.#nextId = nextId
     this.#places = new Places(MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING, () => this.#full())
     this.openings = new Places(MAX_STREAMS_OPENING, MAX_CALLS_WAITING, () => this.#full())
@@ -132,10 +143,16 @@ export class Lane {
       onFrame: (frame) => this.#onFrame(frame),
       onClose: (error) => void onClose().then((death) => this.#rejectAll(death ?? this.#died(error))),
     })
+    this.#frames.sendSoon([KINSHIP, 0, acquaintance.proof])
   }
 
   get closed(): boolean {
     return this.#frames.closed
+  }
+
+  /** Whether failures that are sent to the peer carry stacks. */
+  get peerSeesStacks(): boolean {
+    return this.#acquaintance.seesStacks
   }
 
   /**
@@ -193,6 +210,7 @@ export class Lane {
 
   #onFrame(frame: unknown): void {
     const reply = parseReply(frame)
+    if (reply.type === KINSHIP_BACK) return this.#acquaintance.hear(reply.proof)
     const call = this.#pending.get(reply.id)
     // An outcome that nobody waits for belongs to a call that was cancelled and did not acknowledge in time.
     if (call === undefined) return

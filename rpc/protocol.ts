@@ -11,8 +11,10 @@ export const CALL = 1
 export const CANCEL = 2
 export const CANCEL_ACTOR = 3
 export const DESCRIBE = 4
+export const KINSHIP = 6
 export const RESULT = 16
 export const FAILURE = 17
+export const KINSHIP_BACK = 20
 
 /** Frame types of a call's own stream. */
 export const HELLO = 1
@@ -44,10 +46,12 @@ export type LaneRequest =
   | { readonly type: typeof CANCEL; readonly id: number; readonly by: string; readonly why: string }
   | { readonly type: typeof CANCEL_ACTOR; readonly id: number; readonly by: string; readonly why: string }
   | { readonly type: typeof DESCRIBE; readonly id: number }
+  | { readonly type: typeof KINSHIP; readonly id: number; readonly proof: unknown }
 
 export type LaneReply =
   | { readonly type: typeof RESULT; readonly id: number; readonly value: unknown }
   | { readonly type: typeof FAILURE; readonly id: number; readonly failure: EncodedFailure }
+  | { readonly type: typeof KINSHIP_BACK; readonly id: number; readonly proof: unknown }
 
 export type StreamFrame =
   | { readonly type: typeof HELLO; readonly id: number }
@@ -76,6 +80,8 @@ export function parseRequest(frame: unknown): LaneRequest {
       return { type, id, by: words(a), why: words(b) }
     case DESCRIBE:
       return { type, id }
+    case KINSHIP:
+      return { type, id, proof: a }
     default:
       throw new ProtocolError(`lane frames of type ${String(type)} are unknown to this version`)
   }
@@ -87,6 +93,7 @@ export function parseReply(frame: unknown): LaneReply {
   if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
   if (type === RESULT) return { type, id, value: a }
   if (type === FAILURE) return { type, id, failure: a as EncodedFailure }
+  if (type === KINSHIP_BACK) return { type, id, proof: a }
   throw new ProtocolError(`lane replies of type ${String(type)} are unknown to this version`)
 }
 

@@ -3,6 +3,7 @@ import type { ActorDied, ActorRef, Cancelled } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { Callee } from './callee.ts'
 import { Caller, type Target } from './caller.ts'
+import { Kinship, type StackPolicy } from './kinship.ts'
 import { Portal } from './portal.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import { libp2pWire } from './wire.ts'
@@ -15,6 +16,10 @@ export interface RpcOptions {
   /** Namespaces that may be called here. */
   readonly namespaces: readonly string[]
   readonly onCancelActor: (reason: Cancelled) => void
+  /** What this actor's whole tree, and nobody else, knows: 32 bytes. */
+  readonly treeKey: Uint8Array
+  /** Who is sent the stacks of errors. */
+  readonly stacks: StackPolicy
 }
 
 /** Both sides of calling for one actor. */
@@ -33,9 +38,10 @@ export interface Rpc {
 
 /** Puts the calling and the serving side on a host. */
 export async function startRpc(options: RpcOptions): Promise<Rpc> {
-  const callee = new Callee(options)
+  const kinship = new Kinship(options.self.id, options.treeKey, options.stacks)
+  const callee = new Callee({ ...options, kinship })
   for (const namespace of options.namespaces) callee.allow(namespace)
-  const caller = new Caller(options.host, options.self, callee)
+  const caller = new Caller(options.host, options.self, callee, kinship)
   await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(libp2pWire(stream), peer))
   await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(libp2pWire(stream), peer))
   return {

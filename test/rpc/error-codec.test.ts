@@ -40,7 +40,7 @@ registerError(SoldOut)
 function travel(thrown: unknown, ...actors: { name: string; id: string }[]): RemoteActorError {
   let passing = thrown
   for (const actor of actors.length === 0 ? [gretchen] : actors)
-    passing = decodeFailure(decode(encode(encodeFailure(passing, actor))))
+    passing = decodeFailure(decode(encode(encodeFailure(passing, actor, true))))
   return passing as RemoteActorError
 }
 
@@ -241,17 +241,17 @@ describe('bounds', () => {
     const huge = 'ü'.repeat(MAX_FRAME_BYTES)
     const error = Object.assign(new SoldOut(1), { props: huge, cause: new Error(huge), message: huge, stack: huge })
     for (const thrown of [error, huge, travel(error, gretchen)]) {
-      const failure = encodeFailure(thrown, walter, 'brief' satisfies Fidelity)
+      const failure = encodeFailure(thrown, walter, true, 'brief' satisfies Fidelity)
       expect(encode(failure).byteLength).toBeLessThan(64 * 1024)
       const arrived = decodeFailure(decode(encode(failure)))
       expect(arrived.path.at(-1)).toBe('walter')
     }
-    expect(decodeFailure(encodeFailure(error, walter, 'brief')).cause).toBeInstanceOf(SoldOut)
+    expect(decodeFailure(encodeFailure(error, walter, true, 'brief')).cause).toBeInstanceOf(SoldOut)
   })
 })
 
 describe('hostile shapes', () => {
-  const good = encodeFailure(new AggregateError([new Error('x')], 'y', { cause: 1 }), gretchen)
+  const good = encodeFailure(new AggregateError([new Error('x')], 'y', { cause: 1 }), gretchen, true)
   const withError = (changes: object): unknown => ({
     ...good,
     thrown: { error: { ...(good.thrown as { error: object }).error, ...changes } },

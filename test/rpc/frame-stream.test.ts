@@ -54,6 +54,40 @@ describe('sending', () => {
     expect(unframed(wire.bytes())).toEqual(three)
   })
 
+  test('a frame that is in no hurry leaves ahead of the next one, in one send', async () => {
+    const { wire, stream } = open()
+    stream.sendSoon('soon')
+    await Promise.resolve()
+    expect(wire.sent).toEqual([])
+    stream.send('now')
+    await new Promise(setImmediate)
+    expect(wire.sent).toHaveLength(1)
+    expect(unframed(wire.bytes())).toEqual(['soon', 'now'])
+  })
+
+  test('a frame that is in no hurry leaves alone at the end of the turn', async () => {
+    const { wire, stream } = open()
+    stream.sendSoon('soon')
+    await new Promise(setImmediate)
+    expect(unframed(wire.bytes())).toEqual(['soon'])
+  })
+
+  test('a frame that is in no hurry waits for a peer that does not read, and is dropped by a closed stream', async () => {
+    const { wire, stream } = open()
+    wire.accepts = false
+    stream.send('first')
+    await Promise.resolve()
+    stream.sendSoon('soon')
+    await new Promise(setImmediate)
+    expect(unframed(wire.bytes())).toEqual(['first'])
+    wire.onDrain?.()
+    expect(unframed(wire.bytes())).toEqual(['first', 'soon'])
+    stream.close()
+    stream.sendSoon('late')
+    await new Promise(setImmediate)
+    expect(unframed(wire.bytes())).toEqual(['first', 'soon'])
+  })
+
   test('a frame above MAX_FRAME_BYTES is refused by name, and nothing of it is sent', async () => {
     const { wire, stream } = open()
     const sending = (): number => stream.send('x'.repeat(MAX_FRAME_BYTES))

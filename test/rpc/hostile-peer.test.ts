@@ -423,7 +423,7 @@ function nearly(random: RandomSource, frame: unknown[]): Uint8Array {
 
 /** An error that holds itself a thousand times over, in few bytes. */
 function endlessFailure(): unknown {
-  const failure = encodeFailure(new AggregateError([], 'bush'), { name: 'hostile', id: 'x' })
+  const failure = encodeFailure(new AggregateError([], 'bush'), { name: 'hostile', id: 'x' }, true)
   const bush = (failure.thrown as { error: { errors?: unknown[] } }).error
   bush.errors = Array.from({ length: 1_000 }, () => ({ error: bush }))
   return failure

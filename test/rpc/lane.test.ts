@@ -3,6 +3,7 @@ import { CancelScope } from '../../node/cancel-scope.ts'
 import { ActorDied, Cancelled, DeadlineExceeded, ProtocolError, RemoteActorError } from '../../node/errors.ts'
 import { encodeFailure } from '../../rpc/error-codec.ts'
 import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
+import { Kinship } from '../../rpc/kinship.ts'
 import {
   awaitOutcome,
   checkFunctionId,
@@ -11,7 +12,7 @@ import {
   MAX_CALLS_WAITING,
   type PendingCall,
 } from '../../rpc/lane.ts'
-import { CALL, CANCEL, CANCEL_ACTOR, DESCRIBE, FAILURE, RESULT } from '../../rpc/protocol.ts'
+import { CALL, CANCEL, CANCEL_ACTOR, DESCRIBE, FAILURE, KINSHIP, RESULT } from '../../rpc/protocol.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { within } from '../support/within.ts'
@@ -34,15 +35,31 @@ interface Opened {
 function open(obituary: () => Promise<ActorDied | undefined> = () => Promise.resolve(undefined)): Opened {
   const wire = new RecordingWire()
   let id = 0
-  const lane = new Lane(wire, gretchen, () => ++id, obituary)
+  const lane = new Lane(
+    wire,
+    gretchen,
+    () => ++id,
+    obituary,
+    new Kinship('donny', new Uint8Array(32), 'tree').meet('gretchen'),
+  )
   return {
     wire,
     lane,
-    sent: () => unframed(wire.bytes()) as unknown[][],
+    sent: () => (unframed(wire.bytes()) as unknown[][]).filter(([type]) => type !== KINSHIP),
     start: async (scope = new CancelScope(), ...args) => await lane.start('film#hi', args, 'value', scope),
     reply: (...frame) => wire.onData?.(framed(frame)),
   }
 }
+
+test('a lane begins with the proof of kinship, in the same send as its first call', async () => {
+  const { wire, start } = open()
+  await start()
+  await eventually('something was sent', () => wire.sent.length > 0)
+  expect(unframed(wire.sent[0]!)).toMatchObject([
+    [KINSHIP, 0, expect.any(Uint8Array)],
+    [CALL, 1, 'film#hi', [], 0, 'value'],
+  ])
+})
 
 describe('a call', () => {
   test('it travels with its id, arguments, kind, and no deadline when there is none', async () => {
@@ -116,14 +133,14 @@ describe('failures', () => {
   test('a failure becomes a RemoteActorError with the rebuilt cause', async () => {
     const { start, reply } = open()
     const call = await start()
-    reply(FAILURE, call.id, encodeFailure(new RangeError('boom'), gretchen))
+    reply(FAILURE, call.id, encodeFailure(new RangeError('boom'), gretchen, true))
     await expect(call.outcome).rejects.toMatchObject({ code: 'REMOTE_ACTOR_ERROR', cause: expect.any(RangeError) })
   })
 
   test('a reply that nobody waits for is ignored', async () => {
     const { lane, reply } = open()
     reply(RESULT, 99, 1)
-    reply(FAILURE, 98, encodeFailure(new Error('x'), gretchen))
+    reply(FAILURE, 98, encodeFailure(new Error('x'), gretchen, true))
     expect(lane.closed).toBe(false)
   })
 
@@ -177,7 +194,7 @@ describe('cancelling', () => {
     scope.cancel(new Cancelled('donny', 'enough'))
     await eventually('the cancel is sent', () => sent().length === 2)
     expect(sent()[1]).toEqual([CANCEL, call.id, 'donny', 'enough'])
-    reply(FAILURE, call.id, encodeFailure(new Cancelled('donny', 'enough'), gretchen))
+    reply(FAILURE, call.id, encodeFailure(new Cancelled('donny', 'enough'), gretchen, true))
     await expect(outcome).rejects.toBe(scope.reason)
   })
 
@@ -197,7 +214,7 @@ describe('cancelling', () => {
     const call = await start(scope)
     const outcome = awaitOutcome(call, scope)
     scope.cancel('enough')
-    reply(FAILURE, call.id, encodeFailure(new RangeError('in finally'), gretchen))
+    reply(FAILURE, call.id, encodeFailure(new RangeError('in finally'), gretchen, true))
     await expect(outcome).rejects.toBeInstanceOf(RemoteActorError)
   })
 
@@ -240,7 +257,7 @@ describe('cancelling', () => {
     const call = await start(scope)
     const outcome = awaitOutcome(call, scope)
     const overThere = new Cancelled('gretchen', 'over', { cause: new DeadlineExceeded(20) })
-    reply(FAILURE, call.id, encodeFailure(overThere, gretchen))
+    reply(FAILURE, call.id, encodeFailure(overThere, gretchen, true))
     scope.cancel('its 20 ms were over')
     await expect(within('the outcome', outcome)).rejects.toBe(scope.reason)
   })
@@ -250,7 +267,7 @@ describe('cancelling', () => {
     const scope = new CancelScope()
     const call = await start(scope)
     const overThere = new Cancelled('gretchen', 'over', { cause: new DeadlineExceeded(20) })
-    reply(FAILURE, call.id, encodeFailure(overThere, gretchen))
+    reply(FAILURE, call.id, encodeFailure(overThere, gretchen, true))
     await expect(within('the outcome', awaitOutcome(call, scope))).rejects.toBeInstanceOf(RemoteActorError)
   })
 })

@@ -6,6 +6,7 @@ import { openIdentity } from '../../node/identity.ts'
 import type { Target } from '../../rpc/caller.ts'
 import type { ExposedModule } from '../../rpc/exposed.ts'
 import type { Portal } from '../../rpc/portal.ts'
+import { type StackPolicy, TREE_KEY_BYTES } from '../../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../../rpc/rpc.ts'
 
 /** An actor without a process: a libp2p host of its own with both sides of calling on it. */
@@ -25,6 +26,16 @@ export interface InProcessActor {
   die(): Promise<void>
 }
 
+/** What the actors of one tree share. */
+export interface Tree {
+  readonly treeKey: Uint8Array
+  readonly stacks: StackPolicy
+}
+
+export function newTree(stacks: StackPolicy = 'tree'): Tree {
+  return { treeKey: new Uint8Array(randomBytes(TREE_KEY_BYTES)), stacks }
+}
+
 /** Actors in one process that share a mesh secret; disposing closes all of them. */
 export interface InProcessMesh extends AsyncDisposable {
   readonly secret: Uint8Array
@@ -38,8 +49,13 @@ export interface InProcessMesh extends AsyncDisposable {
  *
  * @param modules what every one of them serves
  * @param count 1 to 26; default 2
+ * @param trees which tree each actor belongs to, and who sees its stacks; default one tree
  */
-export async function meshInProcess(modules: readonly ExposedModule[], count = 2): Promise<InProcessMesh> {
+export async function meshInProcess(
+  modules: readonly ExposedModule[],
+  count = 2,
+  trees: readonly Tree[] = [newTree()],
+): Promise<InProcessMesh> {
   const secret = new Uint8Array(randomBytes(32))
   const stops: (() => Promise<void>)[] = []
   const stop = async (): Promise<void> => {
@@ -48,7 +64,7 @@ export async function meshInProcess(modules: readonly ExposedModule[], count = 2
   const actors: InProcessActor[] = []
   try {
     for (let i = 0; i < count; i++) {
-      const actor = await startActor(String.fromCodePoint(97 + i), secret, modules)
+      const actor = await startActor(String.fromCodePoint(97 + i), secret, modules, trees[i % trees.length]!)
       actors.push(actor)
       stops.push(async () => await stopActor(actor))
     }
@@ -72,6 +88,7 @@ async function startActor(
   name: string,
   secret: Uint8Array,
   modules: readonly ExposedModule[],
+  tree: Tree,
 ): Promise<InProcessActor> {
   const identity = await openIdentity()
   const host = await startHost({ identity, secret })
@@ -87,6 +104,7 @@ async function startActor(
       cancels.push(reason)
       scope.cancel(reason)
     },
+    ...tree,
   })
   return {
     name,
