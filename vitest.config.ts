@@ -1,7 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
 /** Folders whose tests start several processes each: one file at a time, so that they do not starve each other. */
-const processTests = ['test/{nursery,examples,cli,package,hosts}/**/*.test.ts']
+const processTests = ['test/{nursery,examples,cli,package,hosts,bench}/**/*.test.ts']
 
 /** The longest that one test, or one hook, may take, in milliseconds. */
 const limit = 60_000

@@ -1,74 +1,39 @@
-import { openNursery, type Portal, run } from '../index.ts'
-import { actors, count, echo } from './actors.ts'
-import { Floor, forkOnce } from './floor.ts'
-import { type Measure, measure, ratePerSecond, ROUNDS } from './measure.ts'
+// Greenroom beside its floors, interleaved in one run: `npm run bench -- --help` says what can be asked for.
+import { type Options, readOptions } from './options.ts'
+import { Pair, type PairName } from './pair.ts'
+import { profilePair } from './profile.ts'
+import { playRounds } from './rounds.ts'
+import { describeMachine, head, printed, type Row, rowsOf } from './table.ts'
 
-/** A 64-byte argument, as RPC comparisons use. */
-const ARGUMENT = 'x'.repeat(64)
-const WINDOW_MS = 400
-const STREAM_ITEMS = 100_000
+const options = readOptions(process.argv.slice(2))
+if (options !== undefined) await main(options)
 
-/** Prints one table: floors and greenroom interleaved in the same run, medians, and the ratio to the floor. */
-await run(() =>
-  openNursery(async (nursery) => {
-    await using floor = await Floor.start()
-    const portal = await nursery.startActor('echo', { modules: [actors] })
-    console.log(`medians of ${ROUNDS}; ratio: 1 is the floor, more is better\n`)
-    console.log(row('measure', 'unit', 'floor', 'greenroom', 'ratio'))
-    for (const one of [...calls(floor, portal), stream(floor, portal), spawn()]) {
-      const { floor: base, greenroom, ratio } = await measure(one)
-      console.log(row(one.name, one.unit, show(base), show(greenroom), ratio.toFixed(2)))
-    }
-    nursery.cancel()
-  }),
-)
-
-function calls(floor: Floor, portal: Portal): Measure[] {
-  return [1, 64, 256].map((inFlight) => ({
-    name: `calls, ${inFlight} in flight`,
-    unit: 'calls/s',
-    higherIsBetter: true,
-    floor: () => ratePerSecond(inFlight, WINDOW_MS, () => floor.echo(ARGUMENT)),
-    greenroom: () => ratePerSecond(inFlight, WINDOW_MS, () => portal.run(echo, ARGUMENT)),
-  }))
-}
-
-function stream(floor: Floor, portal: Portal): Measure {
-  return {
-    name: 'stream of small items (floor: 256 echoes in flight)',
-    unit: 'items/s',
-    higherIsBetter: true,
-    floor: () => ratePerSecond(256, WINDOW_MS, () => floor.echo(1)),
-    greenroom: async () => {
-      const start = performance.now()
-      let items = 0
-      for await (const _ of portal.run(count, STREAM_ITEMS)) items += 1
-      return (items * 1_000) / (performance.now() - start)
-    },
+async function main({ measures, pairs: names, rounds, windowMs, json, profile }: Options): Promise<void> {
+  await using pairs = await startPairs(names.filter((name) => measures.some((measure) => measure.pairs.includes(name))))
+  if (profile) {
+    for (const pair of pairs.all) for (const measure of measures) await profilePair(pair, measure, 5 * windowMs)
+    return
   }
-}
-
-function spawn(): Measure {
-  return {
-    name: 'spawn to first result (floor: a bare Node process)',
-    unit: 'ms',
-    higherIsBetter: false,
-    floor: forkOnce,
-    greenroom: async () => {
-      const start = performance.now()
-      return await openNursery(async (nursery) => {
-        const portal = await nursery.runInActor('echo', echo, ARGUMENT)
-        await portal.result()
-        return performance.now() - start
-      })
-    },
+  const machine = describeMachine()
+  if (!json) {
+    console.log(machine)
+    console.log(`medians of ${rounds} rounds of ${windowMs} ms, ± half the distance between the quartiles`)
+    console.log(`ratio: greenroom over the libp2p floor, median over the rounds\n\n${head()}`)
   }
+  const all: Row[] = []
+  for (const measure of measures) {
+    const rows = rowsOf(measure, await playRounds(measure, pairs.all, rounds, windowMs))
+    all.push(...rows)
+    if (!json) for (const row of rows) console.log(printed(row))
+  }
+  if (json) console.log(JSON.stringify({ machine, rounds, windowMs, rows: all }, undefined, 2))
 }
 
-function show(value: number): string {
-  return value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toFixed(1)
-}
-
-function row(name: string, unit: string, floor: string, greenroom: string, ratio: string): string {
-  return `${name.padEnd(54)} ${unit.padEnd(8)} ${floor.padStart(10)} ${greenroom.padStart(10)} ${ratio.padStart(6)}`
+/** Starts them one after the other; when one cannot start, those before it end. */
+async function startPairs(names: readonly PairName[]): Promise<AsyncDisposable & { readonly all: readonly Pair[] }> {
+  await using stack = new AsyncDisposableStack()
+  const all: Pair[] = []
+  for (const name of names) all.push(stack.use(await Pair.start(name)))
+  const pairs = stack.move()
+  return { all, [Symbol.asyncDispose]: async () => await pairs.disposeAsync() }
 }

@@ -1,1 +1,0 @@
-process.send('ready', () => process.disconnect())

@@ -1,0 +1,40 @@
+import { writeFile } from 'node:fs/promises'
+import { Session } from 'node:inspector/promises'
+import { getHeapStatistics } from 'node:v8'
+
+/** What the bench asks a process about itself; both ends of every pair can answer. */
+export type Question = 'allocated' | 'memory' | 'startProfile' | { readonly profileInto: string }
+
+/** Microseconds between two samples of a profile. */
+const SAMPLING_US = 200
+
+let session: Session | undefined
+
+/**
+ * `allocated`: bytes that V8 has ever allocated on the heap of this process. `memory`: its resident bytes. The others
+ * begin a CPU profile of this process and write it into a file.
+ */
+export async function answer(question: Question): Promise<number> {
+  if (question === 'allocated') return getHeapStatistics().total_allocated_bytes
+  if (question === 'memory') return process.memoryUsage.rss()
+  if (question === 'startProfile') return await startProfile()
+  return await stopProfile(question.profileInto)
+}
+
+async function startProfile(): Promise<number> {
+  session = new Session()
+  session.connect()
+  await session.post('Profiler.enable')
+  await session.post('Profiler.setSamplingInterval', { interval: SAMPLING_US })
+  await session.post('Profiler.start')
+  return 0
+}
+
+async function stopProfile(file: string): Promise<number> {
+  if (session === undefined) throw new Error('there is no profile to stop')
+  const { profile } = await session.post('Profiler.stop')
+  session.disconnect()
+  session = undefined
+  await writeFile(file, JSON.stringify(profile))
+  return 0
+}

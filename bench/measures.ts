@@ -1,0 +1,162 @@
+import type { Command } from './driver.ts'
+import type { PairName } from './pair.ts'
+
+/** What has to hold for the medians of a row; of `ratio` or of greenroom's own `value`. */
+export interface Target {
+  readonly of: 'ratio' | 'value'
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+/** One line of the table. */
+export interface RowPlan {
+  readonly id: string
+  readonly name: string
+  readonly unit: string
+  /** Which number of the reading. */
+  readonly metric: string
+  /** The pair in greenroom's column; default `greenroom`. */
+  readonly ours?: PairName
+  /** The floor that the ratio divides by; default `libp2p`, none for numbers that are ratios themselves. */
+  readonly base?: PairName | 'none'
+  readonly targets?: readonly Target[]
+}
+
+/** Something that pairs do, and the rows that it gives. */
+export interface Measure {
+  readonly id: string
+  readonly pairs: readonly PairName[]
+  command(windowMs: number): Command
+  readonly rows: readonly RowPlan[]
+}
+
+const BYTE_FLOORS = ['libp2p', 'tcp', 'tls'] as const
+const FLOORS = [...BYTE_FLOORS, 'ipc'] as const
+const STOCK = { ours: 'stock' } as const
+
+/** The targets stand beside the rows that they are about; a target is never a reason for the bench to fail. */
+export const MEASURES: readonly Measure[] = [
+  {
+    id: 'calls-1',
+    pairs: ['greenroom', 'stock', ...FLOORS],
+    command: (windowMs) => ({ type: 'calls', inFlight: 1, windowMs }),
+    rows: [
+      row('calls-1', 'calls, 1 in flight', 'calls/s', 'rate', { targets: [{ of: 'ratio', atLeast: 1.5 }] }),
+      row('calls-1-p50', '  its median', 'µs', 'p50'),
+      row('calls-1-p99', '  its 99th percentile', 'µs', 'p99'),
+      row('calls-1-stock', 'calls, 1 in flight, stock path', 'calls/s', 'rate', {
+        ...STOCK,
+        targets: [{ of: 'ratio', atLeast: 0.9 }],
+      }),
+    ],
+  },
+  {
+    id: 'calls-64',
+    pairs: ['greenroom', ...FLOORS],
+    command: (windowMs) => ({ type: 'calls', inFlight: 64, windowMs }),
+    rows: [row('calls-64', 'calls, 64 in flight', 'calls/s', 'rate', { targets: [{ of: 'ratio', atLeast: 0.7 }] })],
+  },
+  {
+    id: 'calls-256',
+    pairs: ['greenroom', ...FLOORS],
+    command: (windowMs) => ({ type: 'calls', inFlight: 256, windowMs }),
+    rows: [
+      row('calls-256', 'calls, 256 in flight', 'calls/s', 'rate', {
+        targets: [
+          { of: 'ratio', atLeast: 0.7 },
+          { of: 'value', atLeast: 200_000 },
+        ],
+      }),
+    ],
+  },
+  {
+    id: 'stream',
+    pairs: ['greenroom', ...FLOORS],
+    command: (windowMs) => ({ type: 'pull', kind: 'items', windowMs }),
+    rows: [
+      row('stream', 'stream of small items', 'items/s', 'rate', {
+        targets: [
+          { of: 'ratio', atLeast: 0.4 },
+          { of: 'value', atLeast: 1_000_000 },
+        ],
+      }),
+    ],
+  },
+  {
+    id: 'bulk',
+    pairs: ['greenroom', 'stock', ...FLOORS],
+    command: (windowMs) => ({ type: 'pull', kind: 'pieces', windowMs }),
+    rows: [
+      row('bulk', 'bulk in 64 KiB pieces', 'MB/s', 'rate', { targets: [{ of: 'ratio', atLeast: 1.3 }] }),
+      row('bulk-stock', 'bulk in 64 KiB pieces, stock path', 'MB/s', 'rate', {
+        ...STOCK,
+        targets: [{ of: 'ratio', atLeast: 1 }],
+      }),
+    ],
+  },
+  {
+    id: 'beside',
+    pairs: ['greenroom', ...BYTE_FLOORS],
+    command: (windowMs) => ({ type: 'beside', windowMs: 2 * windowMs }),
+    rows: [
+      row('beside', 'p99 of 1 in flight beside a bulk stream', 'µs', 'p99'),
+      row('beside-over-idle', '  over its idle p99', '×', 'over', {
+        base: 'none',
+        targets: [{ of: 'value', atMost: 3 }],
+      }),
+      row('beside-bulk', '  bulk meanwhile', 'MB/s', 'bulk'),
+    ],
+  },
+  {
+    id: 'cold',
+    pairs: ['greenroom', 'libp2p'],
+    command: () => ({ type: 'cold' }),
+    rows: [
+      row('cold', 'first call to an actor found by name', 'ms', 'ms', { targets: [{ of: 'ratio', atMost: 1.3 }] }),
+    ],
+  },
+  {
+    id: 'spawn',
+    pairs: ['greenroom', 'ipc'],
+    command: () => ({ type: 'spawn' }),
+    rows: [
+      row('spawn', 'spawn to first result (floor: a bare fork)', 'ms', 'ms', { base: 'ipc' }),
+      row('memory', 'resident memory of a new process (a bare fork)', 'MB', 'mb', { base: 'ipc' }),
+    ],
+  },
+  {
+    id: 'allocation',
+    pairs: ['greenroom', ...FLOORS],
+    command: (windowMs) => ({ type: 'allocation', inFlight: 64, windowMs }),
+    rows: [
+      row('allocation-caller', 'heap that a call allocates, caller (64)', 'bytes', 'caller'),
+      row('allocation-callee', 'heap that a call allocates, callee (64)', 'bytes', 'callee'),
+    ],
+  },
+]
+
+/**
+ * The measures that a list of ids names, in the order of the table; `calls` names all whose id begins with it.
+ *
+ * @throws Error when one names none
+ */
+export function chooseMeasures(names: readonly string[] | undefined): readonly Measure[] {
+  if (names === undefined) return MEASURES
+  const matches = (name: string, { id }: Measure): boolean => id === name || id.startsWith(`${name}-`)
+  const unknown = names.filter((name) => !MEASURES.some((measure) => matches(name, measure)))
+  if (unknown.length > 0)
+    throw new Error(
+      `there is no measure named ${unknown.join(', ')}: choose from ${MEASURES.map(({ id }) => id).join(', ')}`,
+    )
+  return MEASURES.filter((measure) => names.some((name) => matches(name, measure)))
+}
+
+function row(
+  id: string,
+  name: string,
+  unit: string,
+  metric: string,
+  rest: Omit<RowPlan, 'id' | 'name' | 'unit' | 'metric'> = {},
+): RowPlan {
+  return { id, name, unit, metric, ...rest }
+}
