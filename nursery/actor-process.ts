@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { ActorDied, BootFailed, type Cancelled, describeError } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
 import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
+import { childEntry } from './child-entry.ts'
 import { lifelinesForChild } from './lifeline.ts'
 
 /** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
@@ -151,8 +150,7 @@ export class ActorProcess {
 }
 
 function start(boot: BootMessage): ChildProcess {
-  const entry = new URL(`./child${extname(import.meta.url)}`, import.meta.url)
-  return spawn(process.execPath, [...nodeOptions(boot.name), fileURLToPath(entry)], {
+  return spawn(process.execPath, [...nodeOptions(boot.name), childEntry()], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...lifelinesForChild()],
     serialization: 'advanced',
   })

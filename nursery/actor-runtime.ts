@@ -13,6 +13,7 @@ import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
+import { prepareChildEntry } from './child-entry.ts'
 
 /**
  * Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them.
@@ -82,6 +83,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntim
 async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   checkActorName(options.name)
   const { name, identity } = options
+  const prepared = prepareChildEntry()
   const scope = new CancelScope()
   const stops: (() => unknown)[] = [() => scope.close()]
   try {
@@ -146,7 +148,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     stops.push(() => {
       runtime = undefined
     })
-    await discovery.joined()
+    await Promise.all([discovery.joined(), prepared])
     return started
   } catch (error) {
     scope.cancel('the actor did not start')

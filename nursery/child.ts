@@ -6,6 +6,7 @@ import { setLogLevel } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
+import { useChildEntry } from './child-entry.ts'
 import { holdLifelines } from './lifeline.ts'
 
 /**
@@ -23,6 +24,8 @@ let ending = false
 // to it.
 const send = process.send?.bind(process)
 delete process.send
+
+useChildEntry(process.argv[1]!)
 
 // A terminal sends SIGINT to the whole process group: the root decides and cancels its tree in order. SIGTERM is not
 // trapped: a handler would make a busy child immune to it.

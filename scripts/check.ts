@@ -98,7 +98,9 @@ process.exitCode = interrupted ? 130 : failed.length > 0 ? 1 : 0
 async function build(): Promise<CommandResult> {
   // what tsc does not write any more must not be published
   rmSync(join(root, 'dist'), { recursive: true, force: true })
-  return await runCommand('tsc', ['-p', 'tsconfig.build.json'], toolLimit)
+  const compiled = await runCommand('tsc', ['-p', 'tsconfig.build.json'], toolLimit)
+  if (!compiled.ok) return compiled
+  return await runCommand('node', ['scripts/boot-bundle.ts', 'dist', '.js', 'dist/boot'], toolLimit)
 }
 
 /** Packs once what would be published, and lets both judges look at that same file. */

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,6 +43,22 @@ if (import.meta.main) {
       console.log(await gretchen.result())
       console.log(await donny.result())
       console.log('CUTTTT CUUTT CUT!!?! Donny!! You are supposed to say...')
+    }),
+  )
+}
+`
+
+/** Says what a child runs, and whether the library that its modules import is the one that it runs on. */
+const where = `import { currentActor, expose, openNursery, run } from 'greenroom'
+
+export const look = () => [process.argv[1], currentActor().name === 'here']
+expose(import.meta, { look }, 'where')
+
+if (import.meta.main) {
+  await run(() =>
+    openNursery(async (nursery) => {
+      const portal = await nursery.runInActor('here', look)
+      for (const line of await portal.result()) console.log(line)
     }),
   )
 }
@@ -103,6 +119,9 @@ describe('the package', () => {
     const stage = join(work, 'stage')
     await mkdir(stage)
     await execute(join(tools, 'tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], root)
+    await symlink(join(root, 'node_modules'), join(stage, 'node_modules'))
+    const bundle = [join(root, 'scripts', 'boot-bundle.ts'), join(stage, 'dist'), '.js', join(stage, 'dist', 'boot')]
+    await execute(process.execPath, bundle, root)
     for (const paper of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md']) {
       await copyFile(join(root, paper), join(stage, paper))
     }
@@ -130,7 +149,8 @@ describe('the package', () => {
     const papers = files.filter((path) => !path.startsWith('dist/'))
     expect(papers.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/greenroom.js']))
-    expect(files.filter((path) => path.startsWith('dist/') && !/\.(js|d\.ts)$/.test(path))).toEqual([])
+    expect(files).toEqual(expect.arrayContaining(['dist/boot/boot.mjs', 'dist/boot/THIRD-PARTY-LICENSES.txt']))
+    expect(files.filter((path) => /^dist\/(?!boot\/)/.test(path) && !/\.(js|d\.ts)$/.test(path))).toEqual([])
   })
 
   test('brings the greenroom command', async () => {
@@ -152,6 +172,13 @@ describe('the package', () => {
       'Hi my name is gretchen',
       'CUTTTT CUUTT CUT!!?! Donny!! You are supposed to say...',
     ])
+  })
+
+  test('boots children from its bundle, in which there is one copy of the library', async () => {
+    await writeFile(join(project, 'where.js'), where)
+    const [file, same] = (await execute(process.execPath, ['where.js'], project, sceneLimit)).trim().split('\n')
+    expect(file).toBe(await realpath(join(project, 'node_modules', 'greenroom', 'dist', 'boot', 'boot.mjs')))
+    expect(same).toBe('true')
   })
 
   test('shows its types to a strict TypeScript project', async () => {

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MAX_BUNDLES } from '../../nursery/child-entry.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { startProgram } from '../support/program.ts'
+
+expectNothingLeft()
+
+const program = new URL('./fixtures/entry-program.ts', import.meta.url)
+
+test('children and their children boot from a bundle that is the only copy of the library in them', async () => {
+  await using running = await startProgram(program)
+  expect(await running.waitForExit(20_000)).toEqual({ code: 0, signal: null })
+  expect(running.stdout).toEqual([
+    `${fileURLToPath(program)} root true`,
+    expect.stringMatching(/boot\.mjs level-1 true$/),
+    expect.stringMatching(/boot\.mjs level-0 true$/),
+  ])
+})
+
+test('GREENROOM_BOOT=modules boots children from the modules one by one', async () => {
+  await using running = await startProgram(program, { env: { GREENROOM_BOOT: 'modules' } })
+  expect(await running.waitForExit(20_000)).toEqual({ code: 0, signal: null })
+  expect(running.stdout.slice(1)).toEqual([
+    expect.stringMatching(/nursery\/child\.ts level-1 true$/),
+    expect.stringMatching(/nursery\/child\.ts level-0 true$/),
+  ])
+})
+
+describe('the bundle of a copy of the sources', () => {
+  const project = fileURLToPath(new URL('../..', import.meta.url))
+  const copy = mkdtempSync(join(tmpdir(), 'greenroom-entry-'))
+  const cache = join(copy, 'node_modules', '.cache', 'greenroom')
+
+  beforeAll(() => {
+    for (const part of ['index.ts', 'node', 'rpc', 'discovery', 'nursery', 'scripts', 'package.json'])
+      cpSync(join(project, part), join(copy, part), { recursive: true })
+    mkdirSync(join(copy, 'node_modules'))
+    for (const name of readdirSync(join(project, 'node_modules')))
+      if (name !== '.cache') symlinkSync(join(project, 'node_modules', name), join(copy, 'node_modules', name))
+  })
+  afterAll(() => rmSync(copy, { recursive: true, force: true }))
+
+  /** What a child of a program that starts now would run. */
+  async function entry(): Promise<string> {
+    const from = pathToFileURL(join(copy, 'nursery', 'child-entry.ts')).href
+    const code = `const entry = await import('${from}'); await entry.prepareChildEntry(); console.log(entry.childEntry())`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code])
+    return stdout.trim()
+  }
+
+  test('is made once, also by programs that start at the same time', async () => {
+    const [first, second, third] = await Promise.all([entry(), entry(), entry()])
+    expect(first).toMatch(/boot\.mjs$/)
+    expect([second, third, await entry()]).toEqual([first, first, first])
+    expect(readdirSync(cache)).toHaveLength(1)
+  })
+
+  test('is made anew when a source has changed, and a bounded number of old ones is kept', async () => {
+    const entries = new Set<string>()
+    for (let i = 0; i <= MAX_BUNDLES; i++) {
+      writeFileSync(join(copy, 'node', 'changed.ts'), `export const changed = ${10 ** i}\n`)
+      entries.add(await entry())
+    }
+    expect(entries.size).toBe(MAX_BUNDLES + 1)
+    expect(readdirSync(cache)).toHaveLength(MAX_BUNDLES)
+    expect(readdirSync(cache)).toContain([...entries].at(-1)!.split('/').at(-2))
+  })
+
+  test('that cannot be made is done without', async () => {
+    writeFileSync(join(copy, 'scripts', 'boot-bundle.ts'), 'throw new Error("no bundler here")\n')
+    expect(await entry()).toBe(join(copy, 'nursery', 'child.ts'))
+  })
+})
