@@ -10,6 +10,7 @@ import {
   ProtocolError,
 } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
+import { SourceRaised, withArguments } from './argument-streams.ts'
 import { encodeFailure } from './error-codec.ts'
 import { type ExposedFunction, exposedNamespace } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -156,7 +157,13 @@ export class Callee {
     scope: CancelScope,
   ): Promise<void> {
     try {
-      const value = await this.#perform(request, load, peer, scope)
+      const value = await withArguments(
+        request,
+        this.#arrivals,
+        peer,
+        scope,
+        async (ready) => await this.#perform(ready, load, peer, scope),
+      )
       assertTransferable(value, `the result of ${request.functionId}`)
       // Results wait for a peer that reads slowly, instead of failing: asked anew each time, because others wait as
       // well.
@@ -173,6 +180,10 @@ export class Callee {
   async #fail(lane: FrameStream, id: number, error: unknown): Promise<void> {
     for (let room = lane.drained(); room !== undefined; room = lane.drained()) await room
     const stacks = this.#lanes.get(lane)?.seesStacks ?? false
+    if (error instanceof SourceRaised) {
+      lane.sendControl([FAILURE, id, encodeFailure(error.cause, this.#options.self, stacks, 'brief'), error.index])
+      return
+    }
     try {
       lane.send([FAILURE, id, encodeFailure(error, this.#options.self, stacks)])
     } catch {

@@ -1,10 +1,11 @@
 import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
+import { type PartWire, startCall } from './argument-pumps.ts'
 import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
 import { awaitOutcome, Lane } from './lane.ts'
 import type { FunctionDescription } from './protocol.ts'
-import { LANE_PROTOCOL } from './protocol.ts'
+import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
 import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
@@ -29,7 +30,7 @@ const OBITUARY_MS = 500
 /** The calling side of this process: one lane to each actor that it calls, dialled at the first call. */
 export class Caller {
   readonly #host: Host
-  readonly #self: ActorRef
+  readonly self: ActorRef
   readonly #callee: Callee
   readonly #kinship: Kinship
   readonly #lanes = new Map<string, Promise<Lane>>()
@@ -40,15 +41,23 @@ export class Caller {
   /** @param callee this process's own, for an actor that calls itself */
   constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship) {
     this.#host = host
-    this.#self = self
+    this.self = self
     this.#callee = callee
     this.#kinship = kinship
   }
 
   /** Calls a function that answers with one value. */
   async call(target: Target, functionId: string, args: readonly unknown[], scope: CancelScope): Promise<unknown> {
-    const lane = await this.laneTo(target, scope)
-    return await awaitOutcome(await lane.start(functionId, args, 'value', scope), scope)
+    const call = await startCall(args, {
+      self: this.self,
+      scope,
+      start: async (values, streams) => {
+        const lane = await this.laneTo(target, scope)
+        return await lane.start(functionId, values, 'value', scope, streams)
+      },
+      openPart: async () => await this.openPart(target, scope),
+    })
+    return await awaitOutcome(call, scope)
   }
 
   /** Asks an actor to end. @throws ActorTooSlow when it does not acknowledge within `ackMs` */
@@ -56,7 +65,7 @@ export class Caller {
     const scope = currentScope()
     const lane = await this.laneTo(target, scope)
     this.#cancelledHere.add(target.id)
-    const { outcome } = lane.cancelActor(new Cancelled(this.#self.name, `${this.#self.name} cancelled ${target.name}`))
+    const { outcome } = lane.cancelActor(new Cancelled(this.self.name, `${this.self.name} cancelled ${target.name}`))
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new ActorTooSlow(target, ackMs)), ackMs)
     try {
@@ -159,7 +168,7 @@ export class Caller {
 
   /** A new stream to an actor. @throws ActorDied when nobody answers there */
   async openWire(target: Target, protocol: string, scope?: CancelScope): Promise<Wire> {
-    if (target.id === this.#self.id) return this.#loopback(protocol)
+    if (target.id === this.self.id) return this.#loopback(protocol)
     try {
       const connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
       return libp2pWire(await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal }))
@@ -174,11 +183,23 @@ export class Caller {
     }
   }
 
+  /** A new stream for a part of a call that has started. */
+  async openPart(target: Target, scope: CancelScope): Promise<PartWire> {
+    const lane = await this.laneTo(target, scope)
+    const turn = lane.openings.take(scope)
+    if (turn !== undefined) await turn
+    try {
+      return { wire: await this.openWire(target, STREAM_PROTOCOL, scope), peer: lane }
+    } finally {
+      lane.openings.give()
+    }
+  }
+
   /** libp2p does not dial its own node: an actor that calls itself does so through memory. */
   #loopback(protocol: string): Wire {
     const [near, far] = memoryWires()
-    if (protocol === LANE_PROTOCOL) this.#callee.acceptLane(far, this.#self.id)
-    else this.#callee.acceptStream(far, this.#self.id)
+    if (protocol === LANE_PROTOCOL) this.#callee.acceptLane(far, this.self.id)
+    else this.#callee.acceptStream(far, this.self.id)
     return near
   }
 }

@@ -1,8 +1,9 @@
 import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
-import { InvalidArgument, ProtocolError } from '../node/errors.ts'
+import { InvalidArgument, ProtocolError, type RemoteActorError } from '../node/errors.ts'
 import { encode } from './codec.ts'
+import { decodeFailure, type EncodedFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
-import { CREDIT, END, HELLO, ITEM, parseStreamFrame, STARTED } from './protocol.ts'
+import { BROKEN, CREDIT, END, HELLO, ITEM, PART_DATA, parseStreamFrame, STARTED } from './protocol.ts'
 import { assertTransferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
@@ -21,7 +22,7 @@ interface Waiter {
 /** What a channel's owner hears beside items. */
 export interface ChannelEvents {
   /** Which call the stream belongs to; heard once, by the side that did not open it. */
-  onHello?(id: number): void
+  onHello?(id: number, part: number): void
   onStarted?(value: unknown): void
   /** The peer will send no more items. */
   onEnd?(): void
@@ -53,6 +54,8 @@ export class Channel {
   #takenBytes = 0
   #receiveEnded = false
   #endedInFailure = false
+  /** What made the other side's items raised this. */
+  #broken: RemoteActorError | undefined
   #failure: Error | undefined
   #closed = false
   #greeted = false
@@ -70,8 +73,8 @@ export class Channel {
   }
 
   /** Says which call the stream belongs to: the opener's first frame. */
-  hello(id: number): void {
-    this.#frames.send([HELLO, id])
+  hello(id: number, part = PART_DATA): void {
+    this.#frames.send(part === PART_DATA ? [HELLO, id] : [HELLO, id, part])
   }
 
   started(value: unknown): void {
@@ -106,6 +109,14 @@ export class Channel {
     if (this.#sendEnded || this.#closed) return
     this.#sendEnded = true
     this.#frames.send(failed ? [END, this.#sent, true] : [END, this.#sent])
+    this.#closeWhenDone()
+  }
+
+  /** Says that no item follows because what made them raised: readers on the other side raise the failure. */
+  break(failure: EncodedFailure): void {
+    if (this.#sendEnded || this.#closed) return
+    this.#sendEnded = true
+    this.#frames.send([BROKEN, failure, this.#sent])
     this.#closeWhenDone()
   }
 
@@ -171,6 +182,7 @@ export class Channel {
       return { done: false, value: item.value }
     }
     if (this.#failure !== undefined) throw this.#failure
+    if (this.#broken !== undefined) throw this.#broken
     if (this.#receiveEnded && !this.#endedInFailure) return { done: true, value: undefined }
     return undefined
   }
@@ -215,12 +227,16 @@ export class Channel {
         this.#senders.shift()?.resolve()
         return
       case END:
-        if (frame.count !== this.#received)
-          throw new ProtocolError(`${frame.count} items were sent and ${this.#received} arrived`)
-        this.#receiveEnded = true
+        this.#onEnd(frame.count)
         this.#endedInFailure = frame.failed
         this.#wakeAll()
         this.#events.onEnd?.()
+        this.#closeWhenDone()
+        return
+      case BROKEN:
+        this.#onEnd(frame.count)
+        this.#broken = decodeFailure(frame.failure)
+        this.#wakeAll()
         this.#closeWhenDone()
         return
       case STARTED:
@@ -229,8 +245,13 @@ export class Channel {
       default:
         if (this.#greeted || this.#events.onHello === undefined) throw new ProtocolError('an unexpected HELLO came')
         this.#greeted = true
-        this.#events.onHello(frame.id)
+        this.#events.onHello(frame.id, frame.part)
     }
+  }
+
+  #onEnd(count: number): void {
+    if (count !== this.#received) throw new ProtocolError(`${count} items were sent and ${this.#received} arrived`)
+    this.#receiveEnded = true
   }
 
   #closeWhenDone(): void {

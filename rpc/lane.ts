@@ -8,6 +8,7 @@ import {
   LimitExceeded,
   RemoteActorError,
 } from '../node/errors.ts'
+import { noteSource, type RunningCall } from './argument-pumps.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
@@ -25,6 +26,7 @@ import {
   MAX_WORDS,
   parseReply,
   RESULT,
+  type StreamArgument,
 } from './protocol.ts'
 import { assertTransferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
@@ -44,7 +46,7 @@ export const CANCEL_ACK_MS = 1_000
 export const DEADLINE_SKEW_MS = 1_000
 
 /** One call under way: settles with the remote outcome, or rejects when the peer is lost. */
-export class PendingCall {
+export class PendingCall implements RunningCall {
   readonly id: number
   readonly outcome: Promise<unknown>
   /** Whether it counts against {@link MAX_CALLS_IN_FLIGHT}. */
@@ -161,7 +163,13 @@ export class Lane {
    * @throws InvalidArgument when an argument cannot travel
    * @throws LimitExceeded when too many calls wait, or the arguments are larger than a frame
    */
-  async start(functionId: string, args: readonly unknown[], kind: CallKind, scope: CancelScope): Promise<PendingCall> {
+  async start(
+    functionId: string,
+    args: readonly unknown[],
+    kind: CallKind,
+    scope: CancelScope,
+    streams?: readonly StreamArgument[],
+  ): Promise<PendingCall> {
     for (const [i, arg] of args.entries()) assertTransferable(arg, `args[${i}]`)
     const place = this.#places.take(scope)
     if (place !== undefined) await place
@@ -170,7 +178,13 @@ export class Lane {
         await untilCancelled(scope, room)
       scope.throwIfCancelled()
       const timeoutMs = remaining(scope)
-      return this.#request((id) => [CALL, id, functionId, args, timeoutMs, kind], true)
+      return this.#request(
+        (id) =>
+          streams === undefined
+            ? [CALL, id, functionId, args, timeoutMs, kind]
+            : [CALL, id, functionId, args, timeoutMs, kind, streams],
+        true,
+      )
     } catch (error) {
       this.#places.give()
       throw error
@@ -219,8 +233,10 @@ export class Lane {
     const failure = reply.type === FAILURE ? decodeFailure(reply.failure) : undefined
     this.#pending.delete(reply.id)
     if (call.takesPlace) this.#places.give()
-    if (failure !== undefined) call.reject(failure)
-    else if (reply.type === RESULT) call.resolve(reply.value)
+    if (reply.type === FAILURE && failure !== undefined) {
+      if (reply.source !== undefined) noteSource(failure, reply.source)
+      call.reject(failure)
+    } else if (reply.type === RESULT) call.resolve(reply.value)
   }
 
   #rejectAll(died: ActorDied): void {
@@ -252,7 +268,7 @@ function remaining(scope: CancelScope): number {
 }
 
 /** Waits for a call in the current scope; a cancel of the scope reaches the remote task. */
-export async function awaitOutcome(call: PendingCall, scope: CancelScope = currentScope()): Promise<unknown> {
+export async function awaitOutcome(call: RunningCall, scope: CancelScope = currentScope()): Promise<unknown> {
   const unlink = scope.onCancel((reason) => call.cancel(reason, false, scope.ackMs))
   try {
     return await call.outcome

@@ -22,17 +22,30 @@ export const ITEM = 2
 export const CREDIT = 3
 export const END = 4
 export const STARTED = 5
+export const BROKEN = 7
+
+/** What a stream of a call carries, second field of HELLO: the call's own data, or an argument that streams. */
+export const PART_DATA = 0
+export const PART_FIRST_ARGUMENT = 16
+
+/** Arguments of one call that may stream. */
+export const MAX_STREAM_ARGUMENTS = 16
 
 /** How a call answers: as its function's kind says, or over a context in both directions. */
 export type CallKind = FunctionKind | 'context'
+
+/** An argument that streams: its place among the arguments, and what the function gets for it. */
+export type StreamArgument = readonly [index: number, shape: 'iterable' | 'readable']
 
 /** Function in the callee, and what is left of the caller's deadline in milliseconds (0: none). */
 export interface CallRequest {
   readonly id: number
   readonly functionId: string
+  /** Null where an argument streams. */
   readonly args: readonly unknown[]
   readonly timeoutMs: number
   readonly kind: CallKind
+  readonly streams: readonly StreamArgument[]
 }
 
 /** One exposed function, as `portal.describe()` lists it. */
@@ -50,30 +63,39 @@ export type LaneRequest =
 
 export type LaneReply =
   | { readonly type: typeof RESULT; readonly id: number; readonly value: unknown }
-  | { readonly type: typeof FAILURE; readonly id: number; readonly failure: EncodedFailure }
+  | {
+      readonly type: typeof FAILURE
+      readonly id: number
+      readonly failure: EncodedFailure
+      /** The argument whose own failure this is: the function raised what the caller's source had raised. */
+      readonly source: number | undefined
+    }
   | { readonly type: typeof KINSHIP_BACK; readonly id: number; readonly proof: unknown }
 
 export type StreamFrame =
-  | { readonly type: typeof HELLO; readonly id: number }
+  | { readonly type: typeof HELLO; readonly id: number; readonly part: number }
   | { readonly type: typeof ITEM; readonly value: unknown }
   | { readonly type: typeof CREDIT; readonly items: number; readonly bytes: number }
   | { readonly type: typeof END; readonly count: number; readonly failed: boolean }
   | { readonly type: typeof STARTED; readonly value: unknown }
+  | { readonly type: typeof BROKEN; readonly failure: EncodedFailure; readonly count: number }
 
+const NO_STREAMS: readonly StreamArgument[] = []
 const KINDS: readonly CallKind[] = ['value', 'stream', 'context']
 /** Characters of each part of a cancel's reason that travel. */
 export const MAX_WORDS = 4_096
 
 /** @throws ProtocolError when a peer sent something else than a request of the call lane */
 export function parseRequest(frame: unknown): LaneRequest {
-  const [type, id, a, b, c, d] = fields(frame)
+  const [type, id, a, b, c, d, e] = fields(frame)
   if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
   switch (type) {
     case CALL: {
       const kind = KINDS.find((known) => known === d)
       if (typeof a !== 'string' || !Array.isArray(b) || !isCount(c) || kind === undefined)
         throw new ProtocolError('a CALL frame has the wrong shape')
-      return { type, id, functionId: a, args: b, timeoutMs: c, kind }
+      const streams = e === undefined ? NO_STREAMS : streamArguments(e, b.length)
+      return { type, id, functionId: a, args: b, timeoutMs: c, kind, streams }
     }
     case CANCEL:
     case CANCEL_ACTOR:
@@ -89,10 +111,10 @@ export function parseRequest(frame: unknown): LaneRequest {
 
 /** @throws ProtocolError when a peer sent something else than a reply of the call lane */
 export function parseReply(frame: unknown): LaneReply {
-  const [type, id, a] = fields(frame)
+  const [type, id, a, b] = fields(frame)
   if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
   if (type === RESULT) return { type, id, value: a }
-  if (type === FAILURE) return { type, id, failure: a as EncodedFailure }
+  if (type === FAILURE) return { type, id, failure: a as EncodedFailure, source: isCount(b) ? b : undefined }
   if (type === KINSHIP_BACK) return { type, id, proof: a }
   throw new ProtocolError(`lane replies of type ${String(type)} are unknown to this version`)
 }
@@ -105,10 +127,13 @@ export function parseStreamFrame(frame: unknown): StreamFrame {
     case STARTED:
       return { type, value: a }
     case HELLO:
-      if (isCount(a)) return { type, id: a }
+      if (isCount(a) && (b === undefined || isCount(b))) return { type, id: a, part: b ?? PART_DATA }
       break
     case END:
       if (isCount(a)) return { type, count: a, failed: b === true }
+      break
+    case BROKEN:
+      if (isCount(b)) return { type, failure: a as EncodedFailure, count: b }
       break
     case CREDIT:
       if (isCount(a) && isCount(b)) return { type, items: a, bytes: b }
@@ -117,6 +142,16 @@ export function parseStreamFrame(frame: unknown): StreamFrame {
       throw new ProtocolError(`stream frames of type ${String(type)} are unknown to this version`)
   }
   throw new ProtocolError(`a stream frame of type ${type} has the wrong shape`)
+}
+
+function streamArguments(list: unknown, args: number): readonly StreamArgument[] {
+  const isOne = (one: unknown): one is StreamArgument =>
+    Array.isArray(one) && isCount(one[0]) && one[0] < args && (one[1] === 'iterable' || one[1] === 'readable')
+  if (!Array.isArray(list) || list.length > MAX_STREAM_ARGUMENTS || !list.every(isOne))
+    throw new ProtocolError('a CALL frame does not say well which arguments stream')
+  if (new Set(list.map(([index]) => index)).size < list.length)
+    throw new ProtocolError('a CALL frame names an argument twice that streams')
+  return list
 }
 
 function fields(frame: unknown): readonly unknown[] {

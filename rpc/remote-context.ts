@@ -1,7 +1,8 @@
-import { ActorDied, Cancelled, ProtocolError, RemoteActorError } from '../node/errors.ts'
+import { ActorDied, Cancelled, ProtocolError } from '../node/errors.ts'
+import type { RunningCall } from './argument-pumps.ts'
 import type { Caller, Target } from './caller.ts'
 import { channelStream, type ContextStream, endedBeforeStart } from './context.ts'
-import { awaitOutcome, type PendingCall } from './lane.ts'
+import { awaitOutcome } from './lane.ts'
 import { openCall } from './open-call.ts'
 import type { ExplainingScope } from './remote-stream.ts'
 
@@ -32,7 +33,7 @@ export async function openRemoteContext(
   started.promise.catch(() => {})
   const over = Promise.withResolvers<void>()
   const cut = new Cancelled('the caller', 'the context was cut')
-  let running: PendingCall | undefined
+  let running: RunningCall | undefined
   let cause: Error | undefined
   const { call, channel } = await openCall(caller, target, functionId, args, 'context', scope, {
     onStarted: (value) => started.resolve(value),
@@ -57,7 +58,8 @@ export async function openRemoteContext(
       started.reject(endedBeforeStart(functionId))
     },
     async (error: Error) => {
-      if (error instanceof RemoteActorError) await over.promise
+      // What the function raised waits for what it sent before; nothing more follows from one that was given up.
+      if (!scope.cancelled && !(error instanceof ActorDied || error instanceof Cancelled)) await over.promise
       started.reject(error)
       channel.abort(error)
     },

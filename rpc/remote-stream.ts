@@ -1,6 +1,6 @@
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, Cancelled } from '../node/errors.ts'
-import type { PendingCall } from './lane.ts'
+import type { RunningCall } from './argument-pumps.ts'
 import type { OpenedCall } from './open-call.ts'
 
 /**
@@ -126,7 +126,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   }
 
   /** The outcome of the call, when there is one, explains a broken stream better than the stream can. */
-  async #throwCut(call: PendingCall, cause: unknown): Promise<never> {
+  async #throwCut(call: RunningCall, cause: unknown): Promise<never> {
     this.#ended = true
     const cut = new Cancelled('the consumer', 'the stream was cut')
     call.cancel(cut, true)

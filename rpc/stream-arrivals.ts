@@ -22,9 +22,9 @@ export class StreamArrivals {
   readonly #unclaimedOf = new Map<string, number>()
   readonly #timers = new Set<NodeJS.Timeout>()
 
-  /** The channel of a call. @throws ProtocolError when its stream does not come in time */
-  async expect(peer: string, id: number, scope: CancelScope): Promise<Channel> {
-    const key = `${peer}:${id}`
+  /** The channel of one part of a call. @throws ProtocolError when its stream does not come in time */
+  async expect(peer: string, id: number, part: number, scope: CancelScope): Promise<Channel> {
+    const key = `${peer}:${id}:${part}`
     const early = this.#unclaimed.get(key)
     if (early !== undefined) {
       this.#unclaimed.delete(key)
@@ -67,15 +67,15 @@ export class StreamArrivals {
       else this.#unclaimedOf.delete(peer)
     }
     const channel = new Channel(wire, {
-      onHello: (id) => {
-        key = `${peer}:${id}`
+      onHello: (id, part) => {
+        key = `${peer}:${id}:${part}`
         const call = this.#waiting.get(key)
         if (call !== undefined) {
           // Claimed here and now: another stream that says the same finds nobody waiting.
           this.#waiting.delete(key)
           settle()
           call.resolve(channel)
-        } else if (this.#unclaimed.has(key)) throw new ProtocolError(`two streams came for call ${id}`)
+        } else if (this.#unclaimed.has(key)) throw new ProtocolError(`two streams came for part ${part} of call ${id}`)
         else this.#unclaimed.set(key, { channel, settle })
       },
       onClose: () => {

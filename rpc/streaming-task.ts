@@ -2,7 +2,7 @@ import type { CancelScope } from '../node/cancel-scope.ts'
 import type { Channel } from './channel.ts'
 import { calleeContext } from './context.ts'
 import type { ExposedFunction } from './exposed.ts'
-import type { CallRequest } from './protocol.ts'
+import { type CallRequest, PART_DATA } from './protocol.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 
 /**
@@ -18,7 +18,7 @@ export async function performStreaming(
   scope: CancelScope,
 ): Promise<unknown> {
   // Taken before anything can fail: from its end the caller learns that no item follows, and looks at the outcome.
-  const channel = await arrivals.expect(peer, request.id, scope)
+  const channel = await arrivals.expect(peer, request.id, PART_DATA, scope)
   try {
     const exposed = admit(request)
     const value =

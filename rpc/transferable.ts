@@ -39,12 +39,13 @@ function isPlain(value: unknown): boolean {
 function refuse(value: unknown): string | undefined {
   if (typeof value === 'function') return 'a function'
   if (typeof value === 'symbol') return 'a symbol'
-  if (types.isGeneratorObject(value)) return 'a generator (only what an `async function*` yields is streamed)'
+  if (types.isGeneratorObject(value))
+    return 'a generator (only an async argument itself, or what an `async function*` yields, is streamed)'
   if (types.isProxy(value)) return 'a proxy'
   if (types.isPromise(value)) return 'a promise (await it first)'
   if (types.isSharedArrayBuffer(value)) return 'shared memory'
   if (value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef) return 'a weak reference'
   if (typeof value === 'object' && value !== null && Symbol.asyncIterator in value)
-    return 'an async iterable (only what an `async function*` yields is streamed)'
+    return 'an async iterable (only an argument itself, or what an `async function*` yields, is streamed)'
   return undefined
 }

@@ -4,6 +4,8 @@ import * as host from '../../node/host.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
 import * as nursery from '../../nursery/nursery.ts'
+import * as argumentPumps from '../../rpc/argument-pumps.ts'
+import * as wireProtocol from '../../rpc/protocol.ts'
 import * as channel from '../../rpc/channel.ts'
 import * as errorCodec from '../../rpc/error-codec.ts'
 import * as frameStream from '../../rpc/frame-stream.ts'
@@ -18,6 +20,8 @@ const limits: Record<string, unknown> = {
   ...actorProcess,
   ...lifeline,
   ...nursery,
+  ...argumentPumps,
+  ...wireProtocol,
   ...channel,
   ...errorCodec,
   ...frameStream,

@@ -172,7 +172,7 @@ describe('on the lane', () => {
 
   test('fields that a later version adds are ignored', async () => {
     const answers = await lane()
-    answers.say([CALL, 1, 'stage#add', [1, 1], 0, 'value', { added: true }, 'later'])
+    answers.say([CALL, 1, 'stage#add', [1, 1], 0, 'value', [], { added: true }, 'later'])
     await eventually('the answer', () => answers.frames.length === 1)
   })
 

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import type { ContextStream } from '../../rpc/context.ts'
 import type { Portal } from '../../rpc/portal.ts'
 import type { RemoteContext } from '../../rpc/remote-context.ts'
 import type { RemoteStream } from '../../rpc/remote-stream.ts'
+import { cancelReader, relay, sum, upper } from './fixtures/listeners.ts'
 import { add, addLater, choir, count, doubler, nothing, raise, secondArgument, ticker } from './fixtures/stage.ts'
 
 // These are checked by tsc: what is marked as an error has to be one. Nothing of it runs.
@@ -47,6 +49,37 @@ describe('a call has the types of the function itself', () => {
       // @ts-expect-error the items are numbers
       const items: AsyncIterable<string> = portal.run(count, 1)
       void items
+    }
+    expect(portal).toBeUndefined()
+  })
+})
+
+describe('an argument that is an async iterable', () => {
+  test('takes whatever streams its items', () => {
+    if (never()) {
+      const words = undefined as unknown as AsyncGenerator<string>
+      const readable = undefined as unknown as ReadableStream<string>
+      expectTypeOf(portal.run(upper, words)).toEqualTypeOf<RemoteStream<string>>()
+      expectTypeOf(portal.run(upper, readable)).toEqualTypeOf<RemoteStream<string>>()
+      expectTypeOf(portal.run(upper, portal.run(upper, words))).toEqualTypeOf<RemoteStream<string>>()
+      expectTypeOf(portal.run(sum, portal.run(count, 3))).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(portal.run(sum, Readable.from([1, 2]))).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(portal.openContext(relay, words)).resolves.toEqualTypeOf<
+        RemoteContext<number, string, unknown, number>
+      >()
+    }
+    expect(portal).toBeUndefined()
+  })
+
+  test('is checked by its items, and is no list', () => {
+    if (never()) {
+      const words = undefined as unknown as AsyncIterable<string>
+      // @ts-expect-error the items are strings
+      void portal.run(sum, words)
+      // @ts-expect-error a list does not stream
+      void portal.run(upper, ['a', 'b'])
+      // @ts-expect-error an iterable is no ReadableStream
+      void portal.run(cancelReader, portal.run(count, 3))
     }
     expect(portal).toBeUndefined()
   })

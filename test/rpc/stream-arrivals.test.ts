@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
 import { ProtocolError } from '../../node/errors.ts'
-import { HELLO, ITEM } from '../../rpc/protocol.ts'
+import { HELLO, ITEM, PART_DATA } from '../../rpc/protocol.ts'
 import { ARRIVAL_TIMEOUT_MS, MAX_UNCLAIMED_STREAMS, StreamArrivals } from '../../rpc/stream-arrivals.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { within } from '../support/within.ts'
@@ -27,8 +27,8 @@ describe('a call and its stream find each other', () => {
   test('whichever comes first', async () => {
     const { arrivals, arrive } = open()
     const early = arrive('donny', 1)
-    const first = await within('the early stream', arrivals.expect('donny', 1, new CancelScope()))
-    const expected = arrivals.expect('donny', 2, new CancelScope())
+    const first = await within('the early stream', arrivals.expect('donny', 1, PART_DATA, new CancelScope()))
+    const expected = arrivals.expect('donny', 2, PART_DATA, new CancelScope())
     const late = arrive('donny', 2)
     const second = await within('the late stream', expected)
     early.onData?.(framed([ITEM, 'early']))
@@ -41,7 +41,7 @@ describe('a call and its stream find each other', () => {
   test('never across peers, though the ids are the same', async () => {
     const { arrivals, arrive } = open()
     const scope = new CancelScope()
-    const expected = arrivals.expect('donny', 1, scope)
+    const expected = arrivals.expect('donny', 1, PART_DATA, scope)
     arrive('walter', 1)
     scope.cancel('enough')
     await expect(within('the wait', expected)).rejects.toBe(scope.reason)
@@ -59,7 +59,7 @@ describe('a call and its stream find each other', () => {
   test('a wait is a cancel point, and a stream that comes afterwards is nobody’s', async () => {
     const { arrivals, arrive } = open()
     const scope = new CancelScope()
-    const expected = arrivals.expect('donny', 1, scope)
+    const expected = arrivals.expect('donny', 1, PART_DATA, scope)
     scope.cancel('enough')
     await expect(within('the wait', expected)).rejects.toBe(scope.reason)
     const wire = arrive('donny', 1)
@@ -70,7 +70,7 @@ describe('a call and its stream find each other', () => {
   test('a stream that comes at the moment of the cancel is closed', async () => {
     const { arrivals, arrive } = open()
     const scope = new CancelScope()
-    const expected = arrivals.expect('donny', 1, scope)
+    const expected = arrivals.expect('donny', 1, PART_DATA, scope)
     scope.cancel('enough')
     const wire = arrive('donny', 1)
     await expect(within('the wait', expected)).rejects.toBe(scope.reason)
@@ -89,7 +89,7 @@ describe('MAX_UNCLAIMED_STREAMS', () => {
     const wires = Array.from({ length: MAX_UNCLAIMED_STREAMS + 50 }, (__, i) => arrive('hostile', id(i)))
     expect(wires.filter((wire) => wire.aborted !== undefined)).toHaveLength(50)
     arrive('donny', 1)
-    await within('the stream of the other', arrivals.expect('donny', 1, new CancelScope()))
+    await within('the stream of the other', arrivals.expect('donny', 1, PART_DATA, new CancelScope()))
     arrivals.close()
   })
 
@@ -99,7 +99,7 @@ describe('MAX_UNCLAIMED_STREAMS', () => {
       const wires = Array.from({ length: MAX_UNCLAIMED_STREAMS }, (_, i) => arrive('donny', i % 2 ? i : undefined))
       expect(wires.every((wire) => wire.aborted === undefined)).toBe(true)
       for (const [i, wire] of wires.entries()) {
-        if (i % 4 === 1) await arrivals.expect('donny', i, new CancelScope())
+        if (i % 4 === 1) await arrivals.expect('donny', i, PART_DATA, new CancelScope())
         else wire.onClose?.(undefined)
       }
     }
@@ -113,11 +113,11 @@ describe('ARRIVAL_TIMEOUT_MS', () => {
   test('a call does not wait longer for its stream, nor a stream for its call', async () => {
     vi.useFakeTimers()
     const { arrivals, arrive } = open()
-    const expected = arrivals.expect('donny', 1, new CancelScope()).catch((error: unknown) => error)
+    const expected = arrivals.expect('donny', 1, PART_DATA, new CancelScope()).catch((error: unknown) => error)
     const silent = arrive('donny')
     const uncalled = arrive('donny', 2)
     const claimed = arrive('donny', 3)
-    await arrivals.expect('donny', 3, new CancelScope())
+    await arrivals.expect('donny', 3, PART_DATA, new CancelScope())
     await vi.advanceTimersByTimeAsync(ARRIVAL_TIMEOUT_MS - 1)
     expect([silent.aborted, uncalled.aborted]).toEqual([undefined, undefined])
     await vi.advanceTimersByTimeAsync(1)
@@ -132,7 +132,7 @@ test('the end of the actor closes what waits and rejects what is waited for', as
   const { arrivals, arrive } = open()
   const wire = arrive('donny', 1)
   const silent = arrive('donny')
-  const expected = arrivals.expect('donny', 2, new CancelScope())
+  const expected = arrivals.expect('donny', 2, PART_DATA, new CancelScope())
   arrivals.close()
   await expect(within('the wait', expected)).rejects.toThrow('the actor is ending')
   expect(wire.aborted).toBeInstanceOf(ProtocolError)

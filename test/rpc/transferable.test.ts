@@ -25,7 +25,10 @@ describe('the path to the culprit', () => {
     [{ later: Promise.resolve(1) }, 'args[0].later is a promise (await it first)'],
     [{ weak: new WeakMap() }, 'args[0].weak is a weak reference'],
     [new WeakRef({}), 'args[0] is a weak reference'],
-    [{ stream: generator() }, 'args[0].stream is a generator (only what an `async function*` yields is streamed)'],
+    [
+      { stream: generator() },
+      'args[0].stream is a generator (only an async argument itself, or what an `async function*` yields, is streamed)',
+    ],
     [{ proxy: new Proxy({}, {}) }, 'args[0].proxy is a proxy'],
     [class Film {}, 'args[0] is a function'],
     [new SharedArrayBuffer(8), 'args[0] is shared memory'],
@@ -90,5 +93,5 @@ test('a generator is refused with a hint: only async function* streams', () => {
     yield 1
   }
   for (const value of [numbers(), later()])
-    expect(() => assertTransferable(value, 'the result')).toThrow('only what an `async function*` yields is streamed')
+    expect(() => assertTransferable(value, 'the result')).toThrow('or what an `async function*` yields, is streamed')
 })
