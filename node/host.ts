@@ -21,7 +21,10 @@ export const MAX_STREAMS_PER_PEER = 2_048
 const OTHER_STREAMS = 256
 /** Connections of one actor. */
 export const MAX_CONNECTIONS = 4_096
-/** Connections to one peer: two that dial each other at the same moment need two, their reconnects a few more. */
+/**
+ * Connections of one peer, the oldest gives way: two that dial each other at the same moment need two, reconnects
+ * after connections that died unnoticed more.
+ */
 export const MAX_CONNECTIONS_PER_PEER = 8
 /** Bytes of one stream that may be in flight: at or below the read buffer, past which a paused stream is reset. */
 export const MAX_STREAM_WINDOW = 1024 * 1024
@@ -106,8 +109,13 @@ async function startNode(options: HostOptions, barred: BarredPeers): Promise<Lib
     },
     connectionGater: {
       denyDialPeer: (peer) => barred.has(peer.toString()),
-      denyInboundEncryptedConnection: (peer) =>
-        barred.has(peer.toString()) || node.getConnections(peer).length >= MAX_CONNECTIONS_PER_PEER,
+      denyInboundEncryptedConnection: (peer) => {
+        if (barred.has(peer.toString())) return true
+        const open = node.getConnections(peer)
+        for (const oldest of open.slice(0, Math.max(0, open.length + 1 - MAX_CONNECTIONS_PER_PEER)))
+          oldest.abort(new Error(`more than ${MAX_CONNECTIONS_PER_PEER} connections of one peer`))
+        return false
+      },
     },
     // A missed ping would abort the connection of an actor that is merely busy.
     connectionMonitor: { enabled: false },

@@ -25,14 +25,19 @@ import {
   type FunctionDescription,
   KINSHIP,
   KINSHIP_BACK,
+  MAX_WORDS,
   parseRequest,
+  REFUSAL,
   RESULT,
 } from './protocol.ts'
+import type { Misconduct } from './misconduct.ts'
 import { StreamArrivals } from './stream-arrivals.ts'
 import { performStreaming } from './streaming-task.ts'
 import { assertTransferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
+/** Lanes that one peer has open here at most, the oldest gives way: it needs one, and more when it reconnects. */
+export const MAX_LANES_PER_PEER = 8
 /** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
 export const MAX_TASKS_PER_PEER = 8_192
 
@@ -40,6 +45,7 @@ export interface CalleeOptions {
   readonly self: ActorRef
   /** The scope that tasks run in: the actor's. */
   readonly scope: CancelScope
+  readonly misconduct: Misconduct
   /** Somebody asked the whole actor to end. */
   readonly onCancelActor: (reason: Cancelled) => void
   readonly kinship: Kinship
@@ -49,13 +55,15 @@ export interface CalleeOptions {
 export class Callee {
   readonly #options: CalleeOptions
   readonly #allowed = new Set<string>()
-  readonly #arrivals = new StreamArrivals()
+  readonly #arrivals: StreamArrivals
   readonly #log = areaLog('rpc')
   readonly #lanes = new Map<FrameStream, Acquaintance>()
+  readonly #lanesOf = new Map<string, Set<FrameStream>>()
   readonly #running = new Set<Promise<void>>()
 
   constructor(options: CalleeOptions) {
     this.#options = options
+    this.#arrivals = new StreamArrivals((peer) => options.misconduct.streamRefused(peer))
   }
 
   /** Adds a namespace to the allow-list: nothing else can be called, whatever was imported. */
@@ -72,15 +80,21 @@ export class Callee {
 
   /** Serves one peer's lane until it closes; closing it cancels every task that the peer asked for. */
   acceptLane(wire: Wire, peer: string): void {
+    this.#makeRoom(peer)
     const tasks = new Map<number, CancelScope>()
-    const lane = new FrameStream(wire, {
+    const lane: FrameStream = new FrameStream(wire, {
       onFrame: (frame) => this.#onRequest(lane, tasks, peer, frame),
+      onBreach: (error) => lane.sendControl([REFUSAL, 0, describeError(error).slice(0, MAX_WORDS)]),
       onClose: () => {
         this.#lanes.delete(lane)
+        this.#lanesOf.get(peer)?.delete(lane)
+        if (this.#lanesOf.get(peer)?.size === 0) this.#lanesOf.delete(peer)
         for (const scope of tasks.values()) scope.cancel(new Cancelled(peer.slice(-8), 'the caller is gone'))
       },
     })
     this.#lanes.set(lane, this.#options.kinship.meet(peer))
+    const lanes = this.#lanesOf.get(peer) ?? new Set()
+    this.#lanesOf.set(peer, lanes.add(lane))
   }
 
   /** Takes a stream that a peer opened for one of its calls. */
@@ -93,6 +107,14 @@ export class Callee {
     await Promise.allSettled(this.#running)
     for (const lane of this.#lanes.keys()) lane.close()
     this.#arrivals.close()
+  }
+
+  /** Connections that died unnoticed leave lanes behind, so it is the oldest that gives way. */
+  #makeRoom(peer: string): void {
+    const [oldest, ...others] = this.#lanesOf.get(peer) ?? []
+    if (oldest === undefined || others.length < MAX_LANES_PER_PEER - 1) return
+    this.#options.misconduct.streamRefused(peer)
+    oldest.abort(new LimitExceeded('MAX_LANES_PER_PEER', `${MAX_LANES_PER_PEER} lanes of one peer are open`))
   }
 
   #onRequest(lane: FrameStream, tasks: Map<number, CancelScope>, peer: string, frame: unknown): void {

@@ -4,6 +4,7 @@ import { type PartWire, startCall } from './argument-pumps.ts'
 import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
 import { awaitOutcome, Lane } from './lane.ts'
+import type { Misconduct } from './misconduct.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
@@ -33,17 +34,19 @@ export class Caller {
   readonly self: ActorRef
   readonly #callee: Callee
   readonly #kinship: Kinship
+  readonly #misconduct: Misconduct
   readonly #lanes = new Map<string, Promise<Lane>>()
   readonly #cancelledHere = new Set<string>()
   readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
   #lastId = 0
 
   /** @param callee this process's own, for an actor that calls itself */
-  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship) {
+  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, misconduct: Misconduct) {
     this.#host = host
     this.self = self
     this.#callee = callee
     this.#kinship = kinship
+    this.#misconduct = misconduct
   }
 
   /** Calls a function that answers with one value. */
@@ -171,7 +174,8 @@ export class Caller {
     if (target.id === this.self.id) return this.#loopback(protocol)
     try {
       const connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
-      return libp2pWire(await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal }))
+      const stream = await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal })
+      return libp2pWire(stream, (error) => this.#misconduct.breach(target.id, error))
     } catch (cause) {
       scope?.throwIfCancelled()
       if (cause instanceof Error && cause.name === 'TooManyOutboundProtocolStreamsError')

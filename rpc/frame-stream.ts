@@ -1,5 +1,6 @@
 import { LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { decode, encode } from './codec.ts'
+import { FRAME_TIMEOUT_MS, type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 import type { Wire } from './wire.ts'
 
 /** Bytes of one frame, header excluded. */
@@ -13,6 +14,8 @@ const HEADER_BYTES = 4
 /** Receives what arrives on a {@link FrameStream}; `bytes` is the frame's size on the wire. */
 export interface FrameHandler {
   onFrame(frame: unknown, bytes: number): void
+  /** What arrived is no frame, or `onFrame` refused it. What is sent now still leaves; then the stream is aborted. */
+  onBreach?(error: Error): void
   /** Once; `error` is missing when the peer closed cleanly. */
   onClose(error: Error | undefined): void
 }
@@ -24,7 +27,7 @@ export interface FrameHandler {
  * header, a system call) is paid once a batch. A peer that breaks the framing gets its stream aborted; nobody else
  * notices.
  */
-export class FrameStream {
+export class FrameStream implements Stallable {
   readonly #wire: Wire
   readonly #handler: FrameHandler
   readonly #defer: (flush: () => void) => void
@@ -162,24 +165,43 @@ export class FrameStream {
     this.#closed = true
     this.#batch = []
     this.#chunks = []
+    unwatchStall(this)
     this.#wakeSenders()
     this.#handler.onClose(error)
   }
 
   #receive(bytes: Uint8Array): void {
     if (this.#closed) return
+    const before = this.#chunkBytes
     this.#chunks.push(bytes)
     this.#chunkBytes += bytes.byteLength
-    if (this.#chunkBytes < this.#needed) return
+    if (this.#chunkBytes < this.#needed) {
+      if (this.#chunks.length === 1) watchStall(this)
+      return
+    }
     let data = this.#chunks.length === 1 ? bytes : concat(this.#chunks, this.#chunkBytes)
     try {
       data = this.#parse(data)
     } catch (error) {
-      this.abort(error as Error)
+      this.#refuse(error as Error)
       return
     }
     this.#chunks = data.byteLength === 0 ? [] : [data]
     this.#chunkBytes = data.byteLength
+    if (data.byteLength > 0) watchStall(this)
+    else if (before > 0) unwatchStall(this)
+  }
+
+  onStall(): void {
+    this.abort(new Error(`a frame that began was not whole within ${FRAME_TIMEOUT_MS} ms`))
+  }
+
+  #refuse(error: Error): void {
+    if (this.#closed) return
+    this.#handler.onBreach?.(error)
+    if (error instanceof ProtocolError) this.#wire.blame?.(error)
+    this.#flush()
+    this.abort(error)
   }
 
   /** Hands every complete frame up and gives the rest back. */

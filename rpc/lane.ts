@@ -6,6 +6,7 @@ import {
   DeadlineExceeded,
   InvalidArgument,
   LimitExceeded,
+  ProtocolError,
   RemoteActorError,
 } from '../node/errors.ts'
 import { noteSource, type RunningCall } from './argument-pumps.ts'
@@ -25,6 +26,7 @@ import {
   KINSHIP_BACK,
   MAX_WORDS,
   parseReply,
+  REFUSAL,
   RESULT,
   type StreamArgument,
 } from './protocol.ts'
@@ -124,6 +126,7 @@ export class Lane {
   /** Of the streams that are being opened for calls of this lane. */
   readonly openings: Places
   readonly #places: Places
+  #refusal: ProtocolError | undefined
 
   /**
    * @param nextId gives request ids that are unique among all lanes of this process
@@ -143,7 +146,7 @@ export class Lane {
     this.openings = new Places(MAX_STREAMS_OPENING, MAX_CALLS_WAITING, () => this.#full())
     this.#frames = new FrameStream(wire, {
       onFrame: (frame) => this.#onFrame(frame),
-      onClose: (error) => void onClose().then((death) => this.#rejectAll(death ?? this.#died(error))),
+      onClose: (error) => void onClose().then((death) => this.#rejectAll(death ?? this.#refusal ?? this.#died(error))),
     })
     this.#frames.sendSoon([KINSHIP, 0, acquaintance.proof])
   }
@@ -225,6 +228,14 @@ export class Lane {
   #onFrame(frame: unknown): void {
     const reply = parseReply(frame)
     if (reply.type === KINSHIP_BACK) return this.#acquaintance.hear(reply.proof)
+    if (reply.type === REFUSAL) {
+      const { name } = this.#peer
+      this.#refusal = new ProtocolError(
+        `${name} broke off, a call in flight may or may not have run: it got what the protocol does not allow: ${reply.why}`,
+      )
+      this.#frames.abort(this.#refusal)
+      return
+    }
     const call = this.#pending.get(reply.id)
     // An outcome that nobody waits for belongs to a call that was cancelled and did not acknowledge in time.
     if (call === undefined) return
@@ -239,7 +250,7 @@ export class Lane {
     } else if (reply.type === RESULT) call.resolve(reply.value)
   }
 
-  #rejectAll(died: ActorDied): void {
+  #rejectAll(died: ActorDied | ProtocolError): void {
     const calls = [...this.#pending.values()]
     this.#pending.clear()
     for (const call of calls) call.reject(died)

@@ -15,6 +15,7 @@ export const KINSHIP = 6
 export const RESULT = 16
 export const FAILURE = 17
 export const KINSHIP_BACK = 20
+export const REFUSAL = 19
 
 /** Frame types of a call's own stream. */
 export const HELLO = 1
@@ -71,6 +72,7 @@ export type LaneReply =
       readonly source: number | undefined
     }
   | { readonly type: typeof KINSHIP_BACK; readonly id: number; readonly proof: unknown }
+  | { readonly type: typeof REFUSAL; readonly id: number; readonly why: string }
 
 export type StreamFrame =
   | { readonly type: typeof HELLO; readonly id: number; readonly part: number }
@@ -82,7 +84,7 @@ export type StreamFrame =
 
 const NO_STREAMS: readonly StreamArgument[] = []
 const KINDS: readonly CallKind[] = ['value', 'stream', 'context']
-/** Characters of each part of a cancel's reason that travel. */
+/** Characters of a refusal, and of each part of a cancel's reason, that travel. */
 export const MAX_WORDS = 4_096
 
 /** @throws ProtocolError when a peer sent something else than a request of the call lane */
@@ -116,6 +118,7 @@ export function parseReply(frame: unknown): LaneReply {
   if (type === RESULT) return { type, id, value: a }
   if (type === FAILURE) return { type, id, failure: a as EncodedFailure, source: isCount(b) ? b : undefined }
   if (type === KINSHIP_BACK) return { type, id, proof: a }
+  if (type === REFUSAL) return { type, id, why: words(a) }
   throw new ProtocolError(`lane replies of type ${String(type)} are unknown to this version`)
 }
 
@@ -165,5 +168,5 @@ function isCount(value: unknown): value is number {
 
 function words(value: unknown): string {
   if (typeof value === 'string') return value.slice(0, MAX_WORDS)
-  throw new ProtocolError('a cancel does not say who and why')
+  throw new ProtocolError('a frame has something else where words belong')
 }

@@ -1,12 +1,15 @@
+import type { Stream } from '@libp2p/interface'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import type { ActorDied, ActorRef, Cancelled } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { Callee } from './callee.ts'
 import { Caller, type Target } from './caller.ts'
 import { Kinship, type StackPolicy } from './kinship.ts'
+import { Misconduct } from './misconduct.ts'
 import { Portal } from './portal.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
-import { libp2pWire } from './wire.ts'
+import { Stats } from './stats.ts'
+import { libp2pWire, type Wire } from './wire.ts'
 
 export interface RpcOptions {
   readonly host: Host
@@ -39,11 +42,13 @@ export interface Rpc {
 /** Puts the calling and the serving side on a host. */
 export async function startRpc(options: RpcOptions): Promise<Rpc> {
   const kinship = new Kinship(options.self.id, options.treeKey, options.stacks)
-  const callee = new Callee({ ...options, kinship })
+  const misconduct = new Misconduct((...args) => options.host.drop(...args), new Stats())
+  const callee = new Callee({ ...options, kinship, misconduct })
   for (const namespace of options.namespaces) callee.allow(namespace)
-  const caller = new Caller(options.host, options.self, callee, kinship)
-  await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(libp2pWire(stream), peer))
-  await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(libp2pWire(stream), peer))
+  const caller = new Caller(options.host, options.self, callee, kinship, misconduct)
+  const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, (error) => misconduct.breach(peer, error))
+  await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
+  await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
   return {
     portal: (target, result) => new Portal(caller, target, result),
     reach: async (target) => await caller.reach(target),

@@ -21,6 +21,12 @@ export class StreamArrivals {
   /** Accepted streams by peer that no call has claimed, so that one peer cannot take the places of another. */
   readonly #unclaimedOf = new Map<string, number>()
   readonly #timers = new Set<NodeJS.Timeout>()
+  readonly #onRefused: (peer: string) => void
+
+  /** @param onRefused hears of every stream that came when its peer had no place left */
+  constructor(onRefused: (peer: string) => void = () => {}) {
+    this.#onRefused = onRefused
+  }
 
   /** The channel of one part of a call. @throws ProtocolError when its stream does not come in time */
   async expect(peer: string, id: number, part: number, scope: CancelScope): Promise<Channel> {
@@ -53,6 +59,7 @@ export class StreamArrivals {
     const others = this.#unclaimedOf.get(peer) ?? 0
     if (others >= MAX_UNCLAIMED_STREAMS) {
       wire.abort(new ProtocolError(`more than ${MAX_UNCLAIMED_STREAMS} streams of one peer wait for their call`))
+      this.#onRefused(peer)
       return
     }
     this.#unclaimedOf.set(peer, others + 1)

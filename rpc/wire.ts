@@ -1,4 +1,6 @@
 import type { Stream } from '@libp2p/interface'
+import type { ProtocolError } from '../node/errors.ts'
+import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
 /** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
 export interface Wire {
@@ -11,6 +13,8 @@ export interface Wire {
   /** Ends the writing side after what was sent; the remote sees a clean close. */
   close(): void
   abort(error: Error): void
+  /** Says that what came over it broke the protocol. */
+  readonly blame?: ((error: ProtocolError) => void) | undefined
 }
 
 /**
@@ -18,17 +22,28 @@ export interface Wire {
  *
  * Listeners are attached here, synchronously: iterating a stream after data and FIN arrived never ends, and its own
  * async iterator reads through an unbounded queue.
+ *
+ * @param blame hears of it when the peer breaks the protocol on it
  */
-export function libp2pWire(stream: Stream): Wire {
+export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => void): Wire {
   let closed = false
   const wire: Wire = {
     send: (bytes) => stream.send(bytes),
     onData: undefined,
     onDrain: undefined,
     onClose: undefined,
-    close: () => void stream.close().catch((error: Error) => stream.abort(error)),
+    close: () =>
+      void stream.close().then(
+        () => {
+          if (stream.status !== 'closed') watchStall(halfOpen)
+        },
+        (error: Error) => stream.abort(error),
+      ),
     abort: (error) => stream.abort(error),
+    blame,
   }
+  // This side has ended, and everything that it sent is with the peer, which does not end its own.
+  const halfOpen: Stallable = { onStall: () => stream.abort(new Error('the peer left the stream half open')) }
   const finish = (error: Error | undefined): void => {
     if (closed) return
     closed = true
@@ -36,7 +51,10 @@ export function libp2pWire(stream: Stream): Wire {
   }
   stream.addEventListener('message', (event) => wire.onData?.(event.data.subarray()))
   stream.addEventListener('drain', () => wire.onDrain?.())
-  stream.addEventListener('close', (event) => finish(event.error))
+  stream.addEventListener('close', (event) => {
+    unwatchStall(halfOpen)
+    finish(event.error)
+  })
   stream.addEventListener('remoteCloseWrite', () => {
     finish(undefined)
     wire.close()

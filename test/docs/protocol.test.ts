@@ -11,7 +11,9 @@ import * as errorCodec from '../../rpc/error-codec.ts'
 import * as frameStream from '../../rpc/frame-stream.ts'
 import * as lane from '../../rpc/lane.ts'
 import * as callee from '../../rpc/callee.ts'
+import * as misconduct from '../../rpc/misconduct.ts'
 import * as portal from '../../rpc/portal.ts'
+import * as stallWatch from '../../rpc/stall-watch.ts'
 import * as streamArrivals from '../../rpc/stream-arrivals.ts'
 import * as transferable from '../../rpc/transferable.ts'
 
@@ -27,7 +29,9 @@ const limits: Record<string, unknown> = {
   ...frameStream,
   ...lane,
   ...callee,
+  ...misconduct,
   ...portal,
+  ...stallWatch,
   ...streamArrivals,
   ...transferable,
 }

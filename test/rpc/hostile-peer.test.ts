@@ -1,9 +1,9 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Host } from '../../node/host.ts'
-import { MAX_TASKS_PER_PEER } from '../../rpc/callee.ts'
+import { MAX_LANES_PER_PEER, MAX_TASKS_PER_PEER } from '../../rpc/callee.ts'
 import { WINDOW_ITEMS } from '../../rpc/channel.ts'
-import { encode } from '../../rpc/codec.ts'
+import { redirectLogs } from '../../node/log.ts'
 import { encodeFailure } from '../../rpc/error-codec.ts'
 import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
 import {
@@ -16,16 +16,18 @@ import {
   HELLO,
   ITEM,
   LANE_PROTOCOL,
+  REFUSAL,
   RESULT,
   STARTED,
   STREAM_PROTOCOL,
 } from '../../rpc/protocol.ts'
+import { MAX_STRIKES } from '../../rpc/misconduct.ts'
 import { MAX_UNCLAIMED_STREAMS } from '../../rpc/stream-arrivals.ts'
 import { eventually } from '../support/eventually.ts'
 import { type InProcessActor, type InProcessMesh, meshInProcess } from '../support/mesh-in-process.ts'
 import { within } from '../support/within.ts'
 import { framed, unframed, withLength } from './fixtures/frames.ts'
-import { type RandomSource, randomSource } from './fixtures/random.ts'
+import { randomSource } from './fixtures/random.ts'
 import { add, contextThatHangs, count, doubler, events, flood, resetStage, stage } from './fixtures/stage.ts'
 
 let mesh: InProcessMesh
@@ -141,11 +143,27 @@ describe('on the lane', () => {
     ['a CANCEL without who', framed([CANCEL, 1])],
     ['a CANCEL by an object', framed([CANCEL, 1, {}, {}])],
     ['a DESCRIBE without id', framed([DESCRIBE])],
-  ])('%s closes it', async (_, bytes) => {
+  ])('%s is refused with the reason, and closes it', async (_, bytes) => {
     const answers = await lane()
     answers.raw(bytes)
     await answers.closed()
-    expect(answers.frames).toEqual([])
+    expect(answers.frames).toEqual([[REFUSAL, 0, expect.stringMatching(/^ProtocolError: ./)]])
+  })
+
+  test('one more than MAX_LANES_PER_PEER closes the oldest, with its tasks', async () => {
+    const first = await lane()
+    first.say([CALL, 1, 'stage#hang', [], 0, 'value'])
+    await eventually('its task runs', () => events.length === 1)
+    const others: Answers[] = []
+    for (let i = 0; i < MAX_LANES_PER_PEER; i++) {
+      others.push(await lane())
+      others[i]!.say([CALL, 1, 'stage#add', [i, 1], 0, 'value'])
+      await eventually('the answer', () => others[i]!.frames.length === 1)
+    }
+    await first.closed()
+    await eventually('its task has stopped', () => events.length === 2)
+    expect(others.map(({ stream }) => stream.status)).toEqual(Array(MAX_LANES_PER_PEER).fill('open'))
+    others[0]!.stream.abort(new Error('make room'))
   })
 
   test('a request id that is in use closes it, and its tasks are cancelled', async () => {
@@ -287,6 +305,30 @@ describe('on a stream of a call', () => {
   })
 })
 
+describe('when it goes on', () => {
+  test('after MAX_STRIKES breaches one more cuts it off, and it is not let in again for its time', async () => {
+    for (let i = 0; i < MAX_STRIKES; i++) {
+      const answers = await (i % 2 === 0 ? lane() : data())
+      answers.raw(framed('no frame'))
+      await answers.closed()
+    }
+    expect(connection.status).toBe('open')
+    const log: string[] = []
+    const undo = redirectLogs((line) => log.push(line))
+    ;(await lane()).raw(framed('no frame'))
+    await eventually('it is cut off', () => connection.status !== 'open' && !b.host.isConnected(hostile.peerId))
+    undo()
+    expect(log).toEqual([expect.stringContaining(`${hostile.peerId.slice(-8)} is kept out`)])
+    await hostile.connect(b.id, b.target.addresses).catch(() => {})
+    await eventually('it is not let in', () => !hostile.isConnected(b.id))
+    expect(await within('a call of another actor', a.portalTo(b).run(add, 1, 2), 2_000)).toBe(3)
+    // for the case after each test, another one
+    await hostile.stop()
+    hostile = await mesh.rawHost()
+    connection = await hostile.connect(b.id, b.target.addresses)
+  })
+})
+
 describe('as the one that is called', () => {
   /** A peer that answers every request on its lane with the same bytes. */
   async function answering(
@@ -352,6 +394,14 @@ describe('as the one that is called', () => {
     await expect(within('the context', opening)).rejects.toMatchObject({ code: 'ACTOR_DIED' })
   })
 
+  test('it refuses what was sent: pending calls reject with a ProtocolError that says why', async () => {
+    const portal = await answering(() => framed([REFUSAL, 0, 'a frame has no request id']))
+    await expect(within('the call', portal.run(add, 1, 2))).rejects.toMatchObject({
+      code: 'PROTOCOL',
+      message: expect.stringMatching(/^hostile broke off.*a frame has no request id/),
+    })
+  })
+
   test('it never answers: a time limit ends the call within its bound', async () => {
     await hostile.handle(LANE_PROTOCOL, () => {})
     const portal = a.rpc.portal({ name: 'hostile', id: hostile.peerId, addresses: hostile.addresses() })
@@ -359,67 +409,6 @@ describe('as the one that is called', () => {
     await expect(within('the call', call, 2_500)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' })
   })
 })
-
-describe('whatever it sends', () => {
-  test('400 cases of nearly right frames on lanes and streams: nothing crashes', async () => {
-    const random = randomSource(5)
-    for (let i = 0; i < 400; i += 20) {
-      const streams = await Promise.all(
-        Array.from({ length: 20 }, async () => await (random.chance(0.6) ? lane() : data())),
-      )
-      for (const answers of streams) {
-        const onLane = answers.stream.protocol === LANE_PROTOCOL
-        for (let j = 0; j <= random.int(6); j++)
-          answers.raw(nearly(random, onLane ? request(random) : streamFrame(random)))
-      }
-      await within('a call in between', a.portalTo(b).run(add, 1, 1), 2_000)
-      for (const answers of streams) {
-        if (random.chance(0.5)) answers.stream.abort(new Error('enough'))
-        else await answers.stream.close().catch(() => {})
-      }
-    }
-  })
-})
-
-function request(random: RandomSource): unknown[] {
-  const names = [
-    'stage#add',
-    'stage#count',
-    'stage#flood',
-    'stage#doubler',
-    'stage#raise',
-    'stage#deaf',
-    'x#y',
-    '#',
-    '',
-  ]
-  const kinds = ['value', 'stream', 'context', 'odd']
-  const frame: unknown[] = [
-    [CALL, CALL, CALL, CANCEL, DESCRIBE, RESULT, 99][random.int(7)],
-    random.int(5),
-    names[random.int(names.length)],
-    [random.value(2), random.value(2)],
-    random.chance(0.7) ? 1 + random.int(50) : 0,
-    kinds[random.int(kinds.length)],
-  ]
-  if (random.chance(0.2)) frame[random.int(frame.length)] = random.value(3)
-  return frame
-}
-
-function streamFrame(random: RandomSource): unknown[] {
-  const frame: unknown[] = [[HELLO, ITEM, CREDIT, END, STARTED, 99][random.int(6)], random.int(5), random.int(2_000)]
-  if (random.chance(0.2)) frame[random.int(frame.length)] = random.value(3)
-  return frame
-}
-
-/** The frame as it is, or with some bytes changed, cut off or added. */
-function nearly(random: RandomSource, frame: unknown[]): Uint8Array {
-  const bytes = withLength(encode(frame))
-  if (random.chance(0.6)) return bytes
-  const changed = Uint8Array.from(bytes)
-  for (let i = 0; i <= random.int(3); i++) changed[random.int(changed.length)] = random.int(256)
-  return random.chance(0.3) ? changed.subarray(0, random.int(changed.length)) : changed
-}
 
 /** An error that holds itself a thousand times over, in few bytes. */
 function endlessFailure(): unknown {
