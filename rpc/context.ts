@@ -1,4 +1,5 @@
 import { GreenroomError, InvalidArgument } from '../node/errors.ts'
+import { atCallSite } from './call-site.ts'
 import type { Channel } from './channel.ts'
 
 /** Both directions of a context: what one side sends, the other one iterates. */
@@ -67,7 +68,7 @@ export function channelStream<Send, Receive>(
     try {
       return await channel.next()
     } catch (error) {
-      throw await explain(error)
+      throw atCallSite(await explain(error))
     }
   }
   return {
@@ -75,7 +76,7 @@ export function channelStream<Send, Receive>(
       try {
         await channel.send(value)
       } catch (error) {
-        throw await explain(error)
+        throw atCallSite(await explain(error))
       }
     },
     end: () => channel.end(),

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { CancelScope, currentScope, isEcho, noteInterrupted } from '../node/cancel-scope.ts'
 import { Cancelled, DeadlineExceeded, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import type { Context } from './context.ts'
 import { type AnyFunction, exposedFunction } from './exposed.ts'
@@ -94,7 +95,11 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       noteInterrupted(error, `calling ${functionId} in ${this.name}`)
       throw error
     })
-    return await this.#track(scope.translate(outcome))
+    try {
+      return await this.#track(scope.translate(outcome))
+    } catch (error) {
+      throw atCallSite(error)
+    }
   }
 
   /** Like {@link call}, for an `async function*`. */
@@ -126,9 +131,13 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   ): Promise<RemoteContext<Receive, Send, Started, R>> {
     const { id } = exposedFunction(fn as AnyFunction)
     const scope = this.#open()
-    const context = await scope.translate(openRemoteContext(this.#caller, this.#target, id, args, scope), false)
-    void this.#track(context.result().catch(() => {})).finally(() => scope.close())
-    return context as RemoteContext<Receive, Send, Started, R>
+    try {
+      const context = await scope.translate(openRemoteContext(this.#caller, this.#target, id, args, scope), false)
+      void this.#track(context.result().catch(() => {})).finally(() => scope.close())
+      return context as RemoteContext<Receive, Send, Started, R>
+    } catch (error) {
+      throw atCallSite(error)
+    }
   }
 
   /**

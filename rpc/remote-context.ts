@@ -1,5 +1,6 @@
 import { ActorDied, Cancelled, ProtocolError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
+import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import { channelStream, type ContextStream, endedBeforeStart } from './context.ts'
 import { awaitOutcome } from './lane.ts'
@@ -73,7 +74,13 @@ export async function openRemoteContext(
   return {
     started: value,
     stream: () => channelStream(channel, explain),
-    result: () => result,
+    result: async () => {
+      try {
+        return await result
+      } catch (error) {
+        throw atCallSite(error)
+      }
+    },
     async [Symbol.asyncDispose]() {
       call.cancel(new Cancelled('the caller', 'it left the context'))
       await result.catch(() => {})

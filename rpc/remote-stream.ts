@@ -1,6 +1,7 @@
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, Cancelled } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
+import { atCallSite } from './call-site.ts'
 import type { OpenedCall } from './open-call.ts'
 
 /**
@@ -51,7 +52,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
     try {
       return await this.#next()
     } catch (error) {
-      throw this.#explain(error)
+      throw atCallSite(this.#explain(error))
     }
   }
 
@@ -96,7 +97,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
       const { call } = await this.#opened
       await call.outcome
     } catch (error) {
-      if (error !== this.#left) throw this.#explain(error)
+      if (error !== this.#left) throw atCallSite(this.#explain(error))
     }
   }
 
