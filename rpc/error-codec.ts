@@ -1,4 +1,5 @@
-import { errorClass } from '../node/error-classes.ts'
+import { types } from 'node:util'
+import { classId, type ErrorClass, errorClass } from '../node/error-classes.ts'
 import { type ActorRef, describeError, ProtocolError, RemoteActorError, showActor } from '../node/errors.ts'
 import { assertTransferable } from './transferable.ts'
 
@@ -14,7 +15,6 @@ export const MAX_ERROR_TEXT = 64 * 1024
 /** Characters of the texts of an error that is larger than a frame. */
 const MAX_BRIEF_TEXT = 4 * 1024
 const MAX_CLASS_CHAIN = 8
-const MAX_CLASS_NAME = 256
 
 interface EncodedError {
   /** Class names from the most derived one up to Error: the first that the receiver knows is rebuilt. */
@@ -25,6 +25,9 @@ interface EncodedError {
   stack?: string
   cause?: EncodedThrown
   errors?: EncodedThrown[]
+  /** Of a SuppressedError: what was thrown last, and what that suppressed. */
+  error?: EncodedThrown
+  suppressed?: EncodedThrown
   props: Record<string, unknown>
 }
 type EncodedThrown = { error: EncodedError } | { value: unknown }
@@ -68,7 +71,7 @@ export function encodeFailure(
   fidelity: Fidelity = 'full',
 ): EncodedFailure {
   const budget = newBudget(fidelity, stacks)
-  if (thrown instanceof RemoteActorError && isActorRef(thrown.origin) && isPath(thrown.path))
+  if (isRemote(thrown))
     return {
       thrown: encodeThrown(thrown.cause, 0, budget, thrown.remoteStack),
       origin: { name: thrown.origin.name, id: thrown.origin.id },
@@ -100,7 +103,7 @@ function sentStack(wire: unknown): string {
 }
 
 function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: string): EncodedThrown {
-  if (!(thrown instanceof Error)) {
+  if (!isError(thrown)) {
     if (budget.props && travels(thrown)) return { value: thrown }
     return { value: words(() => describeError(thrown), budget) }
   }
@@ -115,7 +118,12 @@ function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: st
   if (depth >= budget.depth) return { error }
   const cause = attempt(() => thrown.cause)
   if (cause !== undefined && budget.errors > 0) error.cause = encodeThrown(cause, depth + 1, budget)
-  const errors = thrown instanceof AggregateError ? attempt(() => thrown.errors) : undefined
+  for (const part of SUPPRESSION) {
+    const inner = attempt(() => Object.getOwnPropertyDescriptor(thrown, part))
+    if (inner === undefined || inner.enumerable || budget.errors <= 0) continue
+    error[part] = encodeThrown(inner.value, depth + 1, budget)
+  }
+  const errors = attempt(() => (thrown as AggregateError).errors)
   if (Array.isArray(errors)) {
     error.errors = []
     for (const inner of errors) {
@@ -135,48 +143,67 @@ function decodeThrown(wire: unknown, depth: number, budget: Pick<Budget, 'errors
   const encoded = record(thrown['error'])
   const classes = Array.isArray(encoded['classes']) ? encoded['classes'].slice(0, MAX_CLASS_CHAIN).map(text) : []
   const Class = classes.map(errorClass).find((known) => known !== undefined) ?? Error
-  // A real error (with V8's error slot) given the class's prototype: constructors are not run on what peers send.
-  const error = Object.setPrototypeOf(new Error(text(encoded['message'])), Class.prototype as object) as Error
+  const sent = text(encoded['name'])
+  const error = instance(Class, text(encoded['message']), sent)
   for (const [key, value] of Object.entries(record(encoded['props'])).slice(0, MAX_ERROR_PARTS))
     if (!SPOKEN_FOR.has(key)) define(error, key, value, true)
-  const sent = text(encoded['name'])
   // A class that is unknown here, and did not set a name of its own, is still told apart by its class name.
   const name = sent === 'Error' && Class === Error ? (classes[0] ?? sent) : sent
   if (error.name !== name) define(error, 'name', name, false)
   const stack = text(encoded['stack'] ?? '')
   define(error, 'stack', stack === '' ? `${describeError(error)}\n    ${where}` : stack, false)
   if ('cause' in encoded) define(error, 'cause', decodeThrown(encoded['cause'], depth + 1, budget, where), false)
+  for (const part of SUPPRESSION)
+    if (part in encoded) define(error, part, decodeThrown(encoded[part], depth + 1, budget, where), false)
   const errors = encoded['errors']
   if (Array.isArray(errors)) {
     const inner = errors.slice(0, MAX_ERROR_PARTS).map((part) => decodeThrown(part, depth + 1, budget, where))
-    define(error, 'errors', inner, false)
+    define(error, 'errors', inner, !(error instanceof AggregateError))
   } else if (error instanceof AggregateError) define(error, 'errors', [], false)
   return error
 }
 
+/** Of a class, without running its constructor on what a peer sent. */
+function instance(Class: ErrorClass, message: string, name: string): Error {
+  // The platform's own is known by internal state, which only its constructor makes: of two texts, so it is harmless.
+  if (Class === DOMException) return new DOMException(message, name)
+  // A real error (with V8's error slot) given the class's prototype.
+  return Object.setPrototypeOf(new Error(message), Class.prototype as object) as Error
+}
+
+/** Errors of other realms, as `node:vm` makes them, included. */
+function isError(value: unknown): value is Error {
+  return types.isNativeError(value) || attempt(() => value instanceof Error) === true
+}
+
 function classChain(error: Error): string[] {
   const names: string[] = []
-  let prototype: unknown = Object.getPrototypeOf(error)
-  while (prototype instanceof Error || prototype === Error.prototype) {
-    if (names.length === MAX_CLASS_CHAIN) break
-    const { constructor } = prototype as Error
-    names.push(String(attempt(() => constructor.name) ?? 'Error').slice(0, MAX_CLASS_NAME))
-    prototype = Object.getPrototypeOf(prototype)
+  const next = (object: object): object | null => attempt(() => Object.getPrototypeOf(object) as object | null) ?? null
+  let prototype = next(error)
+  for (let links = 0; prototype !== null && links < MAX_CLASS_CHAIN; links++) {
+    const here = prototype
+    prototype = next(here)
+    // The last one is `Object.prototype`, of whatever realm.
+    const id = prototype === null ? undefined : attempt(() => classId(here))
+    if (id !== undefined) names.push(id)
   }
   return names
 }
 
-const SPOKEN_FOR = new Set(['name', 'message', 'stack', 'cause', 'errors', '__proto__'])
+const SUPPRESSION = ['error', 'suppressed'] as const
+const SPOKEN_FOR = new Set(['name', 'message', 'stack', 'cause', '__proto__'])
 
 function ownProperties(error: Error, { stacks }: Budget): Record<string, unknown> {
   const props: Record<string, unknown> = {}
   for (const key of Object.keys(error).slice(0, MAX_ERROR_PARTS)) {
     if (SPOKEN_FOR.has(key)) continue
     const value = attempt(() => (error as unknown as Record<string, unknown>)[key])
+    // A list of errors travels with them.
+    if (key === 'errors' && Array.isArray(value)) continue
     if (value !== undefined && travels(value)) props[key] = value
   }
   // The stack of a remote error is in a property as well.
-  if (!stacks && error instanceof RemoteActorError) props['remoteStack'] = ''
+  if (!stacks && attempt(() => error instanceof RemoteActorError) === true) props['remoteStack'] = ''
   return props
 }
 
@@ -205,6 +232,10 @@ function words(read: () => unknown, budget: Budget): string {
 function define(error: Error, key: string, value: unknown, enumerable: boolean): void {
   if (key === '__proto__') return
   Object.defineProperty(error, key, { value, enumerable, writable: true, configurable: true })
+}
+
+function isRemote(value: unknown): value is RemoteActorError {
+  return attempt(() => value instanceof RemoteActorError && isActorRef(value.origin) && isPath(value.path)) === true
 }
 
 function isActorRef(value: unknown): value is ActorRef {

@@ -1,6 +1,5 @@
 import type { Stream } from '@libp2p/interface'
 import type { ProtocolError } from '../node/errors.ts'
-import { onBytes } from '../node/fast-path/on-bytes.ts'
 import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
 /** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
@@ -50,7 +49,7 @@ export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => voi
     closed = true
     wire.onClose?.(error)
   }
-  onBytes(stream, (bytes) => wire.onData?.(bytes))
+  stream.addEventListener('message', (event) => wire.onData?.(event.data.subarray()))
   stream.addEventListener('drain', () => wire.onDrain?.())
   stream.addEventListener('close', (event) => {
     unwatchStall(halfOpen)

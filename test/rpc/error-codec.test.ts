@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { registerError } from '../../node/error-classes.ts'
 import {
@@ -90,6 +91,45 @@ describe('the class', () => {
     }
   })
 
+  test('a class of another realm is the one of this realm', () => {
+    const { cause } = travel(runInNewContext("new RangeError('far', { cause: new TypeError('away') })"))
+    expect(Object.getPrototypeOf(cause)).toBe(RangeError.prototype)
+    expect(cause).toMatchObject({ message: 'far', cause: expect.any(TypeError) })
+  })
+
+  test('a class that only has the name of a known one is not taken for it', () => {
+    const { Cancelled: Mine, RangeError: Odd } = {
+      Cancelled: class Cancelled extends Error {},
+      RangeError: class RangeError extends Error {},
+    }
+    expect(travel(new Mine('x')).cause).not.toBeInstanceOf(Cancelled)
+    expect(travel(new Mine('x')).cause).toMatchObject({ name: 'Cancelled', message: 'x' })
+    expect(travel(new Odd('x')).cause).not.toBeInstanceOf(RangeError)
+  })
+
+  test('an abort of the platform is a DOMException again, with its name and code', () => {
+    const { cause } = travel(AbortSignal.abort().reason) as { cause: DOMException }
+    expect(cause).toBeInstanceOf(DOMException)
+    expect([cause.name, cause.code, cause.message]).toEqual(['AbortError', 20, 'This operation was aborted'])
+  })
+
+  test('a SuppressedError keeps both of its errors', () => {
+    const { cause } = travel(new SuppressedError(new RangeError('in clean-up'), new SoldOut(1), 'both')) as {
+      cause: SuppressedError
+    }
+    expect(cause).toBeInstanceOf(SuppressedError)
+    expect(cause.error).toBeInstanceOf(RangeError)
+    expect(cause.suppressed).toBeInstanceOf(SoldOut)
+    expect(Object.keys(cause)).toEqual([])
+  })
+
+  test('errors that a class of its own lists travel as errors, and what is no list as it is', () => {
+    const listed = travel(Object.assign(new Error('invalid'), { errors: [new RangeError('a'), 'b'] })).cause
+    expect(listed).toMatchObject({ errors: [expect.any(RangeError), 'b'] })
+    const named = travel(Object.assign(new Error('invalid'), { errors: { field: 'too long' } })).cause
+    expect(named).toMatchObject({ errors: { field: 'too long' } })
+  })
+
   test('a system error keeps its code', () => {
     const error = Object.assign(new Error('no such file'), { code: 'ENOENT', errno: -2, path: '/nowhere' })
     expect(travel(error).cause).toMatchObject({ code: 'ENOENT', errno: -2, path: '/nowhere' })
@@ -135,6 +175,51 @@ describe('what belongs to an error', () => {
       expect(travel(thrown).cause).toEqual(thrown)
     },
   )
+})
+
+describe('without stacks', () => {
+  const strip = (thrown: unknown, fidelity?: Fidelity): RemoteActorError =>
+    decodeFailure(decode(encode(encodeFailure(thrown, walter, false, fidelity))))
+
+  test('no stack is in the encoding, whatever was thrown and wherever its errors are from', () => {
+    const remote = travel(new RangeError('boom', { cause: new Error('deep') }), gretchen, donny)
+    const thrown = [
+      new RangeError('boom', { cause: new TypeError('because', { cause: remote }) }),
+      new AggregateError([new Error('one'), remote], 'several'),
+      new SuppressedError(new Error('one'), remote, 'both'),
+      Object.assign(new Error('boom'), { errors: [remote], other: 1 }),
+      remote,
+      new Error('while asking', { cause: remote }),
+    ]
+    for (const error of thrown)
+      for (const fidelity of ['full', 'brief'] as const) {
+        const wire = Buffer.from(encode(encodeFailure(error, walter, false, fidelity))).toString('latin1')
+        expect(wire).not.toContain('error-codec.test')
+        expect(Buffer.from(encode(encodeFailure(error, walter, true, fidelity))).toString('latin1')).toContain(
+          'error-codec.test',
+        )
+      }
+  })
+
+  test('an error says what it is and which actor raised it', () => {
+    const { cause, remoteStack } = strip(new SoldOut(1))
+    expect(remoteStack).toBe('')
+    expect((cause as Error).stack).toBe('RangeError: no seats left\n    at actor walter (walterwa)')
+    expect((strip(new Error('')).cause as Error).stack).toBe('Error\n    at actor walter (walterwa)')
+  })
+
+  test('a remote error in it keeps origin and path, and has an empty remote stack', () => {
+    const { cause } = strip(new Error('while asking', { cause: travel(new RangeError('boom'), gretchen, donny) }))
+    const inner = (cause as Error).cause as RemoteActorError
+    expect(inner).toBeInstanceOf(RemoteActorError)
+    expect(inner).toMatchObject({ origin: gretchen, path: ['gretchen', 'donny'], remoteStack: '' })
+  })
+
+  test('an actor that passes it on to kin has no stack to add', () => {
+    const onwards = travel(strip(new RangeError('boom')), donny)
+    expect(onwards.remoteStack).toBe('')
+    expect((onwards.cause as Error).stack).toContain('at actor walter')
+  })
 })
 
 describe('the way', () => {
@@ -196,6 +281,14 @@ describe('what cannot travel is left out, the rest arrives', () => {
       expect(travel(error).cause).toBeInstanceOf(Error)
     },
   )
+
+  test('a proxy that throws at every touch', () => {
+    const { proxy, revoke } = Proxy.revocable(new RangeError('boom'), {})
+    expect(travel(new Error('x', { cause: proxy })).cause).toBeInstanceOf(Error)
+    revoke()
+    expect(() => travel(proxy)).not.toThrow()
+    expect(travel(new Error('x', { cause: proxy })).cause).toHaveProperty('message', 'x')
+  })
 
   test('a message and a name that are no text', () => {
     const error = new Error('x')
@@ -313,7 +406,7 @@ describe('hostile shapes', () => {
 
   test('a faked remote error that an honest actor passes on does that actor no harm', () => {
     for (const props of [{}, { origin: 5, path: 7 }, { origin: {}, path: [] }, { origin: gretchen, path: [{}] }]) {
-      const fake = decodeFailure(withError({ classes: ['RemoteActorError'], props, errors: undefined })).cause
+      const fake = decodeFailure(withError({ classes: ['greenroom/RemoteActorError'], props, errors: undefined })).cause
       expect(fake).toBeInstanceOf(RemoteActorError)
       const passedOn = travel(fake, walter)
       expect(passedOn.origin).toEqual(walter)
