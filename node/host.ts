@@ -10,6 +10,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { BarredPeers } from './barred-peers.ts'
 import { outsideScopes } from './cancel-scope.ts'
+import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
@@ -48,6 +49,11 @@ export interface HostOptions {
   readonly secret: Uint8Array
   /** Multiaddrs to listen on; default {@link localAddresses}. */
   readonly listen?: readonly string[] | undefined
+  /**
+   * Whether connections take the fast path, whose bytes on the wire are the same; default `on`, unless the environment
+   * says `GREENROOM_FAST_PATH=off` when the host starts.
+   */
+  readonly fastPath?: 'on' | 'off' | undefined
 }
 
 /** One actor's libp2p node, reduced to what the layers above use. */
@@ -80,26 +86,26 @@ export async function startHost(options: HostOptions): Promise<Host> {
 }
 
 async function startNode(options: HostOptions, barred: BarredPeers): Promise<Libp2p<{ gossip: GossipSub }>> {
+  const fast = (options.fastPath ?? process.env.GREENROOM_FAST_PATH) !== 'off'
+  const encrypter = noise({ prologueBytes: prologue(options.secret) })
+  const muxer = yamux({
+    // More come in than go out: who opens one too many gets an error, while who takes one too many resets it silently.
+    maxInboundStreams: MAX_STREAMS_PER_PEER + 2 * OTHER_STREAMS,
+    maxOutboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS,
+    // Streams that come before this side has finished its handshake; one more ends the connection.
+    maxEarlyStreams: OTHER_STREAMS,
+    streamOptions: {
+      maxStreamWindowSize: MAX_STREAM_WINDOW,
+      maxReadBufferLength: MAX_READ_BUFFER,
+      inactivityTimeout: DAY_MS,
+    },
+  })
   const node: Libp2p<{ gossip: GossipSub }> = await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: [...(options.listen ?? localAddresses())] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
-    connectionEncrypters: [noise({ prologueBytes: prologue(options.secret) })],
-    streamMuxers: [
-      yamux({
-        // More come in than go out: who opens one too many gets an error, while who takes one too many resets it
-        // silently.
-        maxInboundStreams: MAX_STREAMS_PER_PEER + 2 * OTHER_STREAMS,
-        maxOutboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS,
-        // Streams that come before this side has finished its handshake; one more ends the connection.
-        maxEarlyStreams: OTHER_STREAMS,
-        streamOptions: {
-          maxStreamWindowSize: MAX_STREAM_WINDOW,
-          maxReadBufferLength: MAX_READ_BUFFER,
-          inactivityTimeout: DAY_MS,
-        },
-      }),
-    ],
+    connectionEncrypters: [fast ? fastEncrypter(encrypter) : encrypter],
+    streamMuxers: [fast ? fastMuxer(muxer) : muxer],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: Number.POSITIVE_INFINITY,

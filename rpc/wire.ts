@@ -1,5 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import type { ProtocolError } from '../node/errors.ts'
+import { onBytes } from '../node/fast-path/on-bytes.ts'
 import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
 /** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
@@ -49,7 +50,7 @@ export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => voi
     closed = true
     wire.onClose?.(error)
   }
-  stream.addEventListener('message', (event) => wire.onData?.(event.data.subarray()))
+  onBytes(stream, (bytes) => wire.onData?.(bytes))
   stream.addEventListener('drain', () => wire.onDrain?.())
   stream.addEventListener('close', (event) => {
     unwatchStall(halfOpen)
