@@ -16,6 +16,7 @@ import { seal } from './sealer.ts'
 import { ESTABLISHED, PAUSED, updateWindowByHalves } from './window-policy.ts'
 
 const SYN = 1
+const SESSION = 0
 const YAMUX_PROTOCOL_ERROR = 1
 
 /** A peer broke yamux in a way that the stock decoder would only see after it had read the frame to its end. */
@@ -155,7 +156,8 @@ export class FastConnection {
   /** Leaves receiving to the stock path: the connection was paused, or is closed. */
   #handBack(left: Uint8Array): void {
     this.#receiving = false
-    this.#noise.decoder.buffer.append(this.#noiseDecoder.takePartial())
+    fill(this.#muxer.decoder.buffer, this.#muxDecoder.takePartial())
+    fill(this.#noise.decoder.buffer, this.#noiseDecoder.takePartial())
     if (left.byteLength > 0) this.#stockReceive(left)
   }
 
@@ -170,13 +172,15 @@ export class FastConnection {
         return false
       }
       if (left === undefined) return true
-      this.#muxer.decoder.buffer.append(this.#muxDecoder.takePartial())
+      fill(this.#muxer.decoder.buffer, this.#muxDecoder.takePartial())
     }
     this.#noise.onData(left)
     return false
   }
 
   #onDataHeader(header: FrameHeader): ((bytes: Uint8Array) => void) | undefined {
+    // throws that data has to belong to a stream
+    if (header.streamID === SESSION) this.#muxer.handleFrame({ header })
     const stream = this.#streams.get(header.streamID)
     if (stream !== undefined && header.length > stream.recvWindowCapacity) {
       // throws that the window is exceeded, before the frame's bytes are read
@@ -247,4 +251,8 @@ function drain(buffer: ByteList): Uint8Array | undefined {
   const bytes = buffer.subarray()
   buffer.consume(bytes.byteLength)
   return bytes
+}
+
+function fill(buffer: ByteList, bytes: Uint8Array): void {
+  if (bytes.byteLength > 0) buffer.append(bytes)
 }

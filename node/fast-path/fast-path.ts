@@ -10,9 +10,9 @@ const log = areaLog('node')
 const prepared = new WeakSet<object>()
 
 /** Gives the connections that an encrypter makes the ciphers of the fast path. */
-export function fastEncrypter<C>(make: (components: C) => ConnectionEncrypter): (components: C) => ConnectionEncrypter {
+export function fastEncrypter<C, E extends ConnectionEncrypter>(make: (components: C) => E): (components: C) => E {
   return (components) => {
-    const noise = make(components) as ConnectionEncrypter & { crypto?: Partial<NoiseCiphers> }
+    const noise = make(components) as E & { crypto?: Partial<NoiseCiphers> }
     const { crypto } = noise
     if (typeof crypto?.encrypt !== 'function' || typeof crypto.decrypt !== 'function') {
       runStock('noise.crypto')
@@ -28,7 +28,7 @@ export function fastEncrypter<C>(make: (components: C) => ConnectionEncrypter): 
 }
 
 /** Takes the multiplexers that a factory makes over such connections past the layers of events. */
-export function fastMuxer(make: () => StreamMuxerFactory): () => StreamMuxerFactory {
+export function fastMuxer<M extends StreamMuxerFactory>(make: () => M): () => M {
   return () => {
     const factory = make()
     const createStreamMuxer = factory.createStreamMuxer.bind(factory)

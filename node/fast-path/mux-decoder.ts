@@ -77,7 +77,11 @@ export class MuxDecoder {
 
   /** Gives up what has come of a frame and was not handed on, as bytes that begin a frame. */
   takePartial(): Uint8Array {
-    if (this.#frame === undefined || this.#left === 0) return this.#header.slice(0, this.#headerBytes)
+    if (this.#frame === undefined || this.#left === 0) {
+      const partial = this.#header.slice(0, this.#headerBytes)
+      this.#headerBytes = 0
+      return partial
+    }
     const kept = this.#kept?.subarray(0, this.#kept.byteLength - this.#left) ?? new Uint8Array()
     const partial = new Uint8Array(HEADER_BYTES + kept.byteLength)
     writeHeader(partial, { ...this.#frame, length: kept.byteLength + this.#left })

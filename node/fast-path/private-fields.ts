@@ -139,10 +139,10 @@ export function missingField(noise: unknown, muxer: unknown): string | undefined
     of('noise.decoder.buffer', (noise as NoiseConnection).decoder.buffer, BYTE_LIST) ??
     // counted per packet by code that the fast path passes by
     ((noise as NoiseConnection).metrics === undefined ? undefined : 'noise.metrics') ??
-    of('socket connection', (noise as NoiseConnection).stream, { ...MESSAGE_STREAM, socket: 'object' }) ??
-    of('socket connection.readBuffer', (noise as NoiseConnection).stream.readBuffer, BYTE_LIST) ??
-    of('socket connection.writeBuffer', (noise as NoiseConnection).stream.writeBuffer, BYTE_LIST) ??
-    of('socket', (noise as NoiseConnection).stream.socket, {
+    of('noise.stream', (noise as NoiseConnection).stream, { ...MESSAGE_STREAM, socket: 'object' }) ??
+    of('noise.stream.readBuffer', (noise as NoiseConnection).stream.readBuffer, BYTE_LIST) ??
+    of('noise.stream.writeBuffer', (noise as NoiseConnection).stream.writeBuffer, BYTE_LIST) ??
+    of('noise.stream.socket', (noise as NoiseConnection).stream.socket, {
       write: 'function',
       cork: 'function',
       uncork: 'function',

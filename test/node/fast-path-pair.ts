@@ -5,7 +5,7 @@ import { type Host, startHost } from '../../node/host.ts'
 import { openIdentity } from '../../node/identity.ts'
 import { eventually } from '../support/eventually.ts'
 
-export const PROTOCOL = '/greenroom-test/fast-path/1'
+const PROTOCOL = '/greenroom-test/fast-path/1'
 
 export type Path = 'on' | 'off'
 
@@ -26,7 +26,11 @@ export interface Layers {
     resume(): void
     addEventListener(event: 'close', on: (event: { error?: Error }) => void): void
   }
-  readonly socket: SocketConnection & { socket: NodeJS.EventEmitter & { pause(): void; resume(): void } }
+  readonly socket: SocketConnection & {
+    pause(): void
+    resume(): void
+    socket: NodeJS.EventEmitter & { pause(): void; resume(): void }
+  }
 }
 
 /** Two connected hosts; every stream that the first opens comes out of {@link open} at both ends. */
@@ -35,6 +39,8 @@ export interface HostPair extends AsyncDisposable {
   readonly near: Layers
   readonly far: Layers
   open(): Promise<[near: Stream, far: Stream]>
+  /** A stream of a third host to the far one. */
+  openFromAnother(): Promise<[near: Stream, far: Stream]>
 }
 
 /** @param onFar called with each stream that comes in, before anything is awaited */
@@ -53,17 +59,23 @@ export async function hostPair(dialler: Path, listener: Path, onFar?: (stream: S
   events.addEventListener('connection:open', (event) => found.resolve(event.detail))
   const near = layers(await a.connect(b.peerId, b.addresses()))
   const far = layers(await found.promise)
+  const open = async (connection: Connection): Promise<[Stream, Stream]> => {
+    const stream = await connection.newStream(PROTOCOL)
+    return [stream, (await eventually('the stream comes in', () => arrived.shift()))!]
+  }
+  const started = [a, b]
   return {
     hosts: [a, b],
     near,
     far,
-    open: async () => {
-      const stream = await near.connection.newStream(PROTOCOL)
-      return [stream, (await eventually('the stream comes in', () => arrived.shift()))!]
+    open: async () => await open(near.connection),
+    openFromAnother: async () => {
+      const another = await start(dialler)
+      started.push(another)
+      return await open(await another.connect(b.peerId, b.addresses()))
     },
     [Symbol.asyncDispose]: async () => {
-      await a.stop()
-      await b.stop()
+      for (const host of started) await host.stop()
     },
   }
 }

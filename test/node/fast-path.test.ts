@@ -274,25 +274,29 @@ describe.each(PAIRS)('%s', (_, dialler, listener) => {
     expect(back.digest()).toBe(digestOf(...sent.slice(0, -50)))
   })
 
-  test('a connection that is paused as a whole goes on where it stopped', async () => {
-    await using pair = await hostPair(dialler, listener)
-    const [near, far] = await pair.open()
-    const sink = new Sink(far)
-    const sent: Buffer[] = []
-    for (let round = 0; round < 5; round++) {
-      // the second half of a frame comes while the connection is paused
-      recut(pair.far, (read) => [read.subarray(0, read.byteLength >> 1), read.subarray(read.byteLength >> 1)])
-      sent.push(randomBytes(100 + round * 30_000))
-      await sendAll(near, sent.at(-1)!)
-      await eventually('it arrives', () => sink.bytes === sent.reduce((sum, { byteLength }) => sum + byteLength, 0))
-      pair.far.noise.pause()
-      sent.push(randomBytes(1_000 + round))
-      await sendAll(near, sent.at(-1)!)
-      pair.far.noise.resume()
-      await eventually('it arrives', () => sink.bytes === sent.reduce((sum, { byteLength }) => sum + byteLength, 0))
-    }
-    expect(sink.digest()).toBe(digestOf(...sent))
-  })
+  test.each(['noise', 'socket'] as const)(
+    'a connection that is paused at its %s in the middle of a frame goes on where it stopped',
+    async (layer) => {
+      await using pair = await hostPair(dialler, listener)
+      const [near, far] = await pair.open()
+      const sink = new Sink(far)
+      const sent: Buffer[] = []
+      let cutAt = 0
+      recut(pair.far, (read) => {
+        cutAt += 7
+        pair.far.socket.onData(read.subarray(0, cutAt % read.byteLength))
+        pair.far[layer].pause()
+        setTimeout(() => pair.far[layer].readStatus === 'paused' && pair.far[layer].resume(), 1)
+        return [read.subarray(cutAt % read.byteLength)]
+      })
+      for (const size of [50, 20, 600, 70_000, 30, 1_000, 300_000, 10, 60, 2_000]) {
+        sent.push(randomBytes(size))
+        await sendAll(near, sent.at(-1)!)
+        await eventually('it arrives', () => sink.bytes === sent.reduce((sum, { byteLength }) => sum + byteLength, 0))
+      }
+      expect(sink.digest()).toBe(digestOf(...sent))
+    },
+  )
 
   test('a listener that pauses the connection in the middle of a read loses nothing of it', async () => {
     await using pair = await hostPair(dialler, listener)
