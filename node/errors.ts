@@ -80,13 +80,31 @@ export class RemoteActorError extends GreenroomError {
   }
 }
 
-/** The process behind a portal has ended or its connection is lost: what was in flight may or may not have run. */
+export interface ActorDiedOptions extends ErrorOptions {
+  /** Default true. */
+  readonly mayHaveRun?: boolean
+  /** Default false. */
+  readonly lost?: boolean
+}
+
+/**
+ * The process behind a portal has ended, or the way to it is gone.
+ *
+ * @see {@link ActorDied.mayHaveRun} before a call is made again
+ */
 export class ActorDied extends GreenroomError {
   readonly actor: ActorRef
+  /** False when the call certainly was never sent; true when it may have run, wholly or in part. */
+  readonly mayHaveRun: boolean
+  /** Whether nobody saw it die: only the way to it is gone, and it may be reached again. */
+  readonly lost: boolean
 
-  constructor(actor: ActorRef, how: string, options?: ErrorOptions) {
-    super('ACTOR_DIED', `${showActor(actor)} died: ${how}`, options)
+  constructor(actor: ActorRef, how: string, options: ActorDiedOptions = {}) {
+    const { mayHaveRun = true, lost = false, ...rest } = options
+    super('ACTOR_DIED', `${showActor(actor)}${lost ? '' : ' died'}: ${how}`, rest)
     this.actor = { name: actor.name, id: actor.id }
+    this.mayHaveRun = mayHaveRun
+    this.lost = lost
   }
 }
 

@@ -48,7 +48,7 @@ export async function openRemoteContext(
   running = call
   if (cause !== undefined) call.cancel(cut, true)
   const result = awaitOutcome(call, scope).catch((error: unknown) => {
-    throw error === cut ? new ActorDied(target, 'its context was cut', { cause }) : scope.explain(error)
+    throw error === cut ? new ActorDied(target, 'its context was cut', { cause, lost: true }) : scope.explain(error)
   })
   result.then(
     async () => {

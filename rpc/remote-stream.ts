@@ -136,6 +136,6 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
     } catch (error) {
       if (error !== cut) throw error
     }
-    throw new ActorDied(this.#producer, 'its stream was cut before the end', { cause })
+    throw new ActorDied(this.#producer, 'its stream was cut before the end', { cause, lost: true })
   }
 }
