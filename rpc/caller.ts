@@ -1,9 +1,11 @@
-import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import type { Connection } from '@libp2p/interface'
+import { type CancelScope, currentScope, outsideScopes, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import { type PartWire, startCall } from './argument-pumps.ts'
 import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
-import { awaitOutcome, Lane } from './lane.ts'
+import { Lane } from './lane.ts'
+import { awaitOutcome } from './pending-call.ts'
 import type { Misconduct } from './misconduct.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
@@ -25,6 +27,8 @@ export interface Comeback {
   hasEnded(id: string): Promise<boolean>
 }
 
+/** Connections that are tried for one new stream, when those before broke while it was being opened. */
+const MAX_OPENING_ATTEMPTS = 3
 /** Milliseconds that a cut lane waits for its peer's supervisor to say how the peer died. */
 const OBITUARY_MS = 500
 
@@ -35,10 +39,11 @@ export class Caller {
   readonly #callee: Callee
   readonly #kinship: Kinship
   readonly #misconduct: Misconduct
-  readonly #lanes = new Map<string, Promise<Lane>>()
+  readonly #lanes = new Map<string, Lane>()
   readonly #cancelledHere = new Set<string>()
   readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
   #lastId = 0
+  readonly #nextId = (): number => ++this.#lastId
 
   /** @param callee this process's own, for an actor that calls itself */
   constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, misconduct: Misconduct) {
@@ -49,7 +54,7 @@ export class Caller {
     this.#misconduct = misconduct
   }
 
-  /** Calls a function that answers with one value. */
+  /** Calls a function that answers with one value, in a way that takes arguments which stream. */
   async call(target: Target, functionId: string, args: readonly unknown[], scope: CancelScope): Promise<unknown> {
     const call = await startCall(args, {
       self: this.self,
@@ -104,9 +109,20 @@ export class Caller {
     void death.finally(() => setTimeout(forget, OBITUARY_MS).unref())
   }
 
-  async close(): Promise<void> {
-    const lanes = await Promise.allSettled(this.#lanes.values())
-    for (const lane of lanes) if (lane.status === 'fulfilled') lane.value.close()
+  close(): void {
+    for (const lane of this.#lanes.values()) lane.close()
+    this.#lanes.clear()
+  }
+
+  /**
+   * The lane to an actor, which takes calls at once and is being opened when there was none; nothing when the actor may
+   * be one that is being restarted, so that there is something to wait for first.
+   */
+  laneNow(target: Target): Lane | undefined {
+    const lane = this.#lanes.get(target.id)
+    const { comeback } = target
+    if (comeback === undefined) return lane ?? this.#newLane(target)
+    return lane?.live === true && comeback.pending() === undefined ? lane : undefined
   }
 
   /** The lane to an actor, opened if need be. @throws ActorDied when nobody answers there */
@@ -128,29 +144,35 @@ export class Caller {
 
   async #laneTo(target: Target, scope: CancelScope): Promise<Lane> {
     scope.throwIfCancelled()
-    let lane = this.#lanes.get(target.id)
-    if (lane === undefined) {
-      lane = this.#openLane(target)
-      this.#lanes.set(target.id, lane)
-      lane.catch(() => this.#forget(target.id, lane))
-    }
-    return await untilCancelled(scope, lane)
+    const lane = this.#lanes.get(target.id) ?? this.#newLane(target)
+    await untilCancelled(scope, lane.opened)
+    return lane
   }
 
-  /** Not bound to the scope of the first caller: others may be waiting for the same lane. */
-  async #openLane(target: Target): Promise<Lane> {
-    const wire = await this.openWire(target, LANE_PROTOCOL)
-    const lane: Lane = new Lane(
-      wire,
-      { name: target.name, id: target.id },
-      () => ++this.#lastId,
-      async () => {
-        this.#lanes.delete(target.id)
-        return await this.#obituary(target.id)
+  #newLane({ name, id, addresses }: Target): Lane {
+    const peer = { name, id }
+    const lane = new Lane({
+      peer,
+      nextId: this.#nextId,
+      acquaintance: this.#kinship.meet(id),
+      onClose: async () => {
+        this.#forget(id, lane)
+        return await this.#obituary(id)
       },
-      this.#kinship.meet(target.id),
-    )
+    })
+    this.#lanes.set(id, lane)
+    // In no scope: that of its first caller is not the one of others who use the lane.
+    void outsideScopes(async () => await this.#open(lane, { ...peer, addresses }))
     return lane
+  }
+
+  async #open(lane: Lane, target: Target): Promise<void> {
+    try {
+      lane.open(await this.openWire(target, LANE_PROTOCOL))
+    } catch (error) {
+      this.#forget(target.id, lane)
+      lane.fail(error as Error)
+    }
   }
 
   async #obituary(id: string): Promise<ActorDied | undefined> {
@@ -165,25 +187,25 @@ export class Caller {
     }
   }
 
-  #forget(id: string, lane: Promise<Lane> | undefined): void {
+  #forget(id: string, lane: Lane): void {
     if (this.#lanes.get(id) === lane) this.#lanes.delete(id)
   }
 
   /** A new stream to an actor. @throws ActorDied when nobody answers there */
   async openWire(target: Target, protocol: string, scope?: CancelScope): Promise<Wire> {
     if (target.id === this.self.id) return this.#loopback(protocol)
-    try {
-      const connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
-      const stream = await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal })
-      return libp2pWire(stream, (error) => this.#misconduct.breach(target.id, error))
-    } catch (cause) {
-      scope?.throwIfCancelled()
-      if (cause instanceof Error && cause.name === 'TooManyOutboundProtocolStreamsError')
-        throw new LimitExceeded(
-          'MAX_STREAMS_PER_PEER',
-          `${MAX_STREAMS_PER_PEER} streaming calls to ${target.name} are open: end or leave some of them`,
-        )
-      throw new ActorDied(target, 'it cannot be reached', { cause })
+    for (let attempt = 1; ; attempt++) {
+      let connection: Connection | undefined
+      try {
+        connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
+        const stream = await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal })
+        return libp2pWire(stream, (error) => this.#misconduct.breach(target.id, error))
+      } catch (cause) {
+        scope?.throwIfCancelled()
+        // The connection that was chosen was about to end: another one may live, or can be made.
+        if (attempt < MAX_OPENING_ATTEMPTS && connection !== undefined && connection.status !== 'open') continue
+        throw refusal(target, connection, cause)
+      }
     }
   }
 
@@ -206,4 +228,14 @@ export class Caller {
     else this.#callee.acceptStream(far, this.self.id)
     return near
   }
+}
+
+function refusal(target: Target, connection: Connection | undefined, cause: unknown): Error {
+  if (cause instanceof Error && cause.name === 'TooManyOutboundProtocolStreamsError')
+    return new LimitExceeded(
+      'MAX_STREAMS_PER_PEER',
+      `${MAX_STREAMS_PER_PEER} streaming calls to ${target.name} are open: end or leave some of them`,
+    )
+  const how = connection?.status === 'open' ? 'it is connected, but refused the stream' : 'it cannot be reached'
+  return new ActorDied(target, `${how}; the call was not sent`, { cause, mayHaveRun: false, lost: true })
 }

@@ -31,6 +31,7 @@ export interface ExposedModule {
 export const MAX_FUNCTION_ID = 512
 
 const byFunction = new WeakMap<AnyFunction, ExposedFunction>()
+const byId = new Map<string, ExposedFunction>()
 const byNamespace = new Map<string, { module: ExposedModule; functions: Map<string, ExposedFunction> }>()
 
 /**
@@ -76,6 +77,7 @@ export function expose(
     const entry: ExposedFunction = { id, kind, namespace, module, call }
     exposed.set(name, entry)
     byFunction.set(call, entry)
+    byId.set(id, entry)
   }
   byNamespace.set(namespace, { module, functions: exposed })
   return module
@@ -103,6 +105,11 @@ export function checkModules(modules: readonly ExposedModule[]): void {
     throw new InvalidArgument(
       `modules is a list of what expose(import.meta, …) gives, got ${inspect(modules, { depth: 1, breakLength: Infinity })}`,
     )
+}
+
+/** The function that is exposed as `namespace#name`, if a module of this process does so. */
+export function exposedAs(id: string): ExposedFunction | undefined {
+  return byId.get(id)
 }
 
 /** The functions of a namespace by name, if a module of this process exposes it. */

@@ -1,5 +1,6 @@
 import { LimitExceeded, ProtocolError } from '../node/errors.ts'
-import { decode, encode } from './codec.ts'
+import { decode } from './codec.ts'
+import { FrameWriter, HEADER_BYTES } from './frame-writer.ts'
 import { FRAME_TIMEOUT_MS, type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 import type { Wire } from './wire.ts'
 
@@ -9,12 +10,16 @@ export const MAX_FRAME_BYTES = 1024 * 1024
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 /** Bytes in a batch from which on {@link FrameStream.drained} asks senders to wait until it has left. */
 const FULL_BATCH_BYTES = 1024 * 1024
-const HEADER_BYTES = 4
 
 /** Receives what arrives on a {@link FrameStream}; `bytes` is the frame's size on the wire. */
 export interface FrameHandler {
   onFrame(frame: unknown, bytes: number): void
-  /** What arrived is no frame, or `onFrame` refused it. What is sent now still leaves; then the stream is aborted. */
+  /**
+   * Gets a frame before it is decoded: bytes `start` to `end`, which are the stream's and not to be kept. Gives whether
+   * it has taken it; else it comes to `onFrame`. For the few shapes that most frames have.
+   */
+  onBytes?(bytes: Uint8Array, start: number, end: number): boolean
+  /** What arrived is no frame, or was refused by this handler. What is sent now still leaves; then the stream is aborted. */
   onBreach?(error: Error): void
   /** Once; `error` is missing when the peer closed cleanly. */
   onClose(error: Error | undefined): void
@@ -31,11 +36,12 @@ export class FrameStream implements Stallable {
   readonly #wire: Wire
   readonly #handler: FrameHandler
   readonly #defer: (flush: () => void) => void
-  #batch: Uint8Array[] = []
-  #batchBytes = 0
+  readonly #writer = new FrameWriter(MAX_FRAME_BYTES)
+  readonly #flushLater = (): void => this.#flush()
   #flushing = false
   #blocked = false
   #closed = false
+  #batch = 0
   #drained: PromiseWithResolvers<void> | undefined
   #chunks: Uint8Array[] = []
   #chunkBytes = 0
@@ -55,6 +61,16 @@ export class FrameStream implements Stallable {
     return this.#closed
   }
 
+  /** The number of the batch that is being filled: what was put into it has not left this process in any part. */
+  get batch(): number {
+    return this.#batch
+  }
+
+  /** Whether senders do well to wait for {@link drained}. */
+  get full(): boolean {
+    return !this.#closed && (this.#blocked || this.#writer.length >= FULL_BATCH_BYTES)
+  }
+
   /**
    * Queues a frame for the end of this microtask or turn of the event loop; gives its size in bytes. A closed stream
    * drops it: whoever waits for an answer hears of the close.
@@ -63,12 +79,12 @@ export class FrameStream implements Stallable {
    * nothing was sent then
    */
   send(frame: unknown): number {
-    return this.sendEncoded(encode(frame))
+    return this.write((writer) => writer.value(frame))
   }
 
   /** Like {@link send}, however much waits: for the few small frames that stop work, which must never fail. */
   sendControl(frame: unknown): void {
-    this.sendEncoded(encode(frame), Number.POSITIVE_INFINITY)
+    this.write((writer) => writer.value(frame), Number.POSITIVE_INFINITY)
   }
 
   /**
@@ -76,38 +92,54 @@ export class FrameStream implements Stallable {
    * the end of this turn of the event loop.
    */
   sendSoon(frame: unknown): void {
-    const body = encode(frame)
     if (this.#closed) return
-    this.#append(body)
+    const writer = this.begin(Number.POSITIVE_INFINITY)
+    writer.value(frame)
+    writer.close()
     setImmediate(() => {
       if (!this.#blocked) this.#flush()
     })
   }
 
   /** Like {@link send} for a frame that is encoded already. */
-  sendEncoded(body: Uint8Array, maxQueued: number = MAX_QUEUED_BYTES): number {
-    const size = body.byteLength
-    if (size > MAX_FRAME_BYTES)
-      throw new LimitExceeded(
-        'MAX_FRAME_BYTES',
-        `a message of ${size} bytes is above ${MAX_FRAME_BYTES}: send it in pieces through a stream`,
-      )
-    if (this.#closed) return size
-    if (this.#batchBytes > maxQueued)
-      throw new LimitExceeded('MAX_QUEUED_BYTES', `${this.#batchBytes} bytes wait for a peer that does not read`)
-    this.#append(body)
-    if (!this.#flushing && !this.#blocked) {
-      this.#flushing = true
-      this.#defer(() => this.#flush())
-    }
-    return size
+  sendEncoded(body: Uint8Array): number {
+    return this.write((writer) => writer.encoded(body))
   }
 
-  #append(body: Uint8Array): void {
-    const header = new Uint8Array(HEADER_BYTES)
-    new DataView(header.buffer).setUint32(0, body.byteLength)
-    this.#batch.push(header, body)
-    this.#batchBytes += HEADER_BYTES + body.byteLength
+  /** Like {@link send} for a frame that a function writes. */
+  write(body: (writer: FrameWriter) => void, maxQueued: number = MAX_QUEUED_BYTES): number {
+    const writer = this.begin(maxQueued)
+    try {
+      body(writer)
+      return this.end()
+    } catch (error) {
+      writer.undo()
+      throw error
+    }
+  }
+
+  /**
+   * Begins a frame that the caller writes; {@link end} ends it, or the writer's `undo()` when writing it threw.
+   *
+   * @throws LimitExceeded when more than `maxQueued` bytes wait
+   */
+  begin(maxQueued: number = MAX_QUEUED_BYTES): FrameWriter {
+    const writer = this.#writer
+    if (writer.length > maxQueued)
+      throw new LimitExceeded('MAX_QUEUED_BYTES', `${writer.length} bytes wait for a peer that does not read`)
+    writer.open()
+    return writer
+  }
+
+  /** Ends a frame and queues it. @throws LimitExceeded when it is above the limit; nothing was sent then */
+  end(limit?: number): number {
+    const size = this.#writer.close(limit)
+    if (this.#closed) this.#writer.undo()
+    else if (!this.#flushing && !this.#blocked) {
+      this.#flushing = true
+      this.#defer(this.#flushLater)
+    }
+    return size
   }
 
   /**
@@ -115,7 +147,7 @@ export class FrameStream implements Stallable {
    * may fill it again: senders of bulk ask until they get nothing.
    */
   drained(): Promise<void> | undefined {
-    if (this.#closed || !(this.#blocked || this.#batchBytes >= FULL_BATCH_BYTES)) return undefined
+    if (!this.full) return undefined
     this.#drained ??= Promise.withResolvers<void>()
     return this.#drained.promise
   }
@@ -137,10 +169,9 @@ export class FrameStream implements Stallable {
 
   #flush(): void {
     this.#flushing = false
-    if (this.#closed || this.#batch.length === 0) return
-    const bytes = this.#batch.length === 1 ? this.#batch[0]! : concat(this.#batch, this.#batchBytes)
-    this.#batch = []
-    this.#batchBytes = 0
+    if (this.#closed || this.#writer.length === 0) return
+    const bytes = this.#writer.take()
+    this.#batch += 1
     try {
       this.#blocked = !this.#wire.send(bytes)
       if (!this.#blocked) this.#wakeSenders()
@@ -163,7 +194,7 @@ export class FrameStream implements Stallable {
   #close(error: Error | undefined): void {
     if (this.#closed) return
     this.#closed = true
-    this.#batch = []
+    this.#writer.clear()
     this.#chunks = []
     unwatchStall(this)
     this.#wakeSenders()
@@ -173,29 +204,33 @@ export class FrameStream implements Stallable {
   #receive(bytes: Uint8Array): void {
     if (this.#closed) return
     const before = this.#chunkBytes
-    this.#chunks.push(bytes)
-    this.#chunkBytes += bytes.byteLength
-    if (this.#chunkBytes < this.#needed) {
-      if (this.#chunks.length === 1) watchStall(this)
-      return
+    let data = bytes
+    if (before > 0) {
+      this.#chunks.push(bytes)
+      this.#chunkBytes += bytes.byteLength
+      if (this.#chunkBytes < this.#needed) return
+      data = concat(this.#chunks, this.#chunkBytes)
+      this.#chunks = []
     }
-    let data = this.#chunks.length === 1 ? bytes : concat(this.#chunks, this.#chunkBytes)
+    let at: number
     try {
-      data = this.#parse(data)
+      at = this.#parse(data)
     } catch (error) {
       this.#refuse(error as Error)
       return
     }
-    this.#chunks = data.byteLength === 0 ? [] : [data]
-    this.#chunkBytes = data.byteLength
-    if (data.byteLength > 0) watchStall(this)
-    else if (before > 0) unwatchStall(this)
+    this.#chunkBytes = data.byteLength - at
+    if (this.#chunkBytes > 0 && !this.#closed) {
+      this.#chunks.push(at === 0 ? data : data.subarray(at))
+      watchStall(this)
+    } else if (before > 0) unwatchStall(this)
   }
 
   onStall(): void {
     this.abort(new Error(`a frame that began was not whole within ${FRAME_TIMEOUT_MS} ms`))
   }
 
+  /** The peer broke the framing or the protocol: the one place that every such error of a stream passes. */
   #refuse(error: Error): void {
     if (this.#closed) return
     this.#handler.onBreach?.(error)
@@ -204,24 +239,24 @@ export class FrameStream implements Stallable {
     this.abort(error)
   }
 
-  /** Hands every complete frame up and gives the rest back. */
-  #parse(data: Uint8Array): Uint8Array {
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
+  /** Hands every complete frame up and gives how far it came. */
+  #parse(data: Uint8Array): number {
+    const handler = this.#handler
     let at = 0
     while (!this.#closed) {
       const left = data.byteLength - at
       this.#needed = HEADER_BYTES
       if (left < HEADER_BYTES) break
-      const size = view.getUint32(at)
+      const size = ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0
       if (size > MAX_FRAME_BYTES)
         throw new ProtocolError(`a frame of ${size} bytes was announced, above the limit of ${MAX_FRAME_BYTES}`)
       this.#needed = HEADER_BYTES + size
       if (left < this.#needed) break
-      const end = at + this.#needed
-      this.#handler.onFrame(decode(data.subarray(at + HEADER_BYTES, end)), size)
-      at = end
+      const start = at + HEADER_BYTES
+      at = start + size
+      if (handler.onBytes?.(data, start, at) !== true) handler.onFrame(decode(data.subarray(start, at)), size)
     }
-    return data.subarray(at)
+    return at
   }
 }
 

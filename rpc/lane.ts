@@ -1,21 +1,20 @@
-import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import type { CancelScope } from '../node/cancel-scope.ts'
 import {
   ActorDied,
   type ActorRef,
-  Cancelled,
-  DeadlineExceeded,
+  type Cancelled,
   InvalidArgument,
   LimitExceeded,
   ProtocolError,
-  RemoteActorError,
 } from '../node/errors.ts'
-import { noteSource, type RunningCall } from './argument-pumps.ts'
+import { noteSource } from './argument-pumps.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
+import { LaneFrameReader, sendCall } from './lane-frames.ts'
+import { type CallCarrier, PendingCall } from './pending-call.ts'
 import { Places } from './places.ts'
 import {
-  CALL,
   type CallKind,
   CANCEL,
   CANCEL_ACTOR,
@@ -31,128 +30,63 @@ import {
   type StreamArgument,
 } from './protocol.ts'
 import { assertTransferable } from './transferable.ts'
+import { WaitingLine } from './waiting-line.ts'
 import type { Wire } from './wire.ts'
 
 /** Calls of one actor to one other that run at a time; more wait for a place. */
 export const MAX_CALLS_IN_FLIGHT = 4_096
-/** Calls that may wait for a place; more are refused. */
+/** Calls that may wait for a place, for room, or for the lane to be opened; more are refused. */
 export const MAX_CALLS_WAITING = 65_536
 /**
  * Streams that are being opened at a time; more wait their turn. A quarter of what a callee lets wait for their call:
  * with each round trip as many follow before those ahead have said which call they are for.
  */
 export const MAX_STREAMS_OPENING = 64
-/** Milliseconds that a cancelled call waits for the remote task to end before it goes on without it. */
-export const CANCEL_ACK_MS = 1_000
-/** Milliseconds by which the callee's clock may run out before the caller's own, for a deadline that both keep. */
-export const DEADLINE_SKEW_MS = 1_000
 
-/** One call under way: settles with the remote outcome, or rejects when the peer is lost. */
-export class PendingCall implements RunningCall {
-  readonly id: number
-  readonly outcome: Promise<unknown>
-  /** Whether it counts against {@link MAX_CALLS_IN_FLIGHT}. */
-  readonly takesPlace: boolean
-  readonly #settle = Promise.withResolvers<unknown>()
-  readonly #sendCancel: (reason: Cancelled) => void
-  #reason: Cancelled | undefined
-  #timer: NodeJS.Timeout | undefined
-  #settled = false
-  #outOfTime = false
-  #cut = false
-
-  constructor(id: number, takesPlace: boolean, sendCancel: (reason: Cancelled) => void) {
-    this.id = id
-    this.takesPlace = takesPlace
-    this.#sendCancel = sendCancel
-    this.outcome = this.#settle.promise
-    // Whoever started the call looks at the outcome later, or never when it left a stream early.
-    this.outcome.catch(() => {})
-  }
-
-  /**
-   * Asks the remote task to stop; the outcome follows from there, within `ackMs` in any case.
-   *
-   * @param cut the call's own stream broke: should the peer have died, that is the outcome
-   */
-  cancel(reason: Cancelled, cut = false, ackMs = CANCEL_ACK_MS): void {
-    if (this.#reason !== undefined || this.#settled) return
-    this.#reason = reason
-    this.#cut = cut
-    if (this.#outOfTime) {
-      this.#end()
-      this.#settle.reject(reason)
-      return
-    }
-    this.#timer = setTimeout(() => this.#settle.reject(reason), ackMs)
-    this.#sendCancel(reason)
-  }
-
-  resolve(value: unknown): void {
-    this.#end()
-    this.#settle.resolve(value)
-  }
-
-  /** The echo of our own cancel becomes the reason it was made with; every other failure stays what it is. */
-  reject(error: Error): void {
-    if (this.#reason === undefined && isDeadline(error)) {
-      // The callee's clock was first: our own deadline is due, and its cancel says which scope it belongs to.
-      this.#outOfTime = true
-      this.#timer = setTimeout(() => this.#settle.reject(error), DEADLINE_SKEW_MS)
-      return
-    }
-    this.#end()
-    const echo =
-      this.#reason !== undefined &&
-      ((error instanceof ActorDied && !this.#cut) || (error instanceof RemoteActorError && isCancel(error.cause)))
-    this.#settle.reject(echo ? this.#reason : error)
-  }
-
-  #end(): void {
-    this.#settled = true
-    clearTimeout(this.#timer)
-  }
+export interface LaneOptions {
+  readonly peer: ActorRef
+  /** Gives request ids, from 1 on, that are unique among all lanes of this process. */
+  readonly nextId: () => number
+  readonly acquaintance: Acquaintance
+  /** Called once; what it gives, if anything, tells in place of the lane how the peer died. */
+  readonly onClose: () => Promise<ActorDied | undefined>
 }
 
 /**
  * The calling side of one long-lived stream to another actor: requests out, results, errors and acknowledgements in.
+ *
+ * It takes calls before its stream is open. Those that cannot be sent at once wait in one line, whatever they wait for,
+ * so that calls start over there in the order in which they were made here.
  */
-export class Lane {
-  readonly #frames: FrameStream
-  readonly #peer: ActorRef
-  readonly #acquaintance: Acquaintance
-  readonly #nextId: () => number
-  readonly #pending = new Map<number, PendingCall>()
+export class Lane implements CallCarrier {
+  readonly peer: ActorRef
   /** Of the streams that are being opened for calls of this lane. */
   readonly openings: Places
-  readonly #places: Places
+  readonly #acquaintance: Acquaintance
+  readonly #nextId: () => number
+  readonly #onClose: () => Promise<ActorDied | undefined>
+  readonly #reader = new LaneFrameReader()
+  readonly #pending = new Map<number, PendingCall>()
+  readonly #line = new WaitingLine<PendingCall>()
+  readonly #opened = Promise.withResolvers<void>()
+  #frames: FrameStream | undefined
+  #inFlight = 0
+  #closed = false
+  #draining = false
   #refusal: ProtocolError | undefined
 
-  /**
-   * @param nextId gives request ids that are unique among all lanes of this process
-   * @param onClose called once; what it gives, if anything, tells in place of the lane how the peer died
-   */
-  constructor(
-    wire: Wire,
-    peer: ActorRef,
-    nextId: () => number,
-    onClose: () => Promise<ActorDied | undefined>,
-    acquaintance: Acquaintance,
-  ) {
-    this.#peer = peer
+  constructor({ peer, acquaintance, nextId, onClose }: LaneOptions) {
+    this.peer = peer
     this.#acquaintance = acquaintance
     this.#nextId = nextId
-    this.#places = new Places(MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING, () => this.#full())
+    this.#onClose = onClose
     this.openings = new Places(MAX_STREAMS_OPENING, MAX_CALLS_WAITING, () => this.#full())
-    this.#frames = new FrameStream(wire, {
-      onFrame: (frame) => this.#onFrame(frame),
-      onClose: (error) => void onClose().then((death) => this.#rejectAll(death ?? this.#refusal ?? this.#died(error))),
-    })
-    this.#frames.sendSoon([KINSHIP, 0, acquaintance.proof])
+    // Whoever needs the lane open asks for it; calls that wait are told themselves.
+    this.#opened.promise.catch(() => {})
   }
 
   get closed(): boolean {
-    return this.#frames.closed
+    return this.#closed
   }
 
   /** Whether failures that are sent to the peer carry stacks. */
@@ -160,8 +94,58 @@ export class Lane {
     return this.#acquaintance.seesStacks
   }
 
+  /** Whether it is open: calls wait for nothing but places and room. */
+  get live(): boolean {
+    return this.#frames !== undefined && !this.#closed
+  }
+
+  /** Resolves when it is open. @throws Error what {@link fail} was given */
+  get opened(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  /** It is open: what waits is sent. */
+  open(wire: Wire): void {
+    if (this.#closed) return wire.close()
+    const frames = new FrameStream(wire, {
+      onBytes: (bytes, start, end) => this.#onBytes(bytes, start, end),
+      onFrame: (frame) => this.#onFrame(frame),
+      onClose: (error) => this.#onFramesClose(frames, error),
+    })
+    this.#frames = frames
+    frames.sendSoon([KINSHIP, 0, this.#acquaintance.proof])
+    this.#opened.resolve()
+    this.#pump()
+  }
+
+  /** It could not be opened: nothing of what waits was sent. */
+  fail(error: Error): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#opened.reject(error)
+    for (const call of this.#line.clear()) call.reject(error)
+    this.openings.admitAll()
+  }
+
+  close(): void {
+    if (this.#frames === undefined) this.fail(this.#gone(undefined, false))
+    else this.#frames.close()
+  }
+
+  /** Sends a call, now or in its turn; whatever prevents that becomes its outcome. */
+  send(call: PendingCall): void {
+    if (call.settled) return
+    call.waitFor(this)
+    if (this.#closed) call.reject(this.#gone(undefined, false))
+    else if (this.#line.size === 0 && this.#ready()) this.#transmit(call)
+    else if (this.#line.size < MAX_CALLS_WAITING) {
+      this.#line.push(call)
+      this.#awaitRoom()
+    } else call.reject(this.#full())
+  }
+
   /**
-   * Starts a call once there is a place for it.
+   * Starts a call; resolves when it is sent. From then on its caller sees to its cancel.
    *
    * @throws InvalidArgument when an argument cannot travel
    * @throws LimitExceeded when too many calls wait, or the arguments are larger than a frame
@@ -173,119 +157,164 @@ export class Lane {
     scope: CancelScope,
     streams?: readonly StreamArgument[],
   ): Promise<PendingCall> {
-    for (const [i, arg] of args.entries()) assertTransferable(arg, `args[${i}]`)
-    const place = this.#places.take(scope)
-    if (place !== undefined) await place
-    try {
-      for (let room = this.#frames.drained(); room !== undefined; room = this.#frames.drained())
-        await untilCancelled(scope, room)
-      scope.throwIfCancelled()
-      const timeoutMs = remaining(scope)
-      return this.#request(
-        (id) =>
-          streams === undefined
-            ? [CALL, id, functionId, args, timeoutMs, kind]
-            : [CALL, id, functionId, args, timeoutMs, kind, streams],
-        true,
-      )
-    } catch (error) {
-      this.#places.give()
-      throw error
-    }
+    checkArguments(args)
+    scope.throwIfCancelled()
+    const call = new PendingCall(functionId, args, kind, scope, streams)
+    // Whoever started the call looks at the outcome later, or never when it left a stream early.
+    call.outcome.catch(() => {})
+    scope.link(call)
+    this.send(call)
+    await call.untilSent()
+    call.unlink()
+    return call
   }
 
-  /** Asks the whole actor to end; resolves at its acknowledgement. */
-  cancelActor(reason: Cancelled): PendingCall {
-    return this.#request((id) => [CANCEL_ACTOR, id, reason.by, reason.why])
+  sendCancel({ id }: PendingCall, { by, why }: Cancelled): void {
+    this.#frames?.sendControl([CANCEL, id, by.slice(0, MAX_WORDS), why.slice(0, MAX_WORDS)])
+  }
+
+  withdraw(call: PendingCall): void {
+    this.#line.leave(call)
+  }
+
+  /** Asks the whole actor to end; the outcome is its acknowledgement. */
+  cancelActor({ by, why }: Cancelled): PendingCall {
+    return this.#request('CANCEL_ACTOR', (id) => [CANCEL_ACTOR, id, by.slice(0, MAX_WORDS), why.slice(0, MAX_WORDS)])
   }
 
   async describe(): Promise<FunctionDescription[]> {
-    return (await this.#request((id) => [DESCRIBE, id]).outcome) as FunctionDescription[]
+    return (await this.#request('DESCRIBE', (id) => [DESCRIBE, id]).outcome) as FunctionDescription[]
   }
 
-  close(): void {
-    this.#frames.close()
-  }
-
-  #request(frame: (id: number) => unknown[], takesPlace = false): PendingCall {
-    if (this.#frames.closed) throw this.#died(undefined)
+  #request(what: string, frame: (id: number) => unknown[]): PendingCall {
+    if (this.#closed || this.#frames === undefined) throw this.#gone(undefined, false)
+    const call = new PendingCall(what, [])
+    call.outcome.catch(() => {})
     const id = this.#nextId()
-    const call = new PendingCall(id, takesPlace, ({ by, why }) =>
-      this.#frames.sendControl([CANCEL, id, by.slice(0, MAX_WORDS), why.slice(0, MAX_WORDS)]),
-    )
     this.#frames.send(frame(id))
+    call.sent(this, id, this.#frames.batch)
     this.#pending.set(id, call)
     return call
+  }
+
+  #ready(): boolean {
+    return this.#frames !== undefined && this.#inFlight < MAX_CALLS_IN_FLIGHT && !this.#frames.full
+  }
+
+  #transmit(call: PendingCall): void {
+    const frames = this.#frames!
+    const id = this.#nextId()
+    try {
+      sendCall(frames, id, call.functionId, call.args, remaining(call.deadline), call.kind!, call.streams)
+    } catch (error) {
+      call.reject(error)
+      return
+    }
+    call.sent(this, id, frames.batch)
+    this.#pending.set(id, call)
+    this.#inFlight += 1
+  }
+
+  #pump(): void {
+    while (this.#line.size > 0 && !this.#closed && this.#ready()) this.#transmit(this.#line.shift()!)
+    this.#awaitRoom()
+  }
+
+  #awaitRoom(): void {
+    if (this.#draining || this.#line.size === 0) return
+    const room = this.#frames?.drained()
+    if (room === undefined) return
+    this.#draining = true
+    void room.then(() => {
+      this.#draining = false
+      this.#pump()
+    })
+  }
+
+  #onBytes(bytes: Uint8Array, start: number, end: number): boolean {
+    const reader = this.#reader
+    if (!reader.readResult(bytes, start, end)) return false
+    this.#take(reader.id)?.resolve(reader.value)
+    return true
+  }
+
+  #onFrame(frame: unknown): void {
+    const reply = parseReply(frame)
+    switch (reply.type) {
+      case RESULT:
+        this.#take(reply.id)?.resolve(reply.value)
+        return
+      case FAILURE: {
+        if (!this.#pending.has(reply.id)) return
+        // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as
+        // well.
+        const failure = decodeFailure(reply.failure)
+        if (reply.source !== undefined) noteSource(failure, reply.source)
+        this.#take(reply.id)?.reject(failure)
+        return
+      }
+      case KINSHIP_BACK:
+        this.#acquaintance.hear(reply.proof)
+        return
+      case REFUSAL:
+        this.#refusal = new ProtocolError(
+          `${this.peer.name} broke off, a call in flight may have run: it got what the protocol does not allow: ${reply.why}`,
+        )
+        this.#frames?.abort(this.#refusal)
+    }
+  }
+
+  /** The call that a reply is for; `undefined` when nobody waits for it, because it was not acknowledged in time. */
+  #take(id: number): PendingCall | undefined {
+    const call = this.#pending.get(id)
+    if (call === undefined) return undefined
+    this.#pending.delete(id)
+    if (call.kind !== undefined) {
+      this.#inFlight -= 1
+      if (this.#line.size > 0) this.#pump()
+    }
+    return call
+  }
+
+  #onFramesClose(frames: FrameStream, error: Error | undefined): void {
+    this.#closed = true
+    void this.#onClose().then((death) => this.#rejectAll(death, frames.batch, error))
+  }
+
+  #rejectAll(death: ActorDied | undefined, unsent: number, cause: Error | undefined): void {
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const call of pending) call.reject(death ?? this.#refusal ?? this.#gone(cause, call.batch < unsent))
+    for (const call of this.#line.clear()) call.reject(this.#gone(death ?? cause, false))
+    this.openings.admitAll()
   }
 
   #full(): LimitExceeded {
     return new LimitExceeded(
       'MAX_CALLS_WAITING',
-      `as many calls to ${this.#peer.name} as may run are under way, and ${MAX_CALLS_WAITING} wait`,
+      `as many calls to ${this.peer.name} as may run are under way, and ${MAX_CALLS_WAITING} wait`,
     )
   }
 
-  #onFrame(frame: unknown): void {
-    const reply = parseReply(frame)
-    if (reply.type === KINSHIP_BACK) return this.#acquaintance.hear(reply.proof)
-    if (reply.type === REFUSAL) {
-      const { name } = this.#peer
-      this.#refusal = new ProtocolError(
-        `${name} broke off, a call in flight may or may not have run: it got what the protocol does not allow: ${reply.why}`,
-      )
-      this.#frames.abort(this.#refusal)
-      return
-    }
-    const call = this.#pending.get(reply.id)
-    // An outcome that nobody waits for belongs to a call that was cancelled and did not acknowledge in time.
-    if (call === undefined) return
-    // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as
-    // well.
-    const failure = reply.type === FAILURE ? decodeFailure(reply.failure) : undefined
-    this.#pending.delete(reply.id)
-    if (call.takesPlace) this.#places.give()
-    if (reply.type === FAILURE && failure !== undefined) {
-      if (reply.source !== undefined) noteSource(failure, reply.source)
-      call.reject(failure)
-    } else if (reply.type === RESULT) call.resolve(reply.value)
-  }
-
-  #rejectAll(died: ActorDied | ProtocolError): void {
-    const calls = [...this.#pending.values()]
-    this.#pending.clear()
-    for (const call of calls) call.reject(died)
-    this.#places.admitAll()
-    this.openings.admitAll()
-  }
-
-  #died(cause: Error | undefined): ActorDied {
-    return new ActorDied(this.#peer, 'its connection is gone; a call in flight may or may not have run', { cause })
+  #gone(cause: Error | undefined, mayHaveRun: boolean): ActorDied {
+    const how = mayHaveRun ? 'the call may have run' : 'the call was not sent'
+    return new ActorDied(this.peer, `its connection is gone; ${how}`, { cause, mayHaveRun, lost: true })
   }
 }
 
-/** A `FAILURE` that says nothing but "cancelled". */
-export function isCancel(error: unknown): error is Cancelled {
-  return error instanceof Cancelled
+/** @throws InvalidArgument when an argument cannot travel, with the path to the culprit */
+export function checkArguments(args: readonly unknown[]): void {
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]
+    const kind = typeof arg
+    if ((kind === 'object' && arg !== null) || kind === 'function' || kind === 'symbol')
+      assertTransferable(arg, `args[${i}]`)
+  }
 }
 
-function isDeadline(error: unknown): boolean {
-  return error instanceof RemoteActorError && isCancel(error.cause) && error.cause.cause instanceof DeadlineExceeded
-}
-
-/** What is left of the nearest deadline in whole milliseconds, at least 1; 0 when there is none. */
-function remaining(scope: CancelScope): number {
-  const { deadline } = scope
+/** What is left of a deadline in whole milliseconds, at least 1; 0 when there is none. */
+function remaining(deadline: number): number {
   return deadline === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(deadline - performance.now()))
-}
-
-/** Waits for a call in the current scope; a cancel of the scope reaches the remote task. */
-export async function awaitOutcome(call: RunningCall, scope: CancelScope = currentScope()): Promise<unknown> {
-  const unlink = scope.onCancel((reason) => call.cancel(reason, false, scope.ackMs))
-  try {
-    return await call.outcome
-  } finally {
-    unlink()
-  }
 }
 
 /** @throws InvalidArgument when a name for tools is not `namespace#name` */

@@ -1,16 +1,20 @@
 import { inspect } from 'node:util'
-import { CancelScope, currentScope, isEcho, noteInterrupted } from '../node/cancel-scope.ts'
-import { Cancelled, DeadlineExceeded, GreenroomError, InvalidArgument } from '../node/errors.ts'
+import { currentScope, noteInterrupted } from '../node/cancel-scope.ts'
+import { Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { CallGroup } from './call-group.ts'
+import { CallScope } from './call-scope.ts'
 import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import type { Context } from './context.ts'
 import { type AnyFunction, exposedFunction } from './exposed.ts'
-import { checkFunctionId } from './lane.ts'
+import { checkArguments, checkFunctionId } from './lane.ts'
 import { openCall } from './open-call.ts'
+import { type CallLimits, PendingCall } from './pending-call.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { openRemoteContext, type RemoteContext } from './remote-context.ts'
-import { type ExplainingScope, RemoteStream } from './remote-stream.ts'
+import { RemoteStream } from './remote-stream.ts'
+import { isStream } from './stream-sources.ts'
 
 /** Milliseconds within which an actor acknowledges that it was cancelled. */
 export const CANCEL_ACTOR_ACK_MS = 1_000
@@ -52,8 +56,9 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   readonly #target: Target
   readonly #options: CallOptions
   readonly #result: (() => Result) | undefined
-  readonly #life: CancelScope
-  readonly #inFlight: Set<Promise<unknown>>
+  /** The signal and timeout of the options, if there are any. */
+  readonly #bounds: CallLimits | undefined
+  readonly #life: CallGroup
 
   /** @param result what the actor's main task gives, for one that has a main task */
   constructor(caller: Caller, target: Target, result?: () => Result, shared?: Portal<Result>, options?: CallOptions) {
@@ -61,8 +66,9 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     this.#target = target
     this.#result = result
     this.#options = options ?? {}
-    this.#life = shared === undefined ? new CancelScope() : shared.#life
-    this.#inFlight = shared === undefined ? new Set() : shared.#inFlight
+    const { signal, timeout } = this.#options
+    this.#bounds = signal === undefined && timeout === undefined ? undefined : { signal, timeout }
+    this.#life = shared === undefined ? new CallGroup() : shared.#life
   }
 
   get name(): string {
@@ -84,22 +90,13 @@ export class Portal<Result = unknown> implements AsyncDisposable {
    */
   run<F extends AnyFunction>(fn: F, ...args: Parameters<F>): RunResult<F> {
     const { id, kind } = exposedFunction(fn)
-    return (kind === 'stream' ? this.stream(id, ...args) : this.call(id, ...args)) as RunResult<F>
+    return (kind === 'stream' ? this.stream(id, ...args) : this.#call(id, args)) as RunResult<F>
   }
 
   /** Calls a function by `namespace#name`, untyped: for tools and callers that do not have the module. */
   async call(functionId: string, ...args: unknown[]): Promise<unknown> {
     checkFunctionId(functionId)
-    const scope = this.#open()
-    const outcome = this.#caller.call(this.#target, functionId, args, scope).catch((error: unknown) => {
-      noteInterrupted(error, `calling ${functionId} in ${this.name}`)
-      throw error
-    })
-    try {
-      return await this.#track(scope.translate(outcome))
-    } catch (error) {
-      throw atCallSite(error)
-    }
+    return await this.#call(functionId, args)
   }
 
   /** Like {@link call}, for an `async function*`. */
@@ -183,7 +180,43 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   /** Cancels what is in flight through this portal and waits for it. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#life.cancel(new Cancelled('the caller', 'the portal was disposed'))
-    await Promise.allSettled(this.#inFlight)
+    await this.#life.idle()
+  }
+
+  /** The path of nearly all calls: one object and one promise, and nothing to wait for in between. */
+  #call(functionId: string, args: readonly unknown[]): Promise<unknown> {
+    try {
+      this.#life.throwIfCancelled()
+      const scope = currentScope()
+      if (scope.cancelled) noteInterrupted(scope.reason, `calling ${functionId} in ${this.name}`)
+      scope.throwIfCancelled()
+      const lane = hasStream(args) ? undefined : this.#caller.laneNow(this.#target)
+      if (lane === undefined) return this.#callInSteps(functionId, args)
+      checkArguments(args)
+      const call = new PendingCall(functionId, args, 'value', scope)
+      call.waitFor(lane)
+      call.join(this.#life)
+      scope.link(call)
+      if (this.#bounds !== undefined) call.bound(this.#bounds)
+      lane.send(call)
+      return call.outcome
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** For a call that is more than one request. */
+  async #callInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
+    const scope = this.#open()
+    const outcome = this.#caller.call(this.#target, functionId, args, scope).catch((error: unknown) => {
+      noteInterrupted(error, `calling ${functionId} in ${this.name}`)
+      throw error
+    })
+    try {
+      return await this.#track(scope.translate(outcome))
+    } catch (error) {
+      throw atCallSite(error)
+    }
   }
 
   #open(): CallScope {
@@ -192,64 +225,16 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
-    this.#inFlight.add(work)
+    this.#life.enter()
     try {
       return await work
     } finally {
-      this.#inFlight.delete(work)
+      this.#life.leave()
     }
   }
 }
 
-/** The scope of one call: ends with the caller's scope, the portal, the signal or the timeout, whichever is first. */
-class CallScope extends CancelScope implements ExplainingScope {
-  readonly #unlink: (() => void)[] = []
-  #translated: { reason: Cancelled; error: unknown } | undefined
-
-  constructor(parent: CancelScope, portal: CancelScope, { signal, timeout }: CallOptions) {
-    super(parent)
-    this.#unlink.push(portal.onCancel((reason) => this.cancel(reason)))
-    if (signal !== undefined) this.#linkSignal(signal)
-    if (timeout !== undefined) this.#armTimeout(timeout)
-  }
-
-  override close(): void {
-    for (const unlink of this.#unlink.splice(0)) unlink()
-    super.close()
-  }
-
-  /** Settles like the work, with the caller's own signal or timeout speaking for the cancel that it caused. */
-  async translate<T>(work: Promise<T>, last = true): Promise<T> {
-    try {
-      return await work
-    } catch (error) {
-      this.close()
-      throw this.explain(error)
-    } finally {
-      if (last) this.close()
-    }
-  }
-
-  explain(error: unknown): unknown {
-    return this.#translated !== undefined && isEcho(error, this.#translated.reason) ? this.#translated.error : error
-  }
-
-  #linkSignal(signal: AbortSignal): void {
-    const onAbort = (): void => this.#end('its signal was aborted', signal.reason)
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#unlink.push(() => signal.removeEventListener('abort', onAbort))
-  }
-
-  #armTimeout(timeout: number): void {
-    this.deadline = performance.now() + timeout
-    const timer = setTimeout(() => this.#end(`its ${timeout} ms were over`, new DeadlineExceeded(timeout)), timeout)
-    this.#unlink.push(() => clearTimeout(timer))
-  }
-
-  #end(why: string, error: unknown): void {
-    const reason = new Cancelled('the caller', why)
-    this.#translated = { reason, error }
-    this.cancel(reason)
-  }
+function hasStream(args: readonly unknown[]): boolean {
+  for (let i = 0; i < args.length; i++) if (isStream(args[i])) return true
+  return false
 }

@@ -3,7 +3,7 @@ import type { RunningCall } from './argument-pumps.ts'
 import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import { channelStream, type ContextStream, endedBeforeStart } from './context.ts'
-import { awaitOutcome } from './lane.ts'
+import { awaitOutcome } from './pending-call.ts'
 import { openCall } from './open-call.ts'
 import type { ExplainingScope } from './remote-stream.ts'
 

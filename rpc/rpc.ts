@@ -56,7 +56,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     explainDeath: (id, death) => caller.explainDeath(id, death),
     close: async () => {
       await callee.close()
-      await caller.close()
+      caller.close()
     },
   }
 }

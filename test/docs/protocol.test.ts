@@ -10,6 +10,8 @@ import * as channel from '../../rpc/channel.ts'
 import * as errorCodec from '../../rpc/error-codec.ts'
 import * as frameStream from '../../rpc/frame-stream.ts'
 import * as lane from '../../rpc/lane.ts'
+import * as pendingCall from '../../rpc/pending-call.ts'
+import * as servedLane from '../../rpc/served-lane.ts'
 import * as callee from '../../rpc/callee.ts'
 import * as misconduct from '../../rpc/misconduct.ts'
 import * as portal from '../../rpc/portal.ts'
@@ -29,6 +31,8 @@ const limits: Record<string, unknown> = {
   ...frameStream,
   ...lane,
   ...callee,
+  ...pendingCall,
+  ...servedLane,
   ...misconduct,
   ...portal,
   ...stallWatch,

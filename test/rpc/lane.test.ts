@@ -4,14 +4,8 @@ import { ActorDied, Cancelled, DeadlineExceeded, ProtocolError, RemoteActorError
 import { encodeFailure } from '../../rpc/error-codec.ts'
 import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
 import { Kinship } from '../../rpc/kinship.ts'
-import {
-  awaitOutcome,
-  checkFunctionId,
-  Lane,
-  MAX_CALLS_IN_FLIGHT,
-  MAX_CALLS_WAITING,
-  type PendingCall,
-} from '../../rpc/lane.ts'
+import { checkFunctionId, Lane, MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING } from '../../rpc/lane.ts'
+import { awaitOutcome, type PendingCall } from '../../rpc/pending-call.ts'
 import { CALL, CANCEL, CANCEL_ACTOR, DESCRIBE, FAILURE, KINSHIP, RESULT } from '../../rpc/protocol.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
@@ -35,13 +29,13 @@ interface Opened {
 function open(obituary: () => Promise<ActorDied | undefined> = () => Promise.resolve(undefined)): Opened {
   const wire = new RecordingWire()
   let id = 0
-  const lane = new Lane(
-    wire,
-    gretchen,
-    () => ++id,
-    obituary,
-    new Kinship('donny', new Uint8Array(32), 'tree').meet('gretchen'),
-  )
+  const lane = new Lane({
+    peer: gretchen,
+    acquaintance: new Kinship('donny', new Uint8Array(32), 'tree').meet('gretchen'),
+    nextId: () => ++id,
+    onClose: obituary,
+  })
+  lane.open(wire)
   return {
     wire,
     lane,
@@ -297,21 +291,40 @@ describe('MAX_CALLS_IN_FLIGHT', () => {
     const calls: PendingCall[] = []
     for (let i = 0; i < MAX_CALLS_IN_FLIGHT; i++) calls.push(await start())
     for (let round = 0; round < 3; round++) {
-      const early = new CancelScope()
-      const late = new CancelScope()
-      const cancelledEarly = start(early)
-      const cancelledLate = start(late)
+      const scope = new CancelScope()
+      const cancelled = start(scope)
       const tooLarge = start(undefined, 'x'.repeat(MAX_FRAME_BYTES))
-      early.cancel('enough')
-      await expect(cancelledEarly).rejects.toBe(early.reason)
-      // its place is free and given to it at the moment of its cancel
+      scope.cancel('enough')
+      await expect(cancelled).rejects.toBe(scope.reason)
       reply(RESULT, calls.pop()!.id, 1)
-      late.cancel('enough')
-      await expect(cancelledLate).rejects.toBe(late.reason)
       await expect(within('the refusal', tooLarge)).rejects.toMatchObject({ limit: 'MAX_FRAME_BYTES' })
       calls.push(await within('the next call', start()))
     }
     expect(calls).toHaveLength(MAX_CALLS_IN_FLIGHT)
+  })
+
+  test('a call that got its place at the moment of its cancel is cancelled over there, and gives it back', async () => {
+    const { start, reply, sent } = open()
+    const calls: PendingCall[] = []
+    for (let i = 0; i < MAX_CALLS_IN_FLIGHT; i++) calls.push(await start())
+    const scope = new CancelScope()
+    const starting = start(scope)
+    reply(RESULT, calls[0]!.id, 1)
+    scope.cancel(new Cancelled('donny', 'enough'))
+    const call = await within('the call', starting)
+    await eventually('its cancel is sent', () => sent().at(-1)![0] === CANCEL)
+    expect(
+      sent()
+        .slice(-2)
+        .map(([type, id]) => [type, id]),
+    ).toEqual([
+      [CALL, call.id],
+      [CANCEL, call.id],
+    ])
+    const next = start()
+    reply(FAILURE, call.id, encodeFailure(new Cancelled('donny', 'enough'), gretchen, true))
+    await expect(call.outcome).rejects.toBe(scope.reason)
+    await within('the next call', next)
   })
 
   test('more than MAX_CALLS_WAITING that wait are refused by name', async () => {

@@ -1,0 +1,274 @@
+import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import {
+  type ActorRef,
+  Cancelled,
+  DeadlineExceeded,
+  describeError,
+  LimitExceeded,
+  ProtocolError,
+} from '../node/errors.ts'
+import { areaLog } from '../node/log.ts'
+import { SourceRaised, withArguments } from './argument-streams.ts'
+import { encodeFailure } from './error-codec.ts'
+import type { ExposedFunction } from './exposed.ts'
+import { FrameStream } from './frame-stream.ts'
+import type { Acquaintance } from './kinship.ts'
+import { LaneFrameReader, sendResult } from './lane-frames.ts'
+import {
+  CALL,
+  type CallKind,
+  type CallRequest,
+  CANCEL,
+  CANCEL_ACTOR,
+  DESCRIBE,
+  FAILURE,
+  type FunctionDescription,
+  KINSHIP,
+  MAX_WORDS,
+  KINSHIP_BACK,
+  parseRequest,
+  REFUSAL,
+  RESULT,
+} from './protocol.ts'
+import type { StreamArrivals } from './stream-arrivals.ts'
+import { performStreaming } from './streaming-task.ts'
+import { assertTransferable } from './transferable.ts'
+import type { Wire } from './wire.ts'
+
+/** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
+export const MAX_TASKS_PER_PEER = 8_192
+
+/** How a task ended. */
+export type TaskOutcome = 'ok' | 'error' | 'cancelled'
+
+/** What a lane needs of the actor that it serves. */
+export interface Stage {
+  readonly self: ActorRef
+  /** The scope that tasks run in: the actor's. */
+  readonly scope: CancelScope
+  readonly arrivals: StreamArrivals
+  /** @throws NotExposed, InvalidArgument when it cannot be called so */
+  admit(functionId: string, kind: CallKind): ExposedFunction
+  describe(): FunctionDescription[]
+  cancelActor(reason: Cancelled): void
+  began(task: Task): void
+  ended(task: Task, outcome: TaskOutcome): void
+}
+
+/** One call that runs here: the scope that it runs in, and what its reply needs. */
+export class Task extends CancelScope {
+  readonly id: number
+  readonly functionId: string
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(parent: CancelScope, id: number, functionId: string) {
+    super(parent)
+    this.id = id
+    this.functionId = functionId
+  }
+
+  /** Cancels it when its caller's deadline is due. */
+  arm(timeoutMs: number, self: ActorRef): void {
+    const ms = Math.min(timeoutMs, 2 ** 31 - 1)
+    this.deadline = performance.now() + ms
+    const why = `the caller's deadline of ${ms} ms is over`
+    this.#timer = setTimeout(() => this.cancel(new Cancelled(self.name, why, { cause: new DeadlineExceeded(ms) })), ms)
+  }
+
+  override close(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    super.close()
+  }
+}
+
+/** The serving side of one peer's lane: one task a request, each of which gets exactly one reply. */
+export class ServedLane {
+  readonly #stage: Stage
+  readonly #peer: string
+  readonly #frames: FrameStream
+  readonly #acquaintance: Acquaintance
+  readonly #reader = new LaneFrameReader()
+  /** Those that have not ended at once. */
+  readonly #tasks = new Map<number, Task>()
+  readonly #log = areaLog('rpc')
+
+  /** @param onClose called once; every task that the peer asked for is being cancelled then */
+  constructor(wire: Wire, peer: string, stage: Stage, acquaintance: Acquaintance, onClose: (lane: ServedLane) => void) {
+    this.#stage = stage
+    this.#peer = peer
+    this.#acquaintance = acquaintance
+    const frames: FrameStream = new FrameStream(wire, {
+      onBytes: (bytes, start, end) => this.#onBytes(bytes, start, end),
+      onFrame: (frame) => this.#onFrame(frame),
+      onBreach: (error) => frames.sendControl([REFUSAL, 0, describeError(error).slice(0, MAX_WORDS)]),
+      onClose: () => {
+        onClose(this)
+        const gone = new Cancelled(peer.slice(-8), 'the caller is gone')
+        for (const task of this.#tasks.values()) task.cancel(gone)
+      },
+    })
+    this.#frames = frames
+  }
+
+  close(): void {
+    this.#frames.close()
+  }
+
+  abort(error: Error): void {
+    this.#frames.abort(error)
+  }
+
+  #onBytes(bytes: Uint8Array, start: number, end: number): boolean {
+    const reader = this.#reader
+    if (!reader.readCall(bytes, start, end)) return false
+    this.#perform(this.#begin(reader.id, reader.functionId, reader.timeoutMs), reader.args)
+    return true
+  }
+
+  #onFrame(frame: unknown): void {
+    const request = parseRequest(frame)
+    switch (request.type) {
+      case CALL: {
+        const task = this.#begin(request.id, request.functionId, request.timeoutMs)
+        if (request.kind === 'value' && request.streams.length === 0) this.#perform(task, request.args)
+        else void this.#performStreaming(task, request)
+        return
+      }
+      case CANCEL:
+        this.#tasks.get(request.id)?.cancel(new Cancelled(request.by, request.why))
+        return
+      case CANCEL_ACTOR:
+        this.#frames.send([RESULT, request.id, undefined])
+        this.#stage.cancelActor(new Cancelled(request.by, request.why))
+        return
+      case DESCRIBE:
+        this.#frames.send([RESULT, request.id, this.#stage.describe()])
+        return
+      case KINSHIP:
+        this.#greet(request.proof)
+    }
+  }
+
+  /** A peer that belongs to this actor's tree hears that this actor does so as well. */
+  #greet(proof: unknown): void {
+    const acquaintance = this.#acquaintance
+    if (acquaintance.kin) return
+    acquaintance.hear(proof)
+    if (acquaintance.kin) this.#frames.sendSoon([KINSHIP_BACK, 0, acquaintance.proof])
+  }
+
+  #begin(id: number, functionId: string, timeoutMs: number): Task {
+    if (this.#tasks.has(id)) throw new ProtocolError(`request id ${id} is in use`)
+    const task = new Task(this.#stage.scope, id, functionId)
+    if (timeoutMs > 0) task.arm(timeoutMs, this.#stage.self)
+    this.#stage.began(task)
+    return task
+  }
+
+  /** Whatever happens becomes the reply; that of a function that does not wait leaves with those of its batch. */
+  #perform(task: Task, args: readonly unknown[]): void {
+    let value: unknown
+    let later: boolean
+    try {
+      this.#assertStartable(task)
+      const { call } = this.#stage.admit(task.functionId, 'value')
+      value = task.run(call, ...args)
+      later = isThenable(value)
+      if (later && !(value instanceof Promise)) value = task.run(async () => await value)
+    } catch (error) {
+      this.#fail(task, error)
+      return
+    }
+    if (!later) return this.#succeed(task, value)
+    this.#tasks.set(task.id, task)
+    void (value as Promise<unknown>).then(
+      (result) => this.#succeed(task, result),
+      (error: unknown) => this.#fail(task, error),
+    )
+  }
+
+  /** A call whose data or arguments have streams of their own. */
+  async #performStreaming(task: Task, request: CallRequest): Promise<void> {
+    try {
+      this.#assertStartable(task)
+      this.#tasks.set(task.id, task)
+      const { arrivals } = this.#stage
+      const perform = async (ready: CallRequest): Promise<unknown> => await this.#performReady(task, ready)
+      this.#succeed(task, await withArguments(request, arrivals, this.#peer, task, perform))
+    } catch (error) {
+      this.#fail(task, error)
+    }
+  }
+
+  async #performReady(task: Task, request: CallRequest): Promise<unknown> {
+    const stage = this.#stage
+    const admit = ({ functionId, kind }: CallRequest): ExposedFunction => stage.admit(functionId, kind)
+    if (request.kind !== 'value') return await performStreaming(request, admit, stage.arrivals, this.#peer, task)
+    const exposed = admit(request)
+    return await task.run(async () => await exposed.call(...request.args))
+  }
+
+  #assertStartable(task: Task): void {
+    task.throwIfCancelled()
+    const load = this.#tasks.size
+    if (load >= MAX_TASKS_PER_PEER)
+      throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#stage.self.name}`)
+  }
+
+  #succeed(task: Task, value: unknown): void {
+    if (this.#frames.full) return this.#whenDrained(task, () => this.#succeed(task, value))
+    try {
+      if (!isPlain(value)) assertTransferable(value, `the result of ${task.functionId}`)
+      sendResult(this.#frames, task.id, value)
+    } catch (error) {
+      this.#fail(task, error)
+      return
+    }
+    this.#end(task, 'ok')
+  }
+
+  #fail(task: Task, error: unknown): void {
+    if (this.#frames.full) return this.#whenDrained(task, () => this.#fail(task, error))
+    this.#log.debug(`${task.functionId} failed: ${describeError(error)}`)
+    const cancelled = isEcho(error, task.reason)
+    this.#sendFailure(task.id, cancelled ? task.reason : error)
+    this.#end(task, cancelled ? 'cancelled' : 'error')
+  }
+
+  /** An error that is larger than a frame still arrives, without what made it so. */
+  #sendFailure(id: number, error: unknown): void {
+    const { self } = this.#stage
+    const stacks = this.#acquaintance.seesStacks
+    if (error instanceof SourceRaised) {
+      this.#frames.sendControl([FAILURE, id, encodeFailure(error.cause, self, stacks, 'brief'), error.index])
+      return
+    }
+    try {
+      this.#frames.send([FAILURE, id, encodeFailure(error, self, stacks)])
+    } catch {
+      this.#frames.sendControl([FAILURE, id, encodeFailure(error, self, stacks, 'brief')])
+    }
+  }
+
+  /** Replies wait for a peer that reads slowly, instead of failing; each asks anew, because others wait as well. */
+  #whenDrained(task: Task, reply: () => void): void {
+    this.#tasks.set(task.id, task)
+    const room = this.#frames.drained()
+    if (room === undefined) reply()
+    else void room.then(reply)
+  }
+
+  #end(task: Task, outcome: TaskOutcome): void {
+    task.close()
+    this.#tasks.delete(task.id)
+    this.#stage.ended(task, outcome)
+  }
+}
+
+function isPlain(value: unknown): boolean {
+  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
