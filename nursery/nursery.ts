@@ -14,7 +14,7 @@ import type { Target } from '../rpc/caller.ts'
 import { type AnyFunction, checkModules, type ExposedModule, exposedFunction } from '../rpc/exposed.ts'
 import type { Portal, RunResult } from '../rpc/portal.ts'
 import { RemoteStream } from '../rpc/remote-stream.ts'
-import { assertTransferable } from '../rpc/transferable.ts'
+import { transferable } from '../rpc/transferable.ts'
 import { ActorProcess, BOOT_TIMEOUT_MS, type ProcessTimes } from './actor-process.ts'
 import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
 import { MAX_DEPTH } from './lifeline.ts'
@@ -185,7 +185,7 @@ class Block implements Nursery {
 
   async runInActor<F extends AnyFunction>(name: string, fn: F, ...args: Parameters<F>): Promise<Portal<RunResult<F>>> {
     const { module } = exposedFunction(fn)
-    for (const [i, arg] of args.entries()) assertTransferable(arg, `args[${i}]`)
+    for (const [i, arg] of args.entries()) transferable(arg, `args[${i}]`)
     const { process, target } = await this.#boot(name, { modules: [module] })
     const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
     const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
@@ -203,7 +203,7 @@ class Block implements Nursery {
     checkActorName(name)
     checkModules(options.modules ?? [])
     checkLogLevel(options.logLevel ?? logLevel())
-    assertTransferable(options.statespace, 'statespace')
+    transferable(options.statespace, 'statespace')
     const { self, root, options: own } = this.#runtime
     if (own.depth + 1 > MAX_DEPTH)
       throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)

@@ -4,7 +4,7 @@ import { encode } from './codec.ts'
 import { decodeFailure, type EncodedFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import { BROKEN, CREDIT, END, HELLO, ITEM, PART_DATA, parseStreamFrame, STARTED } from './protocol.ts'
-import { assertTransferable } from './transferable.ts'
+import { transferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
 /** Items that a receiver lets a sender have under way. */
@@ -78,8 +78,7 @@ export class Channel {
   }
 
   started(value: unknown): void {
-    assertTransferable(value, 'started value')
-    this.#frames.send([STARTED, value])
+    this.#frames.send([STARTED, transferable(value, 'started value')])
   }
 
   /**
@@ -89,8 +88,7 @@ export class Channel {
    */
   send(value: unknown): Promise<void> | undefined {
     this.#assertSendable()
-    assertTransferable(value, 'item')
-    const body = encode([ITEM, value])
+    const body = encode([ITEM, transferable(value, 'item')])
     if (this.#creditItems > 0 && this.#creditBytes > 0 && this.#senders.length === 0) {
       this.#transmit(body)
       return this.#room()

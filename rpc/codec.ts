@@ -1,18 +1,26 @@
-import { Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr'
+import { addExtension, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr'
 import { ProtocolError } from '../node/errors.ts'
+import { fromGraph } from './graph-value.ts'
+import { ValueGraph } from './value-graph.ts'
 
 /** Bytes of memory that the encoder keeps between values. */
 const MAX_KEPT_BYTES = 256 * 1024
 const FIRST_KEPT_BYTES = 8 * 1024
 
-// `structuredClone` is not only for cycles: without it msgpackr 2.1.3 packs bytes of earlier messages into typed
-// arrays. Objects travel as msgpackr's records, defined anew in each message: as plain msgpack maps they could not be
-// told from a Map, and cycles among them do not decode.
-// `toJSON` is not called: `structuredClone` does not either.
-const packr = new Packr({ structuredClone: true, useToJSON: false })
+// References are off: what needs them is a graph, and for a decoder that follows them a few hostile bytes become a huge
+// value. Objects travel as msgpackr's records, defined anew in each message: as plain msgpack maps they could not be
+// told from a Map. Without `moreTypes` msgpackr 2.1.3 packs bytes of earlier messages into typed arrays. `toJSON` is
+// not called: `structuredClone` does not either.
+const packr = new Packr({ moreTypes: true, useToJSON: false })
 // One of its own, so that what peers define never meets what is encoded here. `copyBuffers` keeps decoded bytes from
 // sharing (and pinning) the network chunk that they arrived in.
-const unpackr = new Unpackr({ structuredClone: true, mapsAsObjects: false, copyBuffers: true })
+const unpackr = new Unpackr({ structuredClone: false, mapsAsObjects: false, copyBuffers: true })
+// As for `structuredClone`, a Buffer is bytes: what arrives is no Buffer.
+addExtension({
+  Class: Buffer,
+  write: (bytes: Buffer) => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+})
+addExtension({ Class: ValueGraph, type: 0x67, write: ({ nodes }: ValueGraph) => nodes, read: fromGraph })
 
 /** Where an encoded value lies in memory that the next one is written into as well. */
 export interface Encoded {
@@ -21,7 +29,11 @@ export interface Encoded {
   readonly end: number
 }
 
-/** One value as msgpack with msgpackr's record and structured-clone extensions; each message stands by itself. */
+/**
+ * One value as msgpack with msgpackr's extensions; each message stands by itself.
+ *
+ * @param value a tree: what users give goes through `transferable()` first
+ */
 export function encode(value: unknown): Uint8Array {
   return packr.pack(value)
 }
@@ -29,10 +41,8 @@ export function encode(value: unknown): Uint8Array {
 /** Like {@link encode}, without memory of its own: to be copied before anything else is encoded. */
 export function encodeInPlace(value: unknown): Encoded {
   // Typed for callers that know nothing of the modes: with them it gives its whole buffer, with `start` and `end` set.
-  const whole = packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as Buffer & { start?: number; end?: number }
+  const whole = packr.pack(value, REUSE_BUFFER_MODE | RESET_BUFFER_MODE) as Buffer & { start: number; end: number }
   const { start, end } = whole
-  // Values that refer to themselves come as bytes of their own.
-  if (start === undefined || end === undefined) return { bytes: whole, start: 0, end: whole.byteLength }
   if (whole.byteLength > MAX_KEPT_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(FIRST_KEPT_BYTES))
   return { bytes: whole, start, end }
 }

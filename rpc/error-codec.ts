@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { classId, type ErrorClass, errorClass } from '../node/error-classes.ts'
 import { type ActorRef, describeError, ProtocolError, RemoteActorError, showActor } from '../node/errors.ts'
-import { assertTransferable } from './transferable.ts'
+import { transferable } from './transferable.ts'
 
 /** Links of a `cause` chain, and levels of nested `errors`, that travel. */
 export const MAX_ERROR_DEPTH = 16
@@ -104,8 +104,8 @@ function sentStack(wire: unknown): string {
 
 function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: string): EncodedThrown {
   if (!isError(thrown)) {
-    if (budget.props && travels(thrown)) return { value: thrown }
-    return { value: words(() => describeError(thrown), budget) }
+    const sent = budget.props ? portable(thrown) : undefined
+    return sent ?? { value: words(() => describeError(thrown), budget) }
   }
   budget.errors -= 1
   const error: EncodedError = {
@@ -191,7 +191,8 @@ function classChain(error: Error): string[] {
 }
 
 const SUPPRESSION = ['error', 'suppressed'] as const
-const SPOKEN_FOR = new Set(['name', 'message', 'stack', 'cause', '__proto__'])
+// `__keys__` is a name that msgpackr keeps its books under.
+const SPOKEN_FOR = new Set(['name', 'message', 'stack', 'cause', '__proto__', '__keys__'])
 
 function ownProperties(error: Error, { stacks }: Budget): Record<string, unknown> {
   const props: Record<string, unknown> = {}
@@ -200,20 +201,17 @@ function ownProperties(error: Error, { stacks }: Budget): Record<string, unknown
     const value = attempt(() => (error as unknown as Record<string, unknown>)[key])
     // A list of errors travels with them.
     if (key === 'errors' && Array.isArray(value)) continue
-    if (value !== undefined && travels(value)) props[key] = value
+    const sent = value === undefined ? undefined : portable(value)
+    if (sent !== undefined) props[key] = sent.value
   }
   // The stack of a remote error is in a property as well.
   if (!stacks && attempt(() => error instanceof RemoteActorError) === true) props['remoteStack'] = ''
   return props
 }
 
-function travels(value: unknown): boolean {
-  try {
-    assertTransferable(value, 'error')
-    return true
-  } catch {
-    return false
-  }
+/** What to encode for a value, unless it cannot travel. */
+function portable(value: unknown): { value: unknown } | undefined {
+  return attempt(() => ({ value: transferable(value, 'error') }))
 }
 
 /** Errors are anybody's objects: a getter that throws costs its own property, never the rest. */

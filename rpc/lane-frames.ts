@@ -1,6 +1,7 @@
 import type { FrameStream } from './frame-stream.ts'
 import type { FrameWriter } from './frame-writer.ts'
 import { CALL, type CallKind, RESULT, type StreamArgument } from './protocol.ts'
+import { ValueGraph } from './value-graph.ts'
 
 // Most frames of a lane are calls and results whose values are numbers, texts and the like. They are written and read
 // here without arrays and objects in between; whatever looks different goes the general way, through msgpackr and the
@@ -13,7 +14,7 @@ export function sendCall(
   frames: FrameStream,
   id: number,
   functionId: string,
-  args: readonly unknown[],
+  args: readonly unknown[] | ValueGraph,
   timeoutMs: number,
   kind: CallKind,
   streams?: readonly StreamArgument[],
@@ -51,8 +52,12 @@ export function sendResult(frames: FrameStream, id: number, value: unknown, limi
   return frames.end(limit)
 }
 
-/** Together when there are objects among them: one that comes twice is to arrive as one. */
-function writeArgs(writer: FrameWriter, args: readonly unknown[]): void {
+/** Together when there are objects among them: msgpackr names the keys of objects that are alike once. */
+function writeArgs(writer: FrameWriter, args: readonly unknown[] | ValueGraph): void {
+  if (args instanceof ValueGraph) {
+    writer.value(args)
+    return
+  }
   for (let i = 0; i < args.length; i++)
     if (typeof args[i] === 'object' && args[i] !== null) {
       writer.value(args)

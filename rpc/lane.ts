@@ -29,7 +29,8 @@ import {
   RESULT,
   type StreamArgument,
 } from './protocol.ts'
-import { assertTransferable } from './transferable.ts'
+import { isPlain, MAX_VALUE_DEPTH, transferable } from './transferable.ts'
+import type { ValueGraph } from './value-graph.ts'
 import { WaitingLine } from './waiting-line.ts'
 import type { Wire } from './wire.ts'
 
@@ -157,9 +158,9 @@ export class Lane implements CallCarrier {
     scope: CancelScope,
     streams?: readonly StreamArgument[],
   ): Promise<PendingCall> {
-    checkArguments(args)
+    const values = transferableArguments(args)
     scope.throwIfCancelled()
-    const call = new PendingCall(functionId, args, kind, scope, streams)
+    const call = new PendingCall(functionId, values, kind, scope, streams)
     // Whoever started the call looks at the outcome later, or never when it left a stream early.
     call.outcome.catch(() => {})
     scope.link(call)
@@ -302,14 +303,12 @@ export class Lane implements CallCarrier {
   }
 }
 
-/** @throws InvalidArgument when an argument cannot travel, with the path to the culprit */
-export function checkArguments(args: readonly unknown[]): void {
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]
-    const kind = typeof arg
-    if ((kind === 'object' && arg !== null) || kind === 'function' || kind === 'symbol')
-      assertTransferable(arg, `args[${i}]`)
-  }
+/** What to encode for arguments. @throws InvalidArgument when one cannot travel, with the path to the culprit */
+export function transferableArguments(args: readonly unknown[]): readonly unknown[] | ValueGraph {
+  for (let i = 0; i < args.length; i++)
+    // The list of arguments is a level of its own.
+    if (!isPlain(args[i])) return transferable(args, 'args', MAX_VALUE_DEPTH + 1) as readonly unknown[] | ValueGraph
+  return args
 }
 
 /** What is left of a deadline in whole milliseconds, at least 1; 0 when there is none. */

@@ -4,6 +4,7 @@ import type { RunningCall } from './argument-pumps.ts'
 import type { CallGroup } from './call-group.ts'
 import { atCallSite } from './call-site.ts'
 import type { CallKind, StreamArgument } from './protocol.ts'
+import type { ValueGraph } from './value-graph.ts'
 
 /** Milliseconds that a cancelled call waits for the remote task to end before it goes on without it. */
 export const CANCEL_ACK_MS = 1_000
@@ -40,7 +41,7 @@ export class PendingCall extends CancelListener implements RunningCall {
   readonly kind: CallKind | undefined
   readonly outcome: Promise<unknown>
   /** Until it was sent. */
-  args: readonly unknown[]
+  args: readonly unknown[] | ValueGraph
   /** Those of them that stream. */
   readonly streams: readonly StreamArgument[] | undefined
   /** Chosen by the lane when it is sent; 0 before. */
@@ -62,7 +63,7 @@ export class PendingCall extends CancelListener implements RunningCall {
 
   constructor(
     functionId: string,
-    args: readonly unknown[],
+    args: readonly unknown[] | ValueGraph,
     kind?: CallKind,
     scope?: CancelScope,
     streams?: readonly StreamArgument[],

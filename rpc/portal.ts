@@ -8,7 +8,7 @@ import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import type { Context } from './context.ts'
 import { type AnyFunction, exposedFunction } from './exposed.ts'
-import { checkArguments, checkFunctionId } from './lane.ts'
+import { checkFunctionId, transferableArguments } from './lane.ts'
 import { openCall } from './open-call.ts'
 import { type CallLimits, PendingCall } from './pending-call.ts'
 import type { FunctionDescription } from './protocol.ts'
@@ -192,8 +192,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       scope.throwIfCancelled()
       const lane = hasStream(args) ? undefined : this.#caller.laneNow(this.#target)
       if (lane === undefined) return this.#callInSteps(functionId, args)
-      checkArguments(args)
-      const call = new PendingCall(functionId, args, 'value', scope)
+      const call = new PendingCall(functionId, transferableArguments(args), 'value', scope)
       call.waitFor(lane)
       call.join(this.#life)
       scope.link(call)

@@ -32,7 +32,7 @@ import {
 } from './protocol.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 import { performStreaming } from './streaming-task.ts'
-import { assertTransferable } from './transferable.ts'
+import { transferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
 /** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
@@ -218,8 +218,7 @@ export class ServedLane {
   #succeed(task: Task, value: unknown): void {
     if (this.#frames.full) return this.#whenDrained(task, () => this.#succeed(task, value))
     try {
-      if (!isPlain(value)) assertTransferable(value, `the result of ${task.functionId}`)
-      sendResult(this.#frames, task.id, value)
+      sendResult(this.#frames, task.id, transferable(value, `the result of ${task.functionId}`))
     } catch (error) {
       this.#fail(task, error)
       return
@@ -263,10 +262,6 @@ export class ServedLane {
     this.#tasks.delete(task.id)
     this.#stage.ended(task, outcome)
   }
-}
-
-function isPlain(value: unknown): boolean {
-  return value === null || (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol')
 }
 
 function isThenable(value: unknown): boolean {

@@ -18,6 +18,7 @@ import * as portal from '../../rpc/portal.ts'
 import * as stallWatch from '../../rpc/stall-watch.ts'
 import * as streamArrivals from '../../rpc/stream-arrivals.ts'
 import * as transferable from '../../rpc/transferable.ts'
+import * as valueGraph from '../../rpc/value-graph.ts'
 
 const limits: Record<string, unknown> = {
   ...host,
@@ -38,6 +39,7 @@ const limits: Record<string, unknown> = {
   ...stallWatch,
   ...streamArrivals,
   ...transferable,
+  ...valueGraph,
 }
 const protocol = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8')
 

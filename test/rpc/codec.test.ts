@@ -1,9 +1,11 @@
+import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../node/errors.ts'
 import { decode, encode } from '../../rpc/codec.ts'
+import { transferable } from '../../rpc/transferable.ts'
 import { randomSource } from './fixtures/random.ts'
 
-const copy = (value: unknown): unknown => decode(encode(value))
+const copy = (value: unknown): unknown => decode(encode(transferable(value, 'value')))
 
 const shared = { name: 'shared' }
 const cycle: Record<string, unknown> = { name: 'cycle' }
@@ -156,9 +158,15 @@ describe('hostile bytes', () => {
   test('bytes after a value are refused at once, however large the value becomes when it is written out', () => {
     let value: unknown = [0]
     for (let i = 0; i < 60; i++) value = [value, value]
-    const bytes = encode(value)
+    const bytes = encode(transferable(value, 'value'))
     expect(decode(bytes)).toHaveLength(2)
     expect(() => decode(Buffer.concat([bytes, Buffer.from([1])]))).toThrow(`the value ends after ${bytes.byteLength}`)
+  })
+
+  test('the references of msgpackr, with which a few bytes could make a huge value, are refused', () => {
+    const shared = { a: 1 }
+    const bytes = new Packr({ structuredClone: true }).pack([shared, shared])
+    expect(() => decode(bytes)).toThrow(ProtocolError)
   })
 
   test('a value that ends early, or never begins, is refused', () => {

@@ -24,6 +24,7 @@ import {
 } from '../../rpc/protocol.ts'
 import { MAX_STRIKES } from '../../rpc/misconduct.ts'
 import { MAX_UNCLAIMED_STREAMS } from '../../rpc/stream-arrivals.ts'
+import { transferable } from '../../rpc/transferable.ts'
 import { eventually } from '../support/eventually.ts'
 import { type InProcessActor, type InProcessMesh, meshInProcess } from '../support/mesh-in-process.ts'
 import { within } from '../support/within.ts'
@@ -351,7 +352,7 @@ describe('as the one that is called', () => {
     ['an announced length without end', () => Buffer.alloc(4, 0xff)],
     ['a reply of an unknown type', (id) => framed([99, id, 1])],
     ['a failure of the wrong shape', (id) => framed([FAILURE, id, 'text'])],
-    ['a failure without end', (id) => framed([FAILURE, id, endlessFailure()])],
+    ['a failure without end', (id) => framed([FAILURE, id, transferable(endlessFailure(), 'failure')])],
     ['a request', (id) => framed([CALL, id, 'stage#add', [1, 2], 0, 'value'])],
     ['a reply without id', () => framed([RESULT])],
   ])('it answers with %s: the call rejects at once, and the error says who broke the protocol', async (_, reply) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { InvalidArgument } from '../../node/errors.ts'
-import { assertTransferable, MAX_VALUE_DEPTH } from '../../rpc/transferable.ts'
+import { transferable, MAX_VALUE_DEPTH } from '../../rpc/transferable.ts'
 
 function nested(levels: number): unknown {
   let value: unknown = 1
@@ -18,7 +18,7 @@ describe('the path to the culprit', () => {
     [Symbol('s'), 'args[0] is a symbol'],
     [{ options: { callback: () => {} } }, 'args[0].options.callback is a function'],
     [[1, [2, Symbol('s')]], 'args[0][1][1] is a symbol'],
-    [new Map([['key', () => {}]]), 'args[0].get(key) is a function'],
+    [new Map([['key', () => {}]]), 'args[0].get("key") is a function'],
     [new Map([[() => {}, 1]]), 'args[0].keys() is a function'],
     [new Map([[Object.create(null), { f: () => {} }]]), 'args[0].get(an object).f is a function'],
     [new Set([() => {}]), 'args[0].values() is a function'],
@@ -31,10 +31,10 @@ describe('the path to the culprit', () => {
     ],
     [{ proxy: new Proxy({}, {}) }, 'args[0].proxy is a proxy'],
     [class Film {}, 'args[0] is a function'],
-    [new SharedArrayBuffer(8), 'args[0] is shared memory'],
+    [new SharedArrayBuffer(8), 'args[0] is shared memory (send a copy of its bytes)'],
   ])('%o', (value, message) => {
-    expect(() => assertTransferable(value, 'args[0]')).toThrow(InvalidArgument)
-    expect(() => assertTransferable(value, 'args[0]')).toThrow(`${message}, which cannot travel to another actor`)
+    expect(() => transferable(value, 'args[0]')).toThrow(InvalidArgument)
+    expect(() => transferable(value, 'args[0]')).toThrow(`${message}, which cannot travel to another actor`)
   })
 
   test('a proxy is refused without touching it', () => {
@@ -49,7 +49,7 @@ describe('the path to the culprit', () => {
         },
       },
     )
-    expect(() => assertTransferable(trap, 'x')).toThrow('a proxy')
+    expect(() => transferable(trap, 'x')).toThrow('a proxy')
     expect(touched).toEqual([])
   })
 })
@@ -71,18 +71,18 @@ describe('what travels', () => {
     })()], // oxfmt-ignore
     ['as many levels as there may be', nested(MAX_VALUE_DEPTH)],
   ])('%s', (_, value) => {
-    assertTransferable(value, 'args[0]')
+    transferable(value, 'args[0]')
   })
 })
 
 test('a value nested more than MAX_VALUE_DEPTH levels deep is refused', () => {
-  expect(() => assertTransferable(nested(MAX_VALUE_DEPTH + 1), 'x')).toThrow(`more than ${MAX_VALUE_DEPTH} levels deep`)
-  expect(() => assertTransferable(nested(200_000), 'x')).toThrow(InvalidArgument)
+  expect(() => transferable(nested(MAX_VALUE_DEPTH + 1), 'x')).toThrow(`more than ${MAX_VALUE_DEPTH} levels deep`)
+  expect(() => transferable(nested(200_000), 'x')).toThrow(InvalidArgument)
 })
 
 test('a large value is checked without much ado', () => {
   const rows = Array.from({ length: 50_000 }, (_, i) => ({ id: i, tags: ['a', 'b'] }))
-  assertTransferable(rows, 'rows')
+  transferable(rows, 'rows')
 })
 
 test('a generator is refused with a hint: only async function* streams', () => {
@@ -93,5 +93,5 @@ test('a generator is refused with a hint: only async function* streams', () => {
     yield 1
   }
   for (const value of [numbers(), later()])
-    expect(() => assertTransferable(value, 'the result')).toThrow('or what an `async function*` yields, is streamed')
+    expect(() => transferable(value, 'the result')).toThrow('or what an `async function*` yields, is streamed')
 })
