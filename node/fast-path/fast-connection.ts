@@ -12,6 +12,7 @@ import {
   type NoiseConnection,
   type SocketConnection,
 } from './private-fields.ts'
+import { release } from './release.ts'
 import { seal } from './sealer.ts'
 import { ESTABLISHED, PAUSED, updateWindowByHalves } from './window-policy.ts'
 
@@ -114,12 +115,17 @@ export class FastConnection {
 
   #write(parts: readonly Uint8Array[]): boolean {
     const { socket } = this.#socket
+    const last = parts.length - 1
     let canSendMore: boolean
-    if (parts.length === 1) {
+    if (last === 0) {
       canSendMore = socket.write(parts[0]!)
     } else {
       socket.cork()
-      canSendMore = parts.map((part) => socket.write(part)).at(-1)!
+      for (let i = 0; i < last; i++) socket.write(parts[i]!)
+      // parts are written in order, and only the sealer had the memory of these
+      canSendMore = socket.write(parts[last]!, (error) => {
+        if (!error) for (const part of parts) release(part)
+      })
       socket.uncork()
     }
     if (!canSendMore) this.#socket.writableNeedsDrain = true

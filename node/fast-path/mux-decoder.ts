@@ -67,7 +67,7 @@ export class MuxDecoder {
         } else {
           at += HEADER_BYTES
         }
-        if (header[from] !== 0) this.#handler.onBadHeader(header.slice(from, from + HEADER_BYTES))
+        if (header[from] !== 0) this.#handler.onBadHeader(header.subarray(from, from + HEADER_BYTES))
         this.#begin(parseHeader(header, from))
       }
       if (!this.#handler.goesOn()) return bytes.subarray(at)

@@ -1,5 +1,6 @@
 import { OPENSSL_FROM_BYTES, Parts, TAG_BYTES } from './ciphers.ts'
 import type { NoiseConnection } from './private-fields.ts'
+import { release } from './release.ts'
 
 const LENGTH_BYTES = 2
 
@@ -17,6 +18,10 @@ export class NoiseDecoder {
   #filled = 0
   /** Whether `#partial` is memory of its own, as large as its frame, and not a view into an earlier read. */
   #owned = false
+  /** The read that `#partial` is a view into, when nothing else of it is in use. */
+  #held: Uint8Array | undefined
+  /** Whether plaintext that was decrypted in place is in the current read. */
+  #lent = false
 
   /** @param onPlaintext takes part of a frame; gives false to stop at the end of this frame */
   constructor(handshake: NoiseConnection['handshake'], onPlaintext: (bytes: Uint8Array) => boolean) {
@@ -25,7 +30,8 @@ export class NoiseDecoder {
   }
 
   /**
-   * Takes one read; gives the frames that are left of it when it was stopped.
+   * Takes one read, whose memory is freed as soon as nothing of it is in use; gives the frames that are left of it when it
+   * was stopped.
    *
    * @throws Error when a frame is too short to hold a tag, or was tampered with
    */
@@ -34,6 +40,7 @@ export class NoiseDecoder {
     if (partial === undefined) return this.#scan(read, 0)
     if (this.#filled < LENGTH_BYTES) {
       this.#partial = undefined
+      this.#held = undefined
       return this.#scan(Buffer.concat([partial, read]), 0)
     }
     const frameBytes = LENGTH_BYTES + lengthAt(partial, 0)
@@ -51,7 +58,9 @@ export class NoiseDecoder {
       goOn = this.#open(partial.subarray(LENGTH_BYTES))
     } else {
       goOn = this.#openSplit(partial.subarray(LENGTH_BYTES), rest)
+      if (this.#held !== undefined) release(this.#held)
     }
+    this.#held = undefined
     return goOn ? this.#scan(read, missing) : read.subarray(missing)
   }
 
@@ -59,12 +68,14 @@ export class NoiseDecoder {
   takePartial(): Uint8Array {
     const partial = this.#partial?.subarray(0, this.#filled) ?? new Uint8Array()
     this.#partial = undefined
+    this.#held = undefined
     return partial
   }
 
   #scan(read: Uint8Array, from: number): Uint8Array | undefined {
     const end = read.byteLength
     let at = from
+    this.#lent = false
     while (end - at >= LENGTH_BYTES) {
       const start = at + LENGTH_BYTES
       const next = start + lengthAt(read, at)
@@ -76,6 +87,9 @@ export class NoiseDecoder {
       this.#partial = read.subarray(at)
       this.#filled = end - at
       this.#owned = false
+      this.#held = this.#lent ? undefined : read
+    } else if (!this.#lent) {
+      release(read)
     }
     return undefined
   }
@@ -99,6 +113,7 @@ export class NoiseDecoder {
     // the stock decoder passes over frames without even a tag
     if (frame.byteLength === 0) return true
     if (frame.byteLength < TAG_BYTES) throw new Error('Invalid chunk')
+    this.#lent = true
     const target = frame.subarray(0, frame.byteLength - TAG_BYTES)
     return this.#onPlaintext(this.#handshake.decrypt(frame, target) as Uint8Array)
   }

@@ -28,7 +28,11 @@ interface MessageStream {
 
 /** A TCP or unix socket as a connection (`TCPSocketMultiaddrConnection` of @libp2p/tcp). */
 export interface SocketConnection extends MessageStream {
-  readonly socket: { write(bytes: Uint8Array): boolean; cork(): void; uncork(): void }
+  readonly socket: {
+    write(bytes: Uint8Array, onWritten?: (error?: Error | null) => void): boolean
+    cork(): void
+    uncork(): void
+  }
 }
 
 /** The encrypted connection over it (`EncryptedMessageStream` of @libp2p/noise). */

@@ -1,5 +1,6 @@
 import { OPENSSL_FROM_BYTES, Parts, TAG_BYTES } from './ciphers.ts'
 import type { NoiseConnection } from './private-fields.ts'
+import { release } from './release.ts'
 
 /** Bytes of a noise frame, its tag included: what two bytes of length can say. */
 const MAX_NOISE_FRAME = 65_535
@@ -53,6 +54,7 @@ function sealJoined(handshake: NoiseConnection['handshake'], parts: readonly Uin
   } else {
     const { parts: ciphertext, tag } = encrypt(handshake, [plaintext], bytes)
     frame.set(ciphertext[0]!, LENGTH_BYTES)
+    release(ciphertext[0]!)
     frame.set(tag!, LENGTH_BYTES + bytes)
   }
   return frame

@@ -11,11 +11,15 @@ import { header } from './fast-path-pair.ts'
 const plain = {
   encrypt: (plaintext: unknown): unknown => {
     if (!(plaintext instanceof Parts)) return Buffer.concat([plaintext as Uint8Array, Buffer.alloc(TAG_BYTES)])
-    plaintext.parts = plaintext.parts.map((part) => part.slice())
+    plaintext.parts = plaintext.parts.map((part) => new Uint8Array(part))
     plaintext.tag = Buffer.alloc(TAG_BYTES)
     return plaintext
   },
-  decrypt: (ciphertext: unknown, target?: Uint8Array): unknown => (ciphertext instanceof Parts ? ciphertext : target),
+  decrypt: (ciphertext: unknown, target?: Uint8Array): unknown => {
+    if (!(ciphertext instanceof Parts)) return target
+    ciphertext.parts = ciphertext.parts.map((part) => new Uint8Array(part))
+    return ciphertext
+  },
 }
 
 function noiseFrames(wire: Uint8Array): number[] {
@@ -59,11 +63,26 @@ describe('the noise decoder', () => {
     const wire = Buffer.concat(messages.flatMap((message) => seal(plain, [message], message.byteLength)))
     for (let first = 0; first <= wire.byteLength; first++) {
       const got: Uint8Array[] = []
-      const decoder = new NoiseDecoder(plain, (part) => got.push(part.slice()) > 0)
+      const decoder = new NoiseDecoder(plain, (part) => got.push(new Uint8Array(part)) > 0)
       const second = first + ((first * 7) % (wire.byteLength - first + 1))
       for (const read of [wire.slice(0, first), wire.slice(first, second), wire.slice(second)]) decoder.push(read)
       expect(Buffer.concat(got).equals(Buffer.concat(messages))).toBe(true)
     }
+  })
+
+  test('frees a large read when its frames are opened, unless plaintext in it was handed on', () => {
+    const decoder = new NoiseDecoder(plain, () => true)
+    const frames = (...sizes: number[]): Uint8Array =>
+      new Uint8Array(Buffer.concat(sizes.flatMap((size) => seal(plain, [randomBytes(size)], size))))
+    const [large, mixed, cut] = [frames(9_000, 9_000), frames(9_000, 40, 9_000), frames(9_000, 9_000)]
+    const [start, rest] = [cut.slice(0, 12_000), cut.slice(12_000)]
+    decoder.push(large)
+    decoder.push(mixed)
+    decoder.push(start)
+    // the start of a frame waits in it
+    expect([large.byteLength, mixed.byteLength, start.byteLength]).toEqual([0, 18_094, 12_000])
+    decoder.push(rest)
+    expect([start.byteLength, rest.byteLength]).toEqual([0, 0])
   })
 
   test('stopped, it gives the frames that are left', () => {
@@ -83,7 +102,7 @@ function collector(stopAfter = Number.POSITIVE_INFINITY): {
   const taken: Uint8Array[] = []
   const frames: [FrameHeader, number | undefined][] = []
   const decoder = new MuxDecoder({
-    onDataHeader: ({ streamID }) => (streamID === 1 ? (bytes) => void taken.push(bytes.slice()) : undefined),
+    onDataHeader: ({ streamID }) => (streamID === 1 ? (bytes) => void taken.push(new Uint8Array(bytes)) : undefined),
     onFrame: (frame, data) => void frames.push([frame, data?.byteLength]),
     onBadHeader: () => {
       throw new Error('bad header')

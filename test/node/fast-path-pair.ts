@@ -103,7 +103,7 @@ export class Sink {
       const bytes = event.data.subarray()
       this.bytes += bytes.byteLength
       this.#hash.update(bytes)
-      this.#parts.push(bytes.slice())
+      this.#parts.push(new Uint8Array(bytes))
     })
     stream.addEventListener('remoteCloseWrite', () => (this.ended = true))
     stream.addEventListener('close', (event) => {

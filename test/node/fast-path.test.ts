@@ -25,7 +25,9 @@ describe('which path a host takes', () => {
       ['on', 'off', true],
       ['off', undefined, false],
     ] as const) {
-      if (environment !== undefined) process.env.GREENROOM_FAST_PATH = environment
+      const before = process.env.GREENROOM_FAST_PATH
+      if (environment === undefined) delete process.env.GREENROOM_FAST_PATH
+      else process.env.GREENROOM_FAST_PATH = environment
       try {
         const secret = new Uint8Array(32)
         const listen = ['/ip4/127.0.0.1/tcp/0']
@@ -37,7 +39,8 @@ describe('which path a host takes', () => {
         await a.stop()
         await b.stop()
       } finally {
-        delete process.env.GREENROOM_FAST_PATH
+        if (before === undefined) delete process.env.GREENROOM_FAST_PATH
+        else process.env.GREENROOM_FAST_PATH = before
       }
     }
   })
@@ -90,6 +93,24 @@ describe.each(PAIRS)('%s', (_, dialler, listener) => {
     near.send(list([Buffer.from('a'), Buffer.alloc(0), Buffer.from('b')]))
     await eventually('everything arrives', () => sink.bytes === 100_007)
     expect(digestOf(sink.all())).toBe(digestOf(Buffer.from('small'), Buffer.alloc(100_000, 1), Buffer.from('ab')))
+  })
+
+  test('what a listener keeps, and what a sender sent, stays as it was', async () => {
+    await using pair = await hostPair(dialler, listener)
+    const [near, far] = await pair.open()
+    const kept: Uint8Array[] = []
+    let bytes = 0
+    onBytes(far, (part) => {
+      kept.push(part)
+      bytes += part.byteLength
+    })
+    const sizes = [40, 100_000, 3_000, 600, 65_507, 20_000, 5]
+    const sent = Array.from({ length: 70 }, (_each, i) => randomBytes(sizes[i % sizes.length]! + i))
+    const copies = sent.map((message) => new Uint8Array(message))
+    for (const message of sent) await sendAll(near, message)
+    await eventually('everything arrives', () => bytes === sent.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    expect(digestOf(...kept)).toBe(digestOf(...copies))
+    expect(digestOf(...sent)).toBe(digestOf(...copies))
   })
 
   test('many streams at once keep their bytes apart', async () => {
