@@ -1,5 +1,6 @@
 import { addExtension, Packr, RESET_BUFFER_MODE, REUSE_BUFFER_MODE, Unpackr } from 'msgpackr'
 import { ProtocolError } from '../node/errors.ts'
+import { carryErrors } from './error-extension.ts'
 import { fromGraph } from './graph-value.ts'
 import { ValueGraph } from './value-graph.ts'
 
@@ -20,6 +21,7 @@ addExtension({
   Class: Buffer,
   write: (bytes: Buffer) => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength),
 })
+carryErrors(packr)
 addExtension({ Class: ValueGraph, type: 0x67, write: ({ nodes }: ValueGraph) => nodes, read: fromGraph })
 
 /** Where an encoded value lies in memory that the next one is written into as well. */

@@ -1,6 +1,6 @@
-import { types } from 'node:util'
 import { classId, type ErrorClass, errorClass } from '../node/error-classes.ts'
 import { type ActorRef, describeError, ProtocolError, RemoteActorError, showActor } from '../node/errors.ts'
+import { ErrorValue, isError, replaceErrors } from './error-value.ts'
 import { transferable } from './transferable.ts'
 
 /** Links of a `cause` chain, and levels of nested `errors`, that travel. */
@@ -96,6 +96,16 @@ export function decodeFailure(wire: unknown): RemoteActorError {
   )
 }
 
+/** Prepares an error that is part of a value. It travels without stacks: who will read it is not known here. */
+export function encodeErrorValue(error: Error): unknown {
+  return encodeThrown(error, 0, newBudget('full', false))
+}
+
+/** Rebuilds an error that is part of a value. @throws ProtocolError when the encoding has another shape */
+export function decodeErrorValue(wire: unknown): unknown {
+  return decodeThrown(wire, 0, { errors: MAX_ERROR_PARTS }, 'at another actor')
+}
+
 /** The stack that came with an error, empty when none did. */
 function sentStack(wire: unknown): string {
   const thrown = record(wire)
@@ -104,7 +114,7 @@ function sentStack(wire: unknown): string {
 
 function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: string): EncodedThrown {
   if (!isError(thrown)) {
-    const sent = budget.props ? portable(thrown) : undefined
+    const sent = budget.props ? portable(thrown, depth, budget) : undefined
     return sent ?? { value: words(() => describeError(thrown), budget) }
   }
   budget.errors -= 1
@@ -112,7 +122,7 @@ function encodeThrown(thrown: unknown, depth: number, budget: Budget, stack?: st
     classes: classChain(thrown),
     name: words(() => thrown.name, budget),
     message: words(() => thrown.message, budget),
-    props: budget.props ? ownProperties(thrown, budget) : {},
+    props: budget.props ? ownProperties(thrown, depth, budget) : {},
   }
   if (budget.stacks) error.stack = words(() => stack ?? thrown.stack ?? '', budget)
   if (depth >= budget.depth) return { error }
@@ -171,11 +181,6 @@ function instance(Class: ErrorClass, message: string, name: string): Error {
   return Object.setPrototypeOf(new Error(message), Class.prototype as object) as Error
 }
 
-/** Errors of other realms, as `node:vm` makes them, included. */
-function isError(value: unknown): value is Error {
-  return types.isNativeError(value) || attempt(() => value instanceof Error) === true
-}
-
 function classChain(error: Error): string[] {
   const names: string[] = []
   const next = (object: object): object | null => attempt(() => Object.getPrototypeOf(object) as object | null) ?? null
@@ -194,24 +199,28 @@ const SUPPRESSION = ['error', 'suppressed'] as const
 // `__keys__` is a name that msgpackr keeps its books under.
 const SPOKEN_FOR = new Set(['name', 'message', 'stack', 'cause', '__proto__', '__keys__'])
 
-function ownProperties(error: Error, { stacks }: Budget): Record<string, unknown> {
+function ownProperties(error: Error, depth: number, budget: Budget): Record<string, unknown> {
   const props: Record<string, unknown> = {}
   for (const key of Object.keys(error).slice(0, MAX_ERROR_PARTS)) {
     if (SPOKEN_FOR.has(key)) continue
     const value = attempt(() => (error as unknown as Record<string, unknown>)[key])
     // A list of errors travels with them.
     if (key === 'errors' && Array.isArray(value)) continue
-    const sent = value === undefined ? undefined : portable(value)
+    const sent = value === undefined ? undefined : portable(value, depth, budget)
     if (sent !== undefined) props[key] = sent.value
   }
   // The stack of a remote error is in a property as well.
-  if (!stacks && attempt(() => error instanceof RemoteActorError) === true) props['remoteStack'] = ''
+  if (!budget.stacks && attempt(() => error instanceof RemoteActorError) === true) props['remoteStack'] = ''
   return props
 }
 
-/** What to encode for a value, unless it cannot travel. */
-function portable(value: unknown): { value: unknown } | undefined {
-  return attempt(() => ({ value: transferable(value, 'error') }))
+/** What to encode for a value, the errors in it included, unless it cannot travel. */
+function portable(value: unknown, depth: number, budget: Budget): { value: unknown } | undefined {
+  const encodeInner = (error: Error): unknown =>
+    depth >= budget.depth || budget.errors <= 0
+      ? words(() => describeError(error), budget)
+      : new ErrorValue(encodeThrown(error, depth + 1, budget))
+  return attempt(() => ({ value: replaceErrors(transferable(value, 'error'), encodeInner) }))
 }
 
 /** Errors are anybody's objects: a getter that throws costs its own property, never the rest. */
