@@ -124,7 +124,7 @@ export class FrameWriter {
   #number(value: number): void {
     this.#reserve(9)
     const slab = this.#slab
-    if (value >>> 0 !== value) {
+    if (value >>> 0 !== value || Object.is(value, -0)) {
       slab[this.#end++] = 0xcb
       this.#end = slab.writeDoubleBE(value, this.#end)
     } else if (value < ONE_BYTE) slab[this.#end++] = value
@@ -148,10 +148,7 @@ export class FrameWriter {
     if (text.length > this.#limit) throw tooLarge(text.length, this.#limit)
     const most = text.length * 3
     this.#reserve(most + 5)
-    if (text.length <= LOOP_TEXT && this.#ascii(text)) return
-    // Halves of surrogate pairs have no UTF-8; msgpackr has a way for those of short texts.
-    if (text.isWellFormed()) this.#utf8(text, most)
-    else this.#other(text)
+    if (text.length > LOOP_TEXT || !this.#ascii(text)) this.#utf8(text, most)
   }
 
   /** Writes a short text of ASCII; gives false, having written nothing, for another one. */

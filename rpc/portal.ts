@@ -1,11 +1,12 @@
 import { inspect } from 'node:util'
-import { currentScope, noteInterrupted } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope, noteInterrupted } from '../node/cancel-scope.ts'
 import { Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { CallGroup } from './call-group.ts'
 import { CallScope } from './call-scope.ts'
 import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
+import { decode, encode } from './codec.ts'
 import type { Context } from './context.ts'
 import { type AnyFunction, exposedFunction } from './exposed.ts'
 import { checkFunctionId, transferableArguments } from './lane.ts'
@@ -14,6 +15,7 @@ import { type CallLimits, PendingCall } from './pending-call.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { openRemoteContext, type RemoteContext } from './remote-context.ts'
 import { RemoteStream } from './remote-stream.ts'
+import { retrying } from './retry.ts'
 import { isStream } from './stream-sources.ts'
 
 /** Milliseconds within which an actor acknowledges that it was cancelled. */
@@ -37,6 +39,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Milliseconds for each call, streams included, until it rejects with DeadlineExceeded; default none. */
   readonly timeout?: number
+  /**
+   * Says that the called functions may run more than once for one call: a call whose connection is lost is then sent
+   * again, 3 times in all, within its scope and time. Without it a call is never sent twice. For calls that give one
+   * value and take no streams.
+   */
+  readonly retry?: 'idempotent'
 }
 
 /**
@@ -85,7 +93,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
    *
    * @throws NotExposed when the function was not exposed here, or is not in the actor's allow-list
    * @throws RemoteActorError when the function raised; `cause` is its error
-   * @throws ActorDied when the actor is gone
+   * @throws ActorDied when the actor is gone; its `mayHaveRun` is false when the call certainly was not sent
    * @throws Cancelled when the current scope is cancelled; the remote task has stopped by then, or its bound is over
    */
   run<F extends AnyFunction>(fn: F, ...args: Parameters<F>): RunResult<F> {
@@ -102,6 +110,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   /** Like {@link call}, for an `async function*`. */
   stream(functionId: string, ...args: unknown[]): RemoteStream<unknown> {
     checkFunctionId(functionId)
+    this.#assertNoRetry('a stream')
     const scope = this.#open()
     const opened = openCall(this.#caller, this.#target, functionId, args, 'stream', scope)
     const ended = Promise.withResolvers<void>()
@@ -127,6 +136,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     ...args: Args
   ): Promise<RemoteContext<Receive, Send, Started, R>> {
     const { id } = exposedFunction(fn as AnyFunction)
+    this.#assertNoRetry('a context')
     const scope = this.#open()
     try {
       const context = await scope.translate(openRemoteContext(this.#caller, this.#target, id, args, scope), false)
@@ -138,17 +148,24 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   }
 
   /**
-   * The same portal with a signal or a time limit for each call made through it. It shares its life with this one:
-   * disposing either ends the calls of both.
+   * The same portal with a signal, a time limit or leave to retry for each call made through it. It shares its life
+   * with this one: disposing either ends the calls of both.
    *
-   * @throws InvalidArgument when `timeout` is not in 0 to 2^31-1 milliseconds
+   * @throws InvalidArgument when `timeout` is not in 0 to 2^31-1 milliseconds, or another option is none
+   * @example
+   * ```ts
+   * const patient = portal.with({ timeout: 5_000, retry: 'idempotent' })
+   * console.log(await patient.run(hi))
+   * ```
    */
   with(options: CallOptions): Portal<Result> {
-    const { timeout, signal } = options
+    const { timeout, signal, retry } = options
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new InvalidArgument(`signal is an AbortSignal, got ${inspect(signal, { depth: 0 })}`)
     if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT_MS))
       throw new InvalidArgument(`timeout is 0 to ${MAX_TIMEOUT_MS} ms, got ${timeout}`)
+    if (retry !== undefined && retry !== 'idempotent')
+      throw new InvalidArgument(`retry is 'idempotent' or left out, got ${inspect(retry, { depth: 0 })}`)
     return new Portal(this.#caller, this.#target, this.#result, this, { ...this.#options, ...options })
   }
 
@@ -190,7 +207,8 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       const scope = currentScope()
       if (scope.cancelled) noteInterrupted(scope.reason, `calling ${functionId} in ${this.name}`)
       scope.throwIfCancelled()
-      const lane = hasStream(args) ? undefined : this.#caller.laneNow(this.#target)
+      const stepwise = hasStream(args) || this.#options.retry !== undefined
+      const lane = stepwise ? undefined : this.#caller.laneNow(this.#target)
       if (lane === undefined) return this.#callInSteps(functionId, args)
       const call = new PendingCall(functionId, transferableArguments(args), 'value', scope)
       call.waitFor(lane)
@@ -206,8 +224,9 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 
   /** For a call that is more than one request. */
   async #callInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
+    if (hasStream(args)) this.#assertNoRetry('a call whose arguments stream')
     const scope = this.#open()
-    const outcome = this.#caller.call(this.#target, functionId, args, scope).catch((error: unknown) => {
+    const outcome = this.#attempt(functionId, args, scope).catch((error: unknown) => {
       noteInterrupted(error, `calling ${functionId} in ${this.name}`)
       throw error
     })
@@ -216,6 +235,23 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     } catch (error) {
       throw atCallSite(error)
     }
+  }
+
+  async #attempt(functionId: string, args: readonly unknown[], scope: CancelScope): Promise<unknown> {
+    const target = this.#target
+    if (this.#options.retry === undefined) return await this.#caller.call(target, functionId, args, scope)
+    // A copy: each attempt sends what the call was made with.
+    const copy = decode(encode(transferableArguments(args))) as readonly unknown[]
+    return await retrying(
+      scope,
+      async () => await this.#caller.call(target, functionId, copy, scope),
+      ({ lost }) => lost || target.comeback !== undefined,
+    )
+  }
+
+  #assertNoRetry(what: string): void {
+    if (this.#options.retry !== undefined)
+      throw new InvalidArgument(`${what} cannot be made twice: use a portal without retry for it`)
   }
 
   #open(): CallScope {

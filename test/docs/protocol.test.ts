@@ -11,6 +11,7 @@ import * as errorCodec from '../../rpc/error-codec.ts'
 import * as frameStream from '../../rpc/frame-stream.ts'
 import * as lane from '../../rpc/lane.ts'
 import * as pendingCall from '../../rpc/pending-call.ts'
+import * as retry from '../../rpc/retry.ts'
 import * as servedLane from '../../rpc/served-lane.ts'
 import * as callee from '../../rpc/callee.ts'
 import * as misconduct from '../../rpc/misconduct.ts'
@@ -34,6 +35,7 @@ const limits: Record<string, unknown> = {
   ...callee,
   ...pendingCall,
   ...servedLane,
+  ...retry,
   ...misconduct,
   ...portal,
   ...stallWatch,
