@@ -12,6 +12,7 @@ export {
   DeadlineExceeded,
   GreenroomError,
   InvalidArgument,
+  Lagged,
   LimitExceeded,
   NotExposed,
   ProtocolError,
@@ -36,6 +37,7 @@ export { run, type RunOptions } from './nursery/run.ts'
 export type { Context, ContextStream } from './rpc/context.ts'
 export { expose, type AnyFunction, type ExposedModule, type FunctionKind } from './rpc/exposed.ts'
 export type { StackPolicy } from './rpc/kinship.ts'
+export { fanOut, type FanOut, type FanOutOptions, type SubscribeOptions, type Subscription } from './rpc/fan-out.ts'
 export type { CallOptions, ContextFunction, Portal, RunResult } from './rpc/portal.ts'
 export type { FunctionDescription } from './rpc/protocol.ts'
 export type { RemoteContext } from './rpc/remote-context.ts'

@@ -175,6 +175,21 @@ export class LimitExceeded extends GreenroomError {
   }
 }
 
+/** A consumer of a shared stream fell behind by more than is kept: `missed` items are lost to it, in this very place. */
+export class Lagged extends GreenroomError {
+  readonly missed: number
+
+  /** @param buffer how many items are kept for those who are behind */
+  constructor(missed: number, buffer: number) {
+    super(
+      'LAGGED',
+      `${missed} items were lost to a consumer that was more than ${buffer} behind: ` +
+        "give the fan-out a larger buffer, or subscribe with { onLag: 'wait' }",
+    )
+    this.missed = missed
+  }
+}
+
 /** What the caller passed cannot be used; the message names the argument and what it should be. */
 export class InvalidArgument extends GreenroomError {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,7 +1,8 @@
-import type { CancelScope } from '../node/cancel-scope.ts'
+import { type CancelScope, outsideScopes } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, Cancelled } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import { atCallSite } from './call-site.ts'
+import { type FanOut, fanOut, type SubscribeOptions, type Subscription } from './fan-out.ts'
 import type { OpenedCall } from './open-call.ts'
 
 /**
@@ -26,6 +27,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   /** What the producer was cancelled with because its consumer left early: nobody's failure. */
   #left: Cancelled | undefined
   #ended = false
+  #shared: FanOut<T> | undefined
 
   /**
    * @param scope what it is cancelled by, and what knows how to tell the consumer about that
@@ -81,6 +83,23 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
       await this.cancel(this.#left)
     }
     return { done: true, value: undefined }
+  }
+
+  /**
+   * One of several consumers, each of which gets every item from here on; a {@link fanOut} with its default buffer. The
+   * producer is cancelled when the last one leaves.
+   *
+   * @throws InvalidArgument when the last one has left
+   * @example
+   * ```ts
+   * const stream = portal.run(count, 10)
+   * const [sum, list] = [stream.subscribe(), stream.subscribe()]
+   * ```
+   */
+  subscribe(options?: SubscribeOptions): Subscription<T> {
+    // It ends with the stream, not with the scope of whoever is the first to subscribe.
+    this.#shared ??= outsideScopes(() => fanOut(this))
+    return this.#shared.subscribe(options)
   }
 
   [Symbol.asyncIterator](): this {

@@ -105,6 +105,20 @@ describe('the examples', () => {
     expect(stdout).toHaveLength(10)
   })
 
+  test('a remote step stands between two local ones of a pipe', async () => {
+    const { stdout } = await play('pipe')
+    expect(stdout).toEqual(['HAVE YOU EVER SEEN A PORTAL?'])
+  })
+
+  test('consumers of one stream count the same, and a slow one knows what it has lost', async () => {
+    const { stdout } = await play('fan-out')
+    expect(stdout).toEqual([
+      'counted 100 frames',
+      'counted 100 frames',
+      expect.stringMatching(/^showed or missed 100 frames, and (knows|does not know) of lost ones$/),
+    ])
+  })
+
   test('log lines come from the parent and from the child', async () => {
     const { stderr } = await play('logging')
     const log = stderr.join('\n')

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import type { ContextStream } from '../../rpc/context.ts'
+import { type FanOut, fanOut, type Subscription } from '../../rpc/fan-out.ts'
 import type { Portal } from '../../rpc/portal.ts'
 import type { RemoteContext } from '../../rpc/remote-context.ts'
 import type { RemoteStream } from '../../rpc/remote-stream.ts'
@@ -83,6 +84,21 @@ describe('an argument that is an async iterable', () => {
     }
     expect(portal).toBeUndefined()
   })
+})
+
+test('what shares a stream has the type of its items', () => {
+  if (never()) {
+    expectTypeOf(portal.run(count, 1).subscribe()).toEqualTypeOf<Subscription<number>>()
+    expectTypeOf(fanOut(portal.run(count, 1), { buffer: 2 })).toEqualTypeOf<FanOut<number>>()
+    expectTypeOf(fanOut(portal.run(count, 1)).subscribe({ onLag: 'wait' })[Symbol.asyncIterator]()).toEqualTypeOf<
+      Subscription<number>
+    >()
+    // @ts-expect-error a promise is no stream
+    fanOut(portal.run(add, 1, 2))
+    // @ts-expect-error items are never skipped in silence
+    fanOut(portal.run(count, 1)).subscribe({ onLag: 'skip' })
+  }
+  expect(portal).toBeUndefined()
 })
 
 describe('a context has the types of its function, seen from the other side', () => {
