@@ -107,7 +107,7 @@ export function parseRequest(frame: unknown): LaneRequest {
     case KINSHIP:
       return { type, id, proof: a }
     default:
-      throw new ProtocolError(`lane frames of type ${String(type)} are unknown to this version`)
+      throw new ProtocolError(`lane frames of type ${showType(type)} are unknown to this version`)
   }
 }
 
@@ -119,7 +119,7 @@ export function parseReply(frame: unknown): LaneReply {
   if (type === FAILURE) return { type, id, failure: a as EncodedFailure, source: isCount(b) ? b : undefined }
   if (type === KINSHIP_BACK) return { type, id, proof: a }
   if (type === REFUSAL) return { type, id, why: words(a) }
-  throw new ProtocolError(`lane replies of type ${String(type)} are unknown to this version`)
+  throw new ProtocolError(`lane replies of type ${showType(type)} are unknown to this version`)
 }
 
 /** @throws ProtocolError when a peer sent something else than a frame of a call's own stream */
@@ -142,7 +142,7 @@ export function parseStreamFrame(frame: unknown): StreamFrame {
       if (isCount(a) && isCount(b)) return { type, items: a, bytes: b }
       break
     default:
-      throw new ProtocolError(`stream frames of type ${String(type)} are unknown to this version`)
+      throw new ProtocolError(`stream frames of type ${showType(type)} are unknown to this version`)
   }
   throw new ProtocolError(`a stream frame of type ${type} has the wrong shape`)
 }
@@ -155,6 +155,11 @@ function streamArguments(list: unknown, args: number): readonly StreamArgument[]
   if (new Set(list.map(([index]) => index)).size < list.length)
     throw new ProtocolError('a CALL frame names an argument twice that streams')
   return list
+}
+
+/** Only a number is shown: the text of what else a peer may send takes minutes to make, or raises. */
+function showType(type: unknown): string {
+  return typeof type === 'number' ? String(type) : typeof type
 }
 
 function fields(frame: unknown): readonly unknown[] {

@@ -60,6 +60,12 @@ export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => voi
     finish(undefined)
     wire.close()
   })
+  // The peer may have ended it while it was being opened, when nobody listened yet.
+  if (stream.status !== 'open' || stream.remoteWriteStatus === 'closed')
+    queueMicrotask(() => {
+      finish(new Error('the stream was closed while it was being opened'))
+      wire.close()
+    })
   return wire
 }
 
