@@ -1,3 +1,4 @@
+// oxlint-disable vitest/no-standalone-expect -- fuzz() makes a test of each law
 import { setImmediate as turn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
