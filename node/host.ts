@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { hash, hkdfSync, randomBytes } from 'node:crypto'
 import { identify } from '@libp2p/identify'
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
@@ -12,6 +13,7 @@ import { BarredPeers } from './barred-peers.ts'
 import { outsideScopes } from './cancel-scope.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
+import { guardOpens } from './open-guard.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
 export const MAX_STREAMS_PER_PEER = 2_048
@@ -71,6 +73,8 @@ export interface Host {
   /** Called when the last connection to a peer is gone; the returned function unlinks. */
   onDisconnect(listener: (peer: string) => void): () => void
   onConnect(listener: (peer: string) => void): () => void
+  /** Hears of each peer that was cut off because it opened streams faster than an actor does. */
+  onFlood(listener: (peer: string) => void): () => void
   stop(): Promise<void>
 }
 
@@ -82,10 +86,17 @@ export interface Host {
  */
 export async function startHost(options: HostOptions): Promise<Host> {
   const barred = new BarredPeers()
-  return wrap(await outsideScopes(async () => await startNode(options, barred)), barred)
+  const floods = new EventEmitter<{ flood: [peer: string] }>()
+  return wrap(await outsideScopes(async () => await startNode(options, barred, floods)), barred, floods)
 }
 
-async function startNode(options: HostOptions, barred: BarredPeers): Promise<Libp2p<{ gossip: GossipSub }>> {
+type Floods = EventEmitter<{ flood: [peer: string] }>
+
+async function startNode(
+  options: HostOptions,
+  barred: BarredPeers,
+  floods: Floods,
+): Promise<Libp2p<{ gossip: GossipSub }>> {
   const fast = (options.fastPath ?? process.env.GREENROOM_FAST_PATH) !== 'off'
   const encrypter = noise({ prologueBytes: prologue(options.secret) })
   const muxer = yamux({
@@ -100,12 +111,17 @@ async function startNode(options: HostOptions, barred: BarredPeers): Promise<Lib
       inactivityTimeout: DAY_MS,
     },
   })
+  const onFlood = (flooded: object): void => {
+    const isFlooded = (connection: Connection & { muxer?: object }): boolean => connection.muxer === flooded
+    const peer = node.getConnections().find(isFlooded)?.remotePeer
+    if (peer !== undefined) floods.emit('flood', peer.toString())
+  }
   const node: Libp2p<{ gossip: GossipSub }> = await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: [...(options.listen ?? localAddresses())] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
     connectionEncrypters: [fast ? fastEncrypter(encrypter) : encrypter],
-    streamMuxers: [fast ? fastMuxer(muxer) : muxer],
+    streamMuxers: [guardOpens(fast ? fastMuxer(muxer) : muxer, onFlood)],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: Number.POSITIVE_INFINITY,
@@ -140,7 +156,7 @@ async function startNode(options: HostOptions, barred: BarredPeers): Promise<Lib
   return node
 }
 
-function wrap(node: Libp2p<{ gossip: GossipSub }>, barred: BarredPeers): Host {
+function wrap(node: Libp2p<{ gossip: GossipSub }>, barred: BarredPeers, floods: Floods): Host {
   const listen = (event: 'peer:connect' | 'peer:disconnect') => (listener: (peer: string) => void) => {
     const onEvent = (peer: CustomEvent<{ toString(): string }>): void => listener(peer.detail.toString())
     node.addEventListener(event, onEvent)
@@ -178,6 +194,10 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>, barred: BarredPeers): Host {
     },
     onDisconnect: listen('peer:disconnect'),
     onConnect: listen('peer:connect'),
+    onFlood: (listener) => {
+      floods.on('flood', listener)
+      return () => floods.off('flood', listener)
+    },
     stop: async () => {
       disarmLeftoverTimers(node)
       await Promise.all(node.getConnections().map(closeSoon))

@@ -44,6 +44,12 @@ export class Misconduct {
     this.#strike(peer, this.#conductOf(peer), error)
   }
 
+  /** A peer was cut off because of how many streams it opened in one go: no later breach is needed to drop it. */
+  flood(peer: string): void {
+    this.#stats.protocolErrors += 1
+    this.#expel(peer, new ProtocolError('it opened more streams in one go than an actor does'))
+  }
+
   /** A stream of a peer was refused because the peer has as many as it may have. */
   streamRefused(peer: string): void {
     this.#stats.streamsRefused += 1
@@ -57,12 +63,14 @@ export class Misconduct {
     const now = performance.now()
     conduct.strikes = conduct.strikes.filter((at) => now - at < STRIKES_WINDOW_MS)
     conduct.strikes.push(now)
-    if (conduct.strikes.length <= MAX_STRIKES) return
+    if (conduct.strikes.length > MAX_STRIKES) this.#expel(peer, error)
+  }
+
+  #expel(peer: string, error: ProtocolError): void {
     this.#peers.delete(peer)
     this.#stats.peersDropped += 1
     this.#log.warn(
-      `${peer.slice(-8)} is kept out for ${BAN_MS} ms, having broken the protocol ${MAX_STRIKES + 1} times ` +
-        `within ${STRIKES_WINDOW_MS} ms, at last: ${describeError(error)}`,
+      `${peer.slice(-8)} is kept out for ${BAN_MS} ms: it broke the protocol and went on, at last ${describeError(error)}`,
     )
     this.#drop(peer, error, BAN_MS)
   }

@@ -43,6 +43,7 @@ export interface Rpc {
 export async function startRpc(options: RpcOptions): Promise<Rpc> {
   const kinship = new Kinship(options.self.id, options.treeKey, options.stacks)
   const misconduct = new Misconduct((...args) => options.host.drop(...args), new Stats())
+  options.host.onFlood((peer) => misconduct.flood(peer))
   const callee = new Callee({ ...options, kinship, misconduct })
   for (const namespace of options.namespaces) callee.allow(namespace)
   const caller = new Caller(options.host, options.self, callee, kinship, misconduct)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as host from '../../node/host.ts'
+import * as openGuard from '../../node/open-guard.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
 import * as nursery from '../../nursery/nursery.ts'
@@ -37,6 +38,7 @@ const limits: Record<string, unknown> = {
   ...servedLane,
   ...retry,
   ...misconduct,
+  ...openGuard,
   ...portal,
   ...stallWatch,
   ...streamArrivals,

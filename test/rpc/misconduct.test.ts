@@ -78,6 +78,12 @@ describe('a peer that breaks the protocol', () => {
   })
 })
 
+test('who opens streams without end is dropped at once', () => {
+  misconduct.flood('walter')
+  expect(dropped).toEqual([['walter', BAN_MS]])
+  expect(lines).toHaveLength(1)
+})
+
 test('REFUSED_STREAMS_PER_STRIKE streams above a limit are one breach', () => {
   for (let i = 0; i < (MAX_STRIKES + 1) * REFUSED_STREAMS_PER_STRIKE - 1; i++) misconduct.streamRefused('walter')
   expect(dropped).toEqual([])
