@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redirectLogs } from '../../node/log.ts'
+import { eventually } from '../support/eventually.ts'
 import { deadline } from '../support/headroom.ts'
 import { watchLeftovers } from '../support/expect-nothing-left.ts'
 import { type InProcessActor, type InProcessMesh, meshInProcess } from '../support/mesh-in-process.ts'
@@ -134,5 +135,6 @@ describe(`a hostile peer (GREENROOM_FUZZ_SEED=${seed}) disturbs nobody else by`,
 
 test('what all of them left behind in memory is bounded', async () => {
   await call(100)
-  expect(heap() - heapBefore).toBeLessThan(GROWTH_BYTES)
+  // buffers of the last attack are let go by its connection's end, and collected in a later turn
+  await eventually('the growth is bounded', () => heap() - heapBefore < GROWTH_BYTES)
 })
