@@ -101,7 +101,7 @@ async function attack(name: keyof typeof attacks): Promise<Report> {
     seed,
     secret: mesh.secret,
     target: target.target,
-    ms: BORNE.has(name) ? ATTACK_MS : deadline(DROPPED_WITHIN_MS),
+    ms: deadline(BORNE.has(name) ? ATTACK_MS : DROPPED_WITHIN_MS),
   }
   hostile.postMessage(order)
   const [report] = (await once(hostile, 'message')) as [Report]
