@@ -1,6 +1,7 @@
 export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
 export { findActor, findActors, waitForActor, watchActors, type ActorChange, type ActorInfo } from './discovery/find.ts'
 export type { ProfileName } from './discovery/profile.ts'
+export type { ActorStats, CallStats, FunctionStats, Latency } from './node/actor-stats.ts'
 export { currentSignal } from './node/cancel-scope.ts'
 export { currentActor, type Actor } from './node/current-actor.ts'
 export { registerError, type ErrorClass } from './node/error-classes.ts'

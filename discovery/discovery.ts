@@ -121,6 +121,7 @@ class Shell implements Discovery {
       onConnected: (peerId) => this.#feed({ type: 'connected', peerId }),
       onDisconnected: (peerId) => this.#feed({ type: 'disconnected', peerId }),
       onMessage: (peerId, message) => this.#receive(peerId, 'stream', message),
+      onBreach: (peerId, error) => options.rpc.breach(peerId, error),
     })
   }
 

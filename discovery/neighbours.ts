@@ -1,14 +1,21 @@
+import type { Stream } from '@libp2p/interface'
+import type { ProtocolError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { FrameStream } from '../rpc/frame-stream.ts'
-import { libp2pWire, type Wire } from '../rpc/wire.ts'
+import { libp2pWire } from '../rpc/wire.ts'
 
 /** Carries the version: a peer that speaks another one is refused by libp2p's protocol negotiation. */
 export const DISCOVERY_PROTOCOL = '/greenroom/discovery/1'
+
+/** Streams of one neighbour: one that each side opened, and as many again while a lost one is made anew. */
+export const MAX_NEIGHBOUR_STREAMS = 4
 
 export interface NeighbourEvents {
   onConnected(peer: string): void
   onDisconnected(peer: string): void
   onMessage(peer: string, message: unknown): void
+  /** What the peer sent is no frame. */
+  onBreach(peer: string, error: ProtocolError): void
 }
 
 /**
@@ -30,7 +37,7 @@ export class Neighbours {
 
   /** Takes the streams that others open. */
   async listen(): Promise<void> {
-    await this.#host.handle(DISCOVERY_PROTOCOL, (stream, peer) => this.#add(libp2pWire(stream), peer))
+    await this.#host.handle(DISCOVERY_PROTOCOL, (stream, peer) => this.#add(stream, peer))
   }
 
   /** Connects and opens a stream unless there is one. @throws Error when nobody, or somebody else, answers */
@@ -65,11 +72,16 @@ export class Neighbours {
   async #dial(peer: string, addresses: readonly string[], withinMs: number): Promise<void> {
     const signal = AbortSignal.timeout(withinMs)
     const connection = await this.#host.connect(peer, addresses, signal)
-    this.#add(libp2pWire(await connection.newStream(DISCOVERY_PROTOCOL, { signal })), peer)
+    this.#add(await connection.newStream(DISCOVERY_PROTOCOL, { signal }), peer)
   }
 
-  #add(wire: Wire, peer: string): void {
+  #add(libp2pStream: Stream, peer: string): void {
     const streams = this.#streams.get(peer) ?? new Set()
+    if (streams.size >= MAX_NEIGHBOUR_STREAMS) {
+      libp2pStream.abort(new Error(`${streams.size} streams of one neighbour are open`))
+      return
+    }
+    const wire = libp2pWire(libp2pStream, { blame: (error) => this.#events.onBreach(peer, error) })
     const stream: FrameStream = new FrameStream(wire, {
       onFrame: (frame) => this.#events.onMessage(peer, frame),
       onClose: () => {

@@ -1,3 +1,4 @@
+import type { ActorStats } from './actor-stats.ts'
 import { GreenroomError } from './errors.ts'
 import type { Log } from './log.ts'
 
@@ -13,6 +14,8 @@ export interface Actor {
   /** Aborts when the actor is cancelled. */
   readonly signal: AbortSignal
   readonly log: Log
+  /** Counters of this actor since its start: what others get by `portal.stats()`. */
+  stats(): ActorStats
 }
 
 let current: Actor | undefined

@@ -13,6 +13,7 @@ import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
+import { Stats } from '../rpc/stats.ts'
 import { prepareChildEntry } from './child-entry.ts'
 
 /**
@@ -91,6 +92,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     const host: Host = await startHost({ identity, secret: options.secret, listen: options.listen })
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
+    const stats = new Stats()
     const actor: Actor = {
       name,
       id: self.id,
@@ -100,6 +102,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
         return scope.signal
       },
       log: areaLog('actor'),
+      stats: () => stats.read(),
     }
     stops.push(becomeActor(actor))
     nameLogs(name, self.id)
@@ -113,6 +116,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       onCancelActor: (reason) => scope.cancel(reason),
       treeKey: options.treeKey,
       stacks: options.stacks,
+      stats,
     })
     stops.push(async () => await rpc.close())
     const root = options.root ?? self.id

@@ -1,10 +1,12 @@
+import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { type ActorRef, type Cancelled, InvalidArgument, LimitExceeded, NotExposed } from '../node/errors.ts'
 import { type ExposedFunction, exposedAs, exposedNamespace } from './exposed.ts'
 import type { Kinship } from './kinship.ts'
 import type { Misconduct } from './misconduct.ts'
 import type { CallKind, FunctionDescription } from './protocol.ts'
-import { ServedLane, type Stage } from './served-lane.ts'
+import { ServedLane, type Stage, type Task } from './served-lane.ts'
+import type { CallCounter, CallOutcome, Moment, Stats } from './stats.ts'
 import { StreamArrivals } from './stream-arrivals.ts'
 import type { Wire } from './wire.ts'
 
@@ -17,6 +19,7 @@ export interface CalleeOptions {
   readonly scope: CancelScope
   readonly misconduct: Misconduct
   readonly kinship: Kinship
+  readonly stats: Stats
   /** Somebody asked the whole actor to end. */
   readonly onCancelActor: (reason: Cancelled) => void
 }
@@ -29,20 +32,27 @@ export class Callee {
   readonly #lanes = new Map<string, Set<ServedLane>>()
   readonly #stage: Stage
   #running = 0
+  /** Calls of one function often come one after another. */
+  #lastCalled = ''
+  #lastCounter: CallCounter
+  #lastStats: { readonly at: Moment; readonly stats: ActorStats } | undefined
   #idle: PromiseWithResolvers<void> | undefined
 
   constructor(options: CalleeOptions) {
     this.#options = options
+    this.#lastCounter = options.stats.unnamed
     this.#arrivals = new StreamArrivals((peer) => options.misconduct.streamRefused(peer))
     this.#stage = {
       self: options.self,
       scope: options.scope,
       arrivals: this.#arrivals,
       admit: (functionId, kind) => this.#admit(functionId, kind),
+      refused: () => void (options.stats.callsRefused += 1),
       describe: () => this.describe(),
+      stats: () => this.#readStats(),
       cancelActor: (reason) => options.onCancelActor(reason),
-      began: () => void (this.#running += 1),
-      ended: () => this.#ended(),
+      began: (task) => this.#began(task),
+      ended: (task, outcome) => this.#ended(task, outcome),
     }
   }
 
@@ -93,7 +103,37 @@ export class Callee {
     oldest.abort(new LimitExceeded('MAX_LANES_PER_PEER', `${MAX_LANES_PER_PEER} lanes of one peer are open`))
   }
 
-  #ended(): void {
+  /** Those that arrive in one go get the same numbers: reading all of them takes a while. */
+  #readStats(): ActorStats {
+    const now = this.#options.stats.now()
+    if (this.#lastStats?.at !== now) this.#lastStats = { at: now, stats: this.#options.stats.read() }
+    return this.#lastStats.stats
+  }
+
+  #began(task: Task): void {
+    const { stats } = this.#options
+    this.#running += 1
+    task.began = stats.now()
+    const counter = this.#counterOf(task.functionId)
+    task.counter = counter
+    counter.begin()
+  }
+
+  #counterOf(functionId: string): CallCounter {
+    if (functionId === this.#lastCalled) return this.#lastCounter
+    const { stats } = this.#options
+    const known = stats.known(functionId)
+    if (known !== undefined) {
+      this.#lastCalled = functionId
+      return (this.#lastCounter = known)
+    }
+    const exposed = exposedAs(functionId)
+    if (exposed === undefined || !this.#allowed.has(exposed.namespace)) return stats.unnamed
+    return stats.served(exposed.id, exposed.kind)
+  }
+
+  #ended({ counter, began }: Task, outcome: CallOutcome): void {
+    if (counter !== undefined && began !== undefined) this.#options.stats.servedEnded(counter, began, outcome)
     this.#running -= 1
     if (this.#running > 0 || this.#idle === undefined) return
     this.#idle.resolve()
@@ -103,14 +143,15 @@ export class Callee {
   #admit(functionId: string, kind: CallKind): ExposedFunction {
     const exposed = exposedAs(functionId)
     if (exposed === undefined || !this.#allowed.has(exposed.namespace)) throw this.#refusal(functionId)
-    if (kind === 'stream' && exposed.kind !== 'stream')
+    if ((kind === 'stream') === (exposed.kind === 'stream')) return exposed
+    this.#options.stats.callsRefused += 1
+    if (kind === 'stream')
       throw new InvalidArgument(`${exposed.id} is not an async function*: call it as a function, not as a stream`)
-    if (kind !== 'stream' && exposed.kind === 'stream')
-      throw new InvalidArgument(`${exposed.id} is a stream: call it as one, with portal.run or portal.stream`)
-    return exposed
+    throw new InvalidArgument(`${exposed.id} is a stream: call it as one, with portal.run or portal.stream`)
   }
 
   #refusal(functionId: string): NotExposed {
+    this.#options.stats.callsRefused += 1
     const known = [...this.#allowed].join(', ') || 'nothing'
     return new NotExposed(
       functionId,

@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface'
+import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope, outsideScopes, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import { type PartWire, startCall } from './argument-pumps.ts'
@@ -9,6 +10,7 @@ import { awaitOutcome } from './pending-call.ts'
 import type { Misconduct } from './misconduct.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
+import type { Stats } from './stats.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
 import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
@@ -39,6 +41,7 @@ export class Caller {
   readonly #callee: Callee
   readonly #kinship: Kinship
   readonly #misconduct: Misconduct
+  readonly #stats: Stats
   readonly #lanes = new Map<string, Lane>()
   readonly #cancelledHere = new Set<string>()
   readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
@@ -46,12 +49,13 @@ export class Caller {
   readonly #nextId = (): number => ++this.#lastId
 
   /** @param callee this process's own, for an actor that calls itself */
-  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, misconduct: Misconduct) {
+  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, misconduct: Misconduct, stats: Stats) {
     this.#host = host
     this.self = self
     this.#callee = callee
     this.#kinship = kinship
     this.#misconduct = misconduct
+    this.#stats = stats
   }
 
   /** Calls a function that answers with one value, in a way that takes arguments which stream. */
@@ -92,6 +96,12 @@ export class Caller {
     const scope = currentScope()
     const lane = await this.laneTo(target, scope)
     return await untilCancelled(scope, lane.describe())
+  }
+
+  async stats(target: Target): Promise<ActorStats> {
+    const scope = currentScope()
+    const lane = await this.laneTo(target, scope)
+    return await untilCancelled(scope, lane.readStats())
   }
 
   /** Connects if need be. @throws ActorDied when nobody answers there */
@@ -155,6 +165,7 @@ export class Caller {
       peer,
       nextId: this.#nextId,
       acquaintance: this.#kinship.meet(id),
+      stats: this.#stats,
       onClose: async () => {
         this.#forget(id, lane)
         return await this.#obituary(id)
@@ -199,7 +210,7 @@ export class Caller {
       try {
         connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
         const stream = await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal })
-        return libp2pWire(stream, (error) => this.#misconduct.breach(target.id, error))
+        return libp2pWire(stream, this.#misconduct.ownerOf(target.id))
       } catch (cause) {
         scope?.throwIfCancelled()
         // The connection that was chosen was about to end: another one may live, or can be made.
@@ -223,7 +234,7 @@ export class Caller {
 
   /** libp2p does not dial its own node: an actor that calls itself does so through memory. */
   #loopback(protocol: string): Wire {
-    const [near, far] = memoryWires()
+    const [near, far] = memoryWires(this.#stats)
     if (protocol === LANE_PROTOCOL) this.#callee.acceptLane(far, this.self.id)
     else this.#callee.acceptStream(far, this.self.id)
     return near

@@ -4,6 +4,7 @@ import { encode } from './codec.ts'
 import { decodeFailure, type EncodedFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import { BROKEN, CREDIT, END, HELLO, ITEM, PART_DATA, parseStreamFrame, STARTED } from './protocol.ts'
+import type { CountedStream, Stats } from './stats.ts'
 import { transferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
@@ -37,9 +38,10 @@ export interface ChannelEvents {
  * items. What is queued at the receiver is bounded by the window however slow the consumer is, and because nothing
  * is read off by `pause()`, a slow channel holds up no other stream of the connection.
  */
-export class Channel {
+export class Channel implements CountedStream {
   readonly #frames: FrameStream
   readonly #events: ChannelEvents
+  readonly #stats: Stats | undefined
   readonly #senders: Waiter[] = []
   readonly #readers: Waiter[] = []
   #creditItems = WINDOW_ITEMS
@@ -62,6 +64,8 @@ export class Channel {
 
   constructor(wire: Wire, events: ChannelEvents = {}) {
     this.#events = events
+    this.#stats = wire.stats
+    this.#stats?.streamOpened(this)
     this.#frames = new FrameStream(
       wire,
       {
@@ -70,6 +74,14 @@ export class Channel {
       },
       'turn',
     )
+  }
+
+  get itemsReceived(): number {
+    return this.#received
+  }
+
+  get itemsSent(): number {
+    return this.#sent
   }
 
   /** Says which call the stream belongs to: the opener's first frame. */
@@ -258,6 +270,7 @@ export class Channel {
 
   #onClose(error: Error | undefined): void {
     this.#closed = true
+    this.#stats?.streamClosed(this)
     if (!this.#receiveEnded) this.#failure ??= error ?? new ProtocolError('the stream was cut before its end')
     this.#wakeAll()
     this.#events.onClose?.(this.#failure)

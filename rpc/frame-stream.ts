@@ -10,6 +10,8 @@ export const MAX_FRAME_BYTES = 1024 * 1024
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 /** Bytes in a batch from which on {@link FrameStream.drained} asks senders to wait until it has left. */
 const FULL_BATCH_BYTES = 1024 * 1024
+/** Bytes below which a piece of a frame is put together with the one before. */
+const SMALL_BYTES = 1024
 
 /** Receives what arrives on a {@link FrameStream}; `bytes` is the frame's size on the wire. */
 export interface FrameHandler {
@@ -206,7 +208,7 @@ export class FrameStream implements Stallable {
     const before = this.#chunkBytes
     let data = bytes
     if (before > 0) {
-      this.#chunks.push(bytes)
+      this.#keep(bytes)
       this.#chunkBytes += bytes.byteLength
       if (this.#chunkBytes < this.#needed) return
       data = concat(this.#chunks, this.#chunkBytes)
@@ -224,6 +226,18 @@ export class FrameStream implements Stallable {
       this.#chunks.push(at === 0 ? data : data.subarray(at))
       watchStall(this)
     } else if (before > 0) unwatchStall(this)
+  }
+
+  /** Small pieces are put together at once: a peer that sends byte by byte must not cost a network buffer each. */
+  #keep(bytes: Uint8Array): void {
+    const chunks = this.#chunks
+    chunks.push(bytes)
+    for (;;) {
+      const last = chunks.at(-1)!
+      const before = chunks.at(-2)
+      if (before === undefined || last.byteLength >= SMALL_BYTES || before.byteLength > last.byteLength) return
+      chunks.splice(-2, 2, concat([before, last], before.byteLength + last.byteLength))
+    }
   }
 
   onStall(): void {

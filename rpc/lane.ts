@@ -1,3 +1,4 @@
+import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import {
   ActorDied,
@@ -27,8 +28,10 @@ import {
   parseReply,
   REFUSAL,
   RESULT,
+  STATS,
   type StreamArgument,
 } from './protocol.ts'
+import type { Stats } from './stats.ts'
 import { isPlain, MAX_VALUE_DEPTH, transferable } from './transferable.ts'
 import type { ValueGraph } from './value-graph.ts'
 import { WaitingLine } from './waiting-line.ts'
@@ -49,6 +52,7 @@ export interface LaneOptions {
   /** Gives request ids, from 1 on, that are unique among all lanes of this process. */
   readonly nextId: () => number
   readonly acquaintance: Acquaintance
+  readonly stats: Stats
   /** Called once; what it gives, if anything, tells in place of the lane how the peer died. */
   readonly onClose: () => Promise<ActorDied | undefined>
 }
@@ -64,6 +68,7 @@ export class Lane implements CallCarrier {
   /** Of the streams that are being opened for calls of this lane. */
   readonly openings: Places
   readonly #acquaintance: Acquaintance
+  readonly stats: Stats
   readonly #nextId: () => number
   readonly #onClose: () => Promise<ActorDied | undefined>
   readonly #reader = new LaneFrameReader()
@@ -76,9 +81,10 @@ export class Lane implements CallCarrier {
   #draining = false
   #refusal: ProtocolError | undefined
 
-  constructor({ peer, acquaintance, nextId, onClose }: LaneOptions) {
+  constructor({ peer, acquaintance, stats, nextId, onClose }: LaneOptions) {
     this.peer = peer
     this.#acquaintance = acquaintance
+    this.stats = stats
     this.#nextId = nextId
     this.#onClose = onClose
     this.openings = new Places(MAX_STREAMS_OPENING, MAX_CALLS_WAITING, () => this.#full())
@@ -185,6 +191,10 @@ export class Lane implements CallCarrier {
 
   async describe(): Promise<FunctionDescription[]> {
     return (await this.#request('DESCRIBE', (id) => [DESCRIBE, id]).outcome) as FunctionDescription[]
+  }
+
+  async readStats(): Promise<ActorStats> {
+    return (await this.#request('STATS', (id) => [STATS, id]).outcome) as ActorStats
   }
 
   #request(what: string, frame: (id: number) => unknown[]): PendingCall {

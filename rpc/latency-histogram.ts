@@ -19,12 +19,12 @@ const MAX = BUCKETS + 1
 export class LatencyHistogram {
   readonly #cells = new Float64Array(BUCKETS + 2)
 
-  /** @param us microseconds; parts of one are cut off */
-  record(us: number): void {
+  /** @param us microseconds; parts of one are cut off @param times how many took that long */
+  record(us: number, times = 1): void {
     const whole = us < MAX_LATENCY_US ? us >>> 0 : MAX_LATENCY_US
     const cells = this.#cells
-    cells[bucketOf(whole)]! += 1
-    cells[SUM]! += whole
+    cells[bucketOf(whole)]! += times
+    cells[SUM]! += whole * times
     if (whole > cells[MAX]!) cells[MAX] = whole
   }
 

@@ -4,6 +4,7 @@ import type { RunningCall } from './argument-pumps.ts'
 import type { CallGroup } from './call-group.ts'
 import { atCallSite } from './call-site.ts'
 import type { CallKind, StreamArgument } from './protocol.ts'
+import type { CallOutcome, Moment, Stats } from './stats.ts'
 import type { ValueGraph } from './value-graph.ts'
 
 /** Milliseconds that a cancelled call waits for the remote task to end before it goes on without it. */
@@ -21,6 +22,7 @@ export interface CallLimits {
 /** What a call travels by. */
 export interface CallCarrier {
   readonly peer: ActorRef
+  readonly stats: Stats
   /** Tells the callee, which answers in any case. */
   sendCancel(call: PendingCall, reason: Cancelled): void
   /** Forgets a call that was not sent yet. */
@@ -48,6 +50,7 @@ export class PendingCall extends CancelListener implements RunningCall {
   id = 0
   /** Which of the lane's batches it left with. */
   batch = 0
+  #began: Moment | undefined
   readonly #settle = Promise.withResolvers<unknown>()
   readonly #scope: CancelScope | undefined
   #carrier: CallCarrier | undefined
@@ -100,9 +103,12 @@ export class PendingCall extends CancelListener implements RunningCall {
     group.link((this.#membership = new Membership(this)))
   }
 
-  /** It waits to be carried. */
+  /** It is being made, and waits to be carried. */
   waitFor(carrier: CallCarrier): void {
     this.#carrier = carrier
+    if (this.#began !== undefined) return
+    this.#began = carrier.stats.now()
+    carrier.stats.made.begin()
   }
 
   /** It has left with a batch of its lane. */
@@ -144,7 +150,7 @@ export class PendingCall extends CancelListener implements RunningCall {
 
   resolve(value: unknown): void {
     if (this.#settled) return
-    this.#end()
+    this.#end('succeeded')
     this.#settle.resolve(value)
   }
 
@@ -169,7 +175,7 @@ export class PendingCall extends CancelListener implements RunningCall {
 
   #fail(error: unknown): void {
     if (this.#settled) return
-    this.#end()
+    this.#end(this.#reason !== undefined && isEcho(error, this.#reason) ? 'cancelled' : 'failed')
     if (this.kind === 'value' && this.#carrier !== undefined)
       noteInterrupted(error, `calling ${this.functionId} in ${this.#carrier.peer.name}`)
     this.#sending?.reject(error)
@@ -178,8 +184,9 @@ export class PendingCall extends CancelListener implements RunningCall {
     else this.#settle.reject(explained)
   }
 
-  #end(): void {
+  #end(outcome: CallOutcome): void {
     this.#settled = true
+    if (this.#began !== undefined) this.#carrier?.stats.madeEnded(this.#began, outcome)
     this.unlink()
     if (this.#timer !== undefined) clearTimeout(this.#timer)
     if (this.#bounds !== undefined) this.#bounds.lift()

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope, noteInterrupted } from '../node/cancel-scope.ts'
 import { Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
@@ -192,6 +193,19 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   /** The functions that the actor serves, with their kind. */
   async describe(): Promise<FunctionDescription[]> {
     return await this.#caller.describe(this.#target)
+  }
+
+  /**
+   * Counters of the actor since its start: calls, errors, bytes, streams, latencies.
+   *
+   * @example
+   * ```ts
+   * const { served } = await portal.stats()
+   * console.log(`${served.inFlight} calls under way, half of them done within ${served.latency.p50Us} µs`)
+   * ```
+   */
+  async stats(): Promise<ActorStats> {
+    return await this.#caller.stats(this.#target)
   }
 
   /** Cancels what is in flight through this portal and waits for it. */

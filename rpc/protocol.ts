@@ -11,6 +11,7 @@ export const CALL = 1
 export const CANCEL = 2
 export const CANCEL_ACTOR = 3
 export const DESCRIBE = 4
+export const STATS = 5
 export const KINSHIP = 6
 export const RESULT = 16
 export const FAILURE = 17
@@ -59,7 +60,7 @@ export type LaneRequest =
   | ({ readonly type: typeof CALL } & CallRequest)
   | { readonly type: typeof CANCEL; readonly id: number; readonly by: string; readonly why: string }
   | { readonly type: typeof CANCEL_ACTOR; readonly id: number; readonly by: string; readonly why: string }
-  | { readonly type: typeof DESCRIBE; readonly id: number }
+  | { readonly type: typeof DESCRIBE | typeof STATS; readonly id: number }
   | { readonly type: typeof KINSHIP; readonly id: number; readonly proof: unknown }
 
 export type LaneReply =
@@ -103,6 +104,7 @@ export function parseRequest(frame: unknown): LaneRequest {
     case CANCEL_ACTOR:
       return { type, id, by: words(a), why: words(b) }
     case DESCRIBE:
+    case STATS:
       return { type, id }
     case KINSHIP:
       return { type, id, proof: a }

@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import type { CancelScope } from '../node/cancel-scope.ts'
-import type { ActorDied, ActorRef, Cancelled } from '../node/errors.ts'
+import type { ActorDied, ActorRef, Cancelled, ProtocolError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { Callee } from './callee.ts'
 import { Caller, type Target } from './caller.ts'
@@ -23,6 +23,8 @@ export interface RpcOptions {
   readonly treeKey: Uint8Array
   /** Who is sent the stacks of errors. */
   readonly stacks: StackPolicy
+  /** Counts what happens here; default new ones. */
+  readonly stats?: Stats
 }
 
 /** Both sides of calling for one actor. */
@@ -35,6 +37,8 @@ export interface Rpc {
   hasCancelled(id: string): boolean
   /** Lets the supervisor of an actor, who sees its exit, tell callers here how it died. */
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void
+  /** Says that a peer broke a protocol that runs beside calls. */
+  breach(peer: string, error: ProtocolError): void
   /** Waits for the tasks that run here, then closes every lane. */
   close(): Promise<void>
 }
@@ -42,12 +46,13 @@ export interface Rpc {
 /** Puts the calling and the serving side on a host. */
 export async function startRpc(options: RpcOptions): Promise<Rpc> {
   const kinship = new Kinship(options.self.id, options.treeKey, options.stacks)
-  const misconduct = new Misconduct((...args) => options.host.drop(...args), new Stats())
+  const stats = options.stats ?? new Stats()
+  const misconduct = new Misconduct((...args) => options.host.drop(...args), stats)
   options.host.onFlood((peer) => misconduct.flood(peer))
-  const callee = new Callee({ ...options, kinship, misconduct })
+  const callee = new Callee({ ...options, kinship, misconduct, stats })
   for (const namespace of options.namespaces) callee.allow(namespace)
-  const caller = new Caller(options.host, options.self, callee, kinship, misconduct)
-  const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, (error) => misconduct.breach(peer, error))
+  const caller = new Caller(options.host, options.self, callee, kinship, misconduct, stats)
+  const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, misconduct.ownerOf(peer))
   await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
   await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
   return {
@@ -55,6 +60,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     reach: async (target) => await caller.reach(target),
     hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
+    breach: (peer, error) => misconduct.breach(peer, error),
     close: async () => {
       await callee.close()
       caller.close()

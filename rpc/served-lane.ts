@@ -1,3 +1,4 @@
+import type { ActorStats } from '../node/actor-stats.ts'
 import { CancelScope, isEcho } from '../node/cancel-scope.ts'
 import {
   type ActorRef,
@@ -29,7 +30,9 @@ import {
   parseRequest,
   REFUSAL,
   RESULT,
+  STATS,
 } from './protocol.ts'
+import type { CallCounter, CallOutcome, Moment } from './stats.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 import { performStreaming } from './streaming-task.ts'
 import { transferable } from './transferable.ts'
@@ -37,9 +40,6 @@ import type { Wire } from './wire.ts'
 
 /** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
 export const MAX_TASKS_PER_PEER = 8_192
-
-/** How a task ended. */
-export type TaskOutcome = 'ok' | 'error' | 'cancelled'
 
 /** What a lane needs of the actor that it serves. */
 export interface Stage {
@@ -49,16 +49,22 @@ export interface Stage {
   readonly arrivals: StreamArrivals
   /** @throws NotExposed, InvalidArgument when it cannot be called so */
   admit(functionId: string, kind: CallKind): ExposedFunction
+  /** A call is answered without being run. */
+  refused(): void
   describe(): FunctionDescription[]
+  stats(): ActorStats
   cancelActor(reason: Cancelled): void
   began(task: Task): void
-  ended(task: Task, outcome: TaskOutcome): void
+  ended(task: Task, outcome: CallOutcome): void
 }
 
 /** One call that runs here: the scope that it runs in, and what its reply needs. */
 export class Task extends CancelScope {
   readonly id: number
   readonly functionId: string
+  /** Where it is counted, and since when. */
+  counter: CallCounter | undefined
+  began: Moment | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(parent: CancelScope, id: number, functionId: string) {
@@ -144,6 +150,9 @@ export class ServedLane {
       case DESCRIBE:
         this.#frames.send([RESULT, request.id, this.#stage.describe()])
         return
+      case STATS:
+        this.#frames.send([RESULT, request.id, this.#stage.stats()])
+        return
       case KINSHIP:
         this.#greet(request.proof)
     }
@@ -211,8 +220,9 @@ export class ServedLane {
   #assertStartable(task: Task): void {
     task.throwIfCancelled()
     const load = this.#tasks.size
-    if (load >= MAX_TASKS_PER_PEER)
-      throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#stage.self.name}`)
+    if (load < MAX_TASKS_PER_PEER) return
+    this.#stage.refused()
+    throw new LimitExceeded('MAX_TASKS_PER_PEER', `${load} calls of one caller run in ${this.#stage.self.name}`)
   }
 
   #succeed(task: Task, value: unknown): void {
@@ -223,7 +233,7 @@ export class ServedLane {
       this.#fail(task, error)
       return
     }
-    this.#end(task, 'ok')
+    this.#end(task, 'succeeded')
   }
 
   #fail(task: Task, error: unknown): void {
@@ -231,7 +241,7 @@ export class ServedLane {
     this.#log.debug(`${task.functionId} failed: ${describeError(error)}`)
     const cancelled = isEcho(error, task.reason)
     this.#sendFailure(task.id, cancelled ? task.reason : error)
-    this.#end(task, cancelled ? 'cancelled' : 'error')
+    this.#end(task, cancelled ? 'cancelled' : 'failed')
   }
 
   /** An error that is larger than a frame still arrives, without what made it so. */
@@ -257,7 +267,7 @@ export class ServedLane {
     else void room.then(reply)
   }
 
-  #end(task: Task, outcome: TaskOutcome): void {
+  #end(task: Task, outcome: CallOutcome): void {
     task.close()
     this.#tasks.delete(task.id)
     this.#stage.ended(task, outcome)

@@ -13,15 +13,17 @@ export class CallCounter {
   failed = 0
   cancelled = 0
   readonly latency = new LatencyHistogram()
+  /** Ended in the moment that is now, which is not over. */
+  untimed = 0
 
   begin(): void {
     this.started += 1
   }
 
-  /** @param us microseconds since its {@link begin} */
-  end(outcome: CallOutcome, us: number): void {
-    this[outcome] += 1
-    this.latency.record(us)
+  end(outcome: CallOutcome): void {
+    if (outcome === 'succeeded') this.succeeded += 1
+    else if (outcome === 'failed') this.failed += 1
+    else this.cancelled += 1
   }
 
   add(other: CallCounter): void {
@@ -37,6 +39,20 @@ export class CallCounter {
     const inFlight = started - succeeded - failed - cancelled
     return { started, succeeded, failed, cancelled, inFlight, latency: this.latency.read() }
   }
+}
+
+/**
+ * The time of everything that arrives, or starts, in one go, on the clock of `performance.now()`: reading the clock costs
+ * as much as all of the counting, and is done once for all of it.
+ */
+export class Moment {
+  readonly at = performance.now()
+}
+
+/** Items of an open stream, in both directions. */
+export interface CountedStream {
+  readonly itemsReceived: number
+  readonly itemsSent: number
 }
 
 interface CountedFunction {
@@ -57,9 +73,6 @@ export class Stats {
   readonly unnamed = new CallCounter()
   bytesReceived = 0
   bytesSent = 0
-  streamsOpen = 0
-  itemsReceived = 0
-  itemsSent = 0
   callsRefused = 0
   streamsRefused = 0
   protocolErrors = 0
@@ -67,6 +80,58 @@ export class Stats {
   readonly #since = Date.now()
   readonly #begin = performance.now()
   readonly #functions = new Map<string, CountedFunction>()
+  /** Those open now; what they count is added up when somebody reads, and kept when they close. */
+  readonly #streams = new Set<CountedStream>()
+  #itemsReceived = 0
+  #itemsSent = 0
+  #moment: Moment | undefined
+  readonly #untimed: CallCounter[] = []
+  readonly #endMoment = (): void => {
+    this.#time()
+    this.#moment = undefined
+  }
+
+  /** Lasts until the microtasks run. */
+  now(): Moment {
+    if (this.#moment !== undefined) return this.#moment
+    queueMicrotask(this.#endMoment)
+    return (this.#moment = new Moment())
+  }
+
+  /** A call made to another actor has ended: in the moment in which its answer arrived. */
+  madeEnded(began: Moment, outcome: CallOutcome): void {
+    this.made.end(outcome)
+    this.made.latency.record((this.now().at - began.at) * 1_000)
+  }
+
+  /**
+   * A call that was served has ended. Answers to calls that need no waiting leave together, at the end of the moment in
+   * which the calls arrived: that is when they are timed, all at once.
+   */
+  servedEnded(calls: CallCounter, began: Moment, outcome: CallOutcome): void {
+    calls.end(outcome)
+    if (began !== this.#moment) {
+      calls.latency.record((performance.now() - began.at) * 1_000)
+      return
+    }
+    if (calls.untimed === 0) this.#untimed.push(calls)
+    calls.untimed += 1
+  }
+
+  /** The counter of a function that has been called before. */
+  known(id: string): CallCounter | undefined {
+    return this.#functions.get(id)?.calls
+  }
+
+  streamOpened(stream: CountedStream): void {
+    this.#streams.add(stream)
+  }
+
+  streamClosed(stream: CountedStream): void {
+    if (!this.#streams.delete(stream)) return
+    this.#itemsReceived += stream.itemsReceived
+    this.#itemsSent += stream.itemsSent
+  }
 
   /** The counter of an exposed function. Only for functions that exist: names of a peer's making must not fill it. */
   served(id: string, kind: FunctionStats['kind']): CallCounter {
@@ -74,6 +139,7 @@ export class Stats {
   }
 
   read(): ActorStats {
+    this.#time()
     const served = new CallCounter()
     served.add(this.unnamed)
     for (const { calls } of this.#functions.values()) served.add(calls)
@@ -84,7 +150,7 @@ export class Stats {
       made: this.made.read(),
       functions: [...this.#functions.values()].map(readFunction),
       bytes: { received: this.bytesReceived, sent: this.bytesSent },
-      streams: { open: this.streamsOpen, itemsReceived: this.itemsReceived, itemsSent: this.itemsSent },
+      streams: this.#readStreams(),
       refused: {
         calls: this.callsRefused,
         streams: this.streamsRefused,
@@ -92,6 +158,25 @@ export class Stats {
         peersDropped: this.peersDropped,
       },
     }
+  }
+
+  #time(): void {
+    if (this.#moment === undefined || this.#untimed.length === 0) return
+    const us = (performance.now() - this.#moment.at) * 1_000
+    for (const calls of this.#untimed) {
+      calls.latency.record(us, calls.untimed)
+      calls.untimed = 0
+    }
+    this.#untimed.length = 0
+  }
+
+  #readStreams(): ActorStats['streams'] {
+    let [itemsReceived, itemsSent] = [this.#itemsReceived, this.#itemsSent]
+    for (const stream of this.#streams) {
+      itemsReceived += stream.itemsReceived
+      itemsSent += stream.itemsSent
+    }
+    return { open: this.#streams.size, itemsReceived, itemsSent }
   }
 
   #count(id: string, kind: FunctionStats['kind']): CountedFunction {

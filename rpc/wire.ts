@@ -1,5 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import type { ProtocolError } from '../node/errors.ts'
+import type { Stats } from './stats.ts'
 import { onBytes } from '../node/fast-path/on-bytes.ts'
 import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
@@ -16,7 +17,12 @@ export interface Wire {
   abort(error: Error): void
   /** Says that what came over it broke the protocol. */
   readonly blame?: ((error: ProtocolError) => void) | undefined
+  /** Counts what goes over it. */
+  readonly stats?: Stats | undefined
 }
+
+/** Who wants to know what happens on a wire. */
+export type WireOwner = Pick<Wire, 'blame' | 'stats'>
 
 /**
  * A libp2p stream as a wire.
@@ -24,12 +30,15 @@ export interface Wire {
  * Listeners are attached here, synchronously: iterating a stream after data and FIN arrived never ends, and its own
  * async iterator reads through an unbounded queue.
  *
- * @param blame hears of it when the peer breaks the protocol on it
+ * @param owner hears of it when the peer breaks the protocol on it, and counts its bytes
  */
-export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => void): Wire {
+export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wire {
   let closed = false
   const wire: Wire = {
-    send: (bytes) => stream.send(bytes),
+    send: (bytes) => {
+      if (stats !== undefined) stats.bytesSent += bytes.byteLength
+      return stream.send(bytes)
+    },
     onData: undefined,
     onDrain: undefined,
     onClose: undefined,
@@ -42,6 +51,7 @@ export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => voi
       ),
     abort: (error) => stream.abort(error),
     blame,
+    stats,
   }
   // This side has ended, and everything that it sent is with the peer, which does not end its own.
   const halfOpen: Stallable = { onStall: () => stream.abort(new Error('the peer left the stream half open')) }
@@ -50,7 +60,10 @@ export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => voi
     closed = true
     wire.onClose?.(error)
   }
-  onBytes(stream, (bytes) => wire.onData?.(bytes))
+  onBytes(stream, (bytes) => {
+    if (stats !== undefined) stats.bytesReceived += bytes.byteLength
+    wire.onData?.(bytes)
+  })
   stream.addEventListener('drain', () => wire.onDrain?.())
   stream.addEventListener('close', (event) => {
     unwatchStall(halfOpen)
@@ -69,8 +82,8 @@ export function libp2pWire(stream: Stream, blame?: (error: ProtocolError) => voi
   return wire
 }
 
-/** Two wires that carry bytes to each other inside one process, each delivery in a microtask of its own. */
-export function memoryWires(): [Wire, Wire] {
+/** Two wires that carry bytes to each other inside one process, each delivery in a microtask of its own. Their bytes leave no actor. */
+export function memoryWires(stats?: Stats): [Wire, Wire] {
   let open = true
   const make = (other: () => Wire): Wire => ({
     send: (bytes) => {
@@ -82,6 +95,7 @@ export function memoryWires(): [Wire, Wire] {
     onClose: undefined,
     close: () => shut(undefined),
     abort: (error) => shut(error),
+    stats,
   })
   const shut = (error: Error | undefined): void => {
     if (!open) return

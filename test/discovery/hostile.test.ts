@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import type { Stream } from '@libp2p/interface'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DISCOVERY_PROTOCOL } from '../../discovery/neighbours.ts'
+import { DISCOVERY_PROTOCOL, MAX_NEIGHBOUR_STREAMS } from '../../discovery/neighbours.ts'
 import { openRendezvous } from '../../discovery/rendezvous.ts'
 import { currentActor, findActor, getArbiter, joinMesh, type JoinedMesh } from '../../index.ts'
 import { type Host, startHost } from '../../node/host.ts'
 import { openIdentity } from '../../node/identity.ts'
 import { redirectLogs } from '../../node/log.ts'
 import { encode } from '../../rpc/codec.ts'
+import { MAX_STRIKES } from '../../rpc/misconduct.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
@@ -61,6 +63,27 @@ test.each([
   await expectVictimWell()
   const again = await connection.newStream(DISCOVERY_PROTOCOL)
   again.send(bytes())
+  await expectVictimWell()
+})
+
+test('more than MAX_NEIGHBOUR_STREAMS streams of one neighbour are closed', async () => {
+  const connection = await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  const streams: Stream[] = []
+  for (let i = 0; i < MAX_NEIGHBOUR_STREAMS + 3; i++) streams.push(await connection.newStream(DISCOVERY_PROTOCOL))
+  const open = (): number => streams.filter(({ status }) => status === 'open').length
+  await eventually('those above the limit are closed', () => open() === MAX_NEIGHBOUR_STREAMS)
+  await expectVictimWell()
+})
+
+test('a neighbour that goes on with what is no frame is kept out', async () => {
+  const connection = await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  for (let i = 0; i <= MAX_STRIKES; i++) {
+    const stream = await connection.newStream(DISCOVERY_PROTOCOL)
+    stream.send(new Uint8Array(64).fill(0xff))
+    await eventually('the stream is closed', () => stream.status !== 'open')
+  }
+  await eventually('it is cut off', () => connection.status !== 'open')
+  expect(lines.filter((line) => line.includes('is kept out'))).toHaveLength(1)
   await expectVictimWell()
 })
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
@@ -38,6 +39,7 @@ const limits: Record<string, unknown> = {
   ...servedLane,
   ...retry,
   ...misconduct,
+  ...neighbours,
   ...openGuard,
   ...portal,
   ...stallWatch,

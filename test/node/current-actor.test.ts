@@ -9,6 +9,7 @@ const actor = (name: string): Actor => ({
   statespace: {},
   signal: new AbortController().signal,
   log: areaLog('test'),
+  stats: () => expect.unreachable('nobody reads them'),
 })
 
 test('without an actor in this process the error says what to do', () => {

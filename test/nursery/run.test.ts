@@ -10,6 +10,7 @@ import {
   openNursery,
   run,
   sleep,
+  waitForActor,
 } from '../../index.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 
@@ -28,6 +29,23 @@ test("run throws main's error", async () => {
       throw failure
     }),
   ).rejects.toBe(failure)
+})
+
+test('the actor counts its calls, in the same numbers for itself and for others', async () => {
+  await run(
+    async () => {
+      const before = currentActor().stats()
+      expect(before.served.started).toBe(0)
+      await using portal = await waitForActor('counting')
+      await portal.call('nobody#nothing').catch(() => {})
+      const { served, made, refused, functions } = currentActor().stats()
+      expect(served).toMatchObject({ started: 1, failed: 1, inFlight: 0 })
+      expect(made).toMatchObject({ started: 1, failed: 1 })
+      expect([refused.calls, functions]).toEqual([1, []])
+      expect((await portal.stats()).served).toEqual(served)
+    },
+    { name: 'counting' },
+  )
 })
 
 test('a second run while one is live is refused, and the first one goes on', async () => {

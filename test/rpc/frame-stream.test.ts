@@ -1,8 +1,13 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { LimitExceeded, ProtocolError } from '../../node/errors.ts'
 import { FrameStream, MAX_FRAME_BYTES, MAX_QUEUED_BYTES } from '../../rpc/frame-stream.ts'
 import { framed, unframed, withLength } from './fixtures/frames.ts'
 import { RecordingWire } from './fixtures/recording-wire.ts'
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
 
 interface Opened {
   readonly wire: RecordingWire
@@ -283,4 +288,20 @@ describe('the end', () => {
     await Promise.resolve()
     expect(closes).toEqual([gone])
   })
+})
+
+test('a frame that comes byte by byte costs the memory of its bytes, not of what they came in', () => {
+  const { wire, frames } = open()
+  const bytes = framed(new Uint8Array(100_000).fill(7))
+  const before = process.memoryUsage().arrayBuffers
+  for (const byte of bytes.subarray(0, -1)) {
+    const network = new Uint8Array(8 * 1024)
+    network[0] = byte
+    wire.onData?.(network.subarray(0, 1))
+  }
+  collect()
+  // 800 MB of network buffers would be held by one byte each
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000)
+  wire.onData?.(bytes.subarray(-1))
+  expect(frames).toEqual([new Uint8Array(100_000).fill(7)])
 })

