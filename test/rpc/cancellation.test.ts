@@ -137,10 +137,12 @@ describe('streams and contexts', () => {
   })
 
   test('a time limit of the portal ends a stream with DeadlineExceeded', async () => {
+    // long enough for the stream to begin, on this machine
+    const timeout = deadline(50)
     const reading = (async () => {
-      for await (const _ of a.portalTo(b).with({ timeout: 50 }).run(flood));
+      for await (const _ of a.portalTo(b).with({ timeout }).run(flood));
     })()
-    await expect(within('the loop', reading)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', ms: 50 })
+    await expect(within('the loop', reading)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', ms: timeout })
     expect(events).toEqual(['flood cleaned up'])
   })
 
