@@ -20,6 +20,9 @@ export type Reading = Readonly<Record<string, number>>
 /** The answer to one command. */
 export type Reply = { readonly reading: Reading } | { readonly error: string } | { readonly ready: true }
 
+/** New processes that make their first call in one turn, of which the median counts: each is a roll of the dice. */
+const COLD_CALLS = 3
+
 /**
  * Obeys commands over the private channel, one after the other, until the channel closes or `failed` rejects.
  *
@@ -51,7 +54,7 @@ async function measure(subject: Subject, command: Command): Promise<Reading> {
       return await allocation(subject, command.inFlight, command.windowMs)
     case 'cold':
       if (subject.cold === undefined) throw new Error('this pair makes no cold calls')
-      return { ms: await subject.cold() }
+      return { ms: await cold(subject.cold) }
     case 'spawn':
       if (subject.spawn === undefined) throw new Error('this pair spawns nothing')
       return { ...(await subject.spawn()) }
@@ -92,6 +95,12 @@ async function beside(subject: Subject, windowMs: number): Promise<Reading> {
   await pulled
   const p99 = percentile(us, 99)
   return { p99, over: p99 / idle, bulk }
+}
+
+async function cold(once: () => Promise<number>): Promise<number> {
+  const ms: number[] = []
+  while (ms.length < COLD_CALLS) ms.push(await once())
+  return percentile(ms, 50)
 }
 
 /** Bytes of heap that one call allocates on either end. */

@@ -6,14 +6,19 @@ import { fileURLToPath } from 'node:url'
 import type { Measure } from './measures.ts'
 import type { Pair } from './pair.ts'
 
-/** Functions that are printed of each profile. */
+/** Functions, and places, that are printed of each profile. */
 const TOP = 20
+const TOP_PLACES = 10
 const root = fileURLToPath(new URL('../', import.meta.url))
 
-/** A function and the share of time that was spent in itself, in percent. */
-interface SelfTime {
-  readonly name: string
-  readonly percent: number
+/** Where the time of one process went while it was not idle. */
+export interface SelfTimes {
+  /** Percent of the whole time. */
+  readonly idle: number
+  /** Percent of the time that was not idle, by function, most first. */
+  readonly functions: readonly (readonly [name: string, percent: number])[]
+  /** The same by package, folder of this project, or part of Node. */
+  readonly places: readonly (readonly [place: string, percent: number])[]
 }
 
 /** Profiles both ends of a pair while one measure runs, after a turn that warms up; prints where their time went. */
@@ -24,29 +29,57 @@ export async function profilePair(pair: Pair, measure: Measure, windowMs: number
   const reading = await pair.request({ type: 'profile', command: measure.command(windowMs), ...files })
   console.log(`${pair.name}, ${measure.id}: ${JSON.stringify(reading)}`)
   for (const path of Object.values(files)) {
-    console.log(`\n${path}`)
-    for (const { name, percent } of selfTimes(JSON.parse(readFileSync(path, 'utf8')) as Profiler.Profile).slice(0, TOP))
+    const profile = JSON.parse(readFileSync(path, 'utf8')) as Profiler.Profile
+    const { idle, functions, places } = selfTimes(profile)
+    console.log(`\n${path}\nidle ${idle.toFixed(1)} %; of the rest`)
+    const show = ([name, percent]: readonly [string, number]): void =>
       console.log(`${percent.toFixed(1).padStart(6)} %  ${name}`)
+    places.slice(0, TOP_PLACES).forEach(show)
+    console.log('by function')
+    functions.slice(0, TOP).forEach(show)
   }
 }
 
-/** Where a profile's time went, function by function, most first. */
-export function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): SelfTime[] {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
-  const times = new Map<string, number>()
-  let total = 0
+/** Sums the samples of a profile, without those of the profiler itself. */
+export function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): SelfTimes {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const functions = new Map<string, number>()
+  const places = new Map<string, number>()
+  let idle = 0
+  let busy = 0
   for (const [i, id] of samples.entries()) {
-    const name = names.get(id) ?? '(unknown)'
+    const frame = frames.get(id)
     const us = timeDeltas[i] ?? 0
-    times.set(name, (times.get(name) ?? 0) + us)
-    total += us
+    if (frame === undefined || frame.url === 'node:inspector') continue
+    if (frame.functionName === '(idle)') {
+      idle += us
+      continue
+    }
+    busy += us
+    const path = pathOf(frame)
+    add(functions, path === '' ? frame.functionName : `${frame.functionName || '(anonymous)'}  ${path}`, us)
+    add(places, placeOf(frame, path), us)
   }
-  return [...times].map(([name, us]) => ({ name, percent: (100 * us) / total })).sort((a, b) => b.percent - a.percent)
+  return { idle: (100 * idle) / (idle + busy), functions: ranked(functions, busy), places: ranked(places, busy) }
 }
 
-function nameOf({ functionName, url, lineNumber }: Runtime.CallFrame): string {
-  const name = functionName || '(anonymous)'
-  if (url === '') return name
+function add(times: Map<string, number>, name: string, us: number): void {
+  times.set(name, (times.get(name) ?? 0) + us)
+}
+
+function ranked(times: ReadonlyMap<string, number>, busy: number): [string, number][] {
+  return [...times].map(([name, us]): [string, number] => [name, (100 * us) / busy]).sort((a, b) => b[1] - a[1])
+}
+
+function pathOf({ url, lineNumber }: Runtime.CallFrame): string {
+  if (url === '') return ''
   const path = url.startsWith('file:') ? relative(root, fileURLToPath(url)) : url
-  return `${name}  ${path.replace(/^.*node_modules\//, '')}:${lineNumber + 1}`
+  return `${path.replace(/^.*node_modules\//, '')}:${lineNumber + 1}`
+}
+
+/** `@libp2p/noise`, `rpc`, `node:internal`; native functions have no url and stand for themselves. */
+function placeOf({ functionName }: Runtime.CallFrame, path: string): string {
+  if (path === '') return functionName.startsWith('(') ? functionName : 'native code'
+  if (path.startsWith('wasm:')) return 'wasm'
+  return /^(@[^/]+\/[^/]+|[^/]+)/.exec(path)?.[1] ?? path
 }

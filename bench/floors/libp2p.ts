@@ -59,11 +59,11 @@ async function callCold(addresses: readonly string[]): Promise<void> {
   const node = await startNode()
   let ms = 0
   for (const address of addresses) {
+    if (ms > 0) await new Promise((resolve) => void setTimeout(resolve, IDLE_MS))
     const start = performance.now()
     const link = await openLink(node, address)
     await new FloorSubject(link, link).echo(ARGUMENT)
     ms = performance.now() - start
-    await new Promise((resolve) => void setTimeout(resolve, IDLE_MS))
   }
   process.send?.(ms, () => process.exit(0))
 }

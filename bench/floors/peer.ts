@@ -10,7 +10,7 @@ const ITEM = 4
 const END = 5
 const ASK = 6
 
-/** Items that leave in one write: more of them gain nothing. */
+/** Items that leave in one write. Pieces go alone: V8 would send the same one twice as a piece and a reference to it. */
 const BURST = { items: 256, pieces: 1 } as const
 
 /** The answering end of a floor. */

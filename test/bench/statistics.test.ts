@@ -22,21 +22,36 @@ test('a meter counts from the first item until its window is over', () => {
   expect(meter.rate).toBeLessThanOrEqual((items - 1) / 0.005)
 })
 
-test('the time of a profile is summed by function, most first', () => {
-  const frame = (functionName: string) => ({ functionName, url: '', scriptId: '0', lineNumber: 0, columnNumber: 0 })
+test('the time of a profile is summed by function and by place, without idling and the profiler itself', () => {
+  const node = (id: number, functionName: string, url = '') => ({
+    id,
+    callFrame: { functionName, url, scriptId: '0', lineNumber: 9, columnNumber: 0 },
+  })
   const times = selfTimes({
     nodes: [
-      { id: 1, callFrame: frame('a') },
-      { id: 2, callFrame: frame('b') },
-      { id: 3, callFrame: frame('a') },
+      node(1, '(idle)'),
+      node(2, 'post', 'node:inspector'),
+      node(3, 'send', new URL('../../rpc/lane.ts', import.meta.url).href),
+      node(4, 'seal', 'file:///somewhere/node_modules/@libp2p/noise/dist/x.js'),
+      node(5, 'send', new URL('../../rpc/lane.ts', import.meta.url).href),
+      node(6, 'writeBuffer'),
     ],
     startTime: 0,
-    endTime: 100,
-    samples: [1, 2, 3],
-    timeDeltas: [10, 70, 20],
+    endTime: 1_100,
+    samples: [1, 2, 3, 4, 5, 6],
+    timeDeltas: [100, 1_000, 10, 60, 10, 20],
   })
-  expect(times).toEqual([
-    { name: 'b', percent: 70 },
-    { name: 'a', percent: 30 },
-  ])
+  expect(times).toEqual({
+    idle: 50,
+    functions: [
+      ['seal  @libp2p/noise/dist/x.js:10', 60],
+      ['send  rpc/lane.ts:10', 20],
+      ['writeBuffer', 20],
+    ],
+    places: [
+      ['@libp2p/noise', 60],
+      ['rpc', 20],
+      ['native code', 20],
+    ],
+  })
 })
