@@ -53,8 +53,7 @@ async function measure(subject: Subject, command: Command): Promise<Reading> {
     case 'allocation':
       return await allocation(subject, command.inFlight, command.windowMs)
     case 'cold':
-      if (subject.cold === undefined) throw new Error('this pair makes no cold calls')
-      return { ms: await cold(subject.cold) }
+      return { ms: await cold(subject) }
     case 'spawn':
       if (subject.spawn === undefined) throw new Error('this pair spawns nothing')
       return { ...(await subject.spawn()) }
@@ -97,9 +96,10 @@ async function beside(subject: Subject, windowMs: number): Promise<Reading> {
   return { p99, over: p99 / idle, bulk }
 }
 
-async function cold(once: () => Promise<number>): Promise<number> {
+async function cold(subject: Subject): Promise<number> {
+  if (subject.cold === undefined) throw new Error('this pair makes no cold calls')
   const ms: number[] = []
-  while (ms.length < COLD_CALLS) ms.push(await once())
+  while (ms.length < COLD_CALLS) ms.push(await subject.cold())
   return percentile(ms, 50)
 }
 

@@ -32,12 +32,13 @@ export class Pair implements AsyncDisposable {
     this.#exited = once(driver, 'exit')
   }
 
-  static async start(name: PairName): Promise<Pair> {
+  /** @param added what the environment of both ends has beside what the pair is known by */
+  static async start(name: PairName, added: Readonly<Record<string, string>> = {}): Promise<Pair> {
     const { file, env } = PAIRS[name]
     const { GREENROOM_MESH: _, ...inherited } = process.env
     const driver = fork(fileURLToPath(new URL(file, import.meta.url)), {
       execArgv: [],
-      env: { ...inherited, ...env },
+      env: { ...inherited, ...env, ...added },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     const pair = new Pair(name, driver)
