@@ -1,0 +1,216 @@
+import type { Cancelled } from '../node/errors.ts'
+
+/** Children that a report tells of; of more, those that ended first are forgotten. */
+export const MAX_REPORTED_CHILDREN = 1_000
+/** Steps, and restarts, that a report remembers for one child: the latest ones. */
+export const MAX_REPORTED_STEPS = 32
+/** Characters of a reason in a report. */
+export const MAX_REPORTED_TEXT = 1_000
+
+/** Reports that are tied to one error on its way through nested nurseries: the latest ones. */
+export const MAX_REPORTS_OF_ERROR = 64
+
+/** What was done to end a process; `cancel` asks, the signals force. */
+export type StepName = 'cancel' | 'SIGTERM' | 'SIGKILL'
+
+export interface Step {
+  readonly step: StepName
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** Why a cancel was asked for, or the force that was used. */
+  readonly why: string
+}
+
+export interface Restarted {
+  /** Milliseconds since the epoch, when the child was down and its restart was decided. */
+  readonly at: number
+  readonly why: string
+  /** Milliseconds of backoff before its start. */
+  readonly delayMs: number
+}
+
+/** What became of one child of a nursery. */
+export interface ChildReport {
+  readonly name: string
+  readonly kind: 'actor' | 'one-shot' | 'task'
+  /** Peer id; of a restarted actor, that of its latest incarnation; empty for tasks and before it was up. */
+  readonly id: string
+  readonly pid: number | undefined
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly endedAt: number | undefined
+  /**
+   * `done`: by itself, without an error; `cancelled`: somebody asked it to end; `failed`: it raised or died, `error`
+   * says how.
+   */
+  readonly outcome: 'starting' | 'running' | 'restarting' | 'done' | 'cancelled' | 'failed'
+  readonly error: string | undefined
+  /** The ladder, as far as it was needed, over all incarnations; the latest {@link MAX_REPORTED_STEPS}. */
+  readonly steps: readonly Step[]
+  /** How often it was restarted. */
+  readonly restartCount: number
+  /** The latest {@link MAX_REPORTED_STEPS}. */
+  readonly restarts: readonly Restarted[]
+}
+
+/** What a nursery did to whom: readable while it runs and after it has ended. */
+export interface NurseryReport {
+  /** Name of the actor that the nursery ran in. */
+  readonly actor: string
+  readonly startedAt: number
+  readonly endedAt: number | undefined
+  /** In the order of their starts. */
+  readonly children: readonly ChildReport[]
+  /** How many children the report has forgotten, or never told of. */
+  readonly forgotten: number
+}
+
+type Outcome = ChildReport['outcome']
+
+/** The page of one child. */
+export class ChildPage {
+  readonly #kind: ChildReport['kind']
+  readonly #name: string
+  readonly #startedAt = Date.now()
+  readonly #steps: Step[] = []
+  readonly #restarts: Restarted[] = []
+  #restartCount = 0
+  #id = ''
+  #pid: number | undefined
+  #endedAt: number | undefined
+  #outcome: Outcome = 'starting'
+  #error: string | undefined
+
+  constructor(kind: ChildReport['kind'], name: string) {
+    this.#kind = kind
+    this.#name = name
+  }
+
+  get ended(): boolean {
+    return this.#endedAt !== undefined
+  }
+
+  spawned(pid: number | undefined): void {
+    this.#pid = pid
+  }
+
+  up(id = ''): void {
+    this.#id = id
+    this.#outcome = 'running'
+  }
+
+  step(step: StepName, why: string): void {
+    keepLatest(this.#steps, { step, at: Date.now(), why: brief(why) })
+  }
+
+  restart(why: string, delayMs: number): void {
+    this.#restartCount += 1
+    this.#outcome = 'restarting'
+    keepLatest(this.#restarts, { at: Date.now(), why: brief(why), delayMs: Math.round(delayMs) })
+  }
+
+  end(outcome: 'done' | 'cancelled' | 'failed', error?: string): void {
+    if (this.#endedAt !== undefined) return
+    this.#endedAt = Date.now()
+    this.#outcome = outcome
+    this.#error = error === undefined ? undefined : brief(error)
+  }
+
+  read(): ChildReport {
+    return {
+      name: this.#name,
+      kind: this.#kind,
+      id: this.#id,
+      pid: this.#pid,
+      startedAt: this.#startedAt,
+      endedAt: this.#endedAt,
+      outcome: this.#outcome,
+      error: this.#error,
+      steps: [...this.#steps],
+      restartCount: this.#restartCount,
+      restarts: [...this.#restarts],
+    }
+  }
+}
+
+/** The books of one nursery. */
+export class Books {
+  readonly #actor: string
+  readonly #startedAt = Date.now()
+  readonly #pages = new Set<ChildPage>()
+  #forgotten = 0
+  #endedAt: number | undefined
+
+  constructor(actor: string) {
+    this.#actor = actor
+  }
+
+  open(kind: ChildReport['kind'], name: string): ChildPage {
+    const page = new ChildPage(kind, name)
+    if (this.#pages.size >= MAX_REPORTED_CHILDREN) {
+      const oldest = this.#pages.values().find(({ ended }) => ended)
+      this.#forgotten += 1
+      // Of a child beyond the bound nothing is told when all the others are alive.
+      if (oldest === undefined) return page
+      this.#pages.delete(oldest)
+    }
+    this.#pages.add(page)
+    return page
+  }
+
+  close(): void {
+    this.#endedAt ??= Date.now()
+  }
+
+  read(): NurseryReport {
+    return {
+      actor: this.#actor,
+      startedAt: this.#startedAt,
+      endedAt: this.#endedAt,
+      children: [...this.#pages].map((page) => page.read()),
+      forgotten: this.#forgotten,
+    }
+  }
+}
+
+const reports = new WeakMap<object, readonly NurseryReport[]>()
+
+/** Ties a report to the error that its nursery ends with; anything can be thrown, and only objects can be tied to. */
+export function attachReport(error: unknown, report: NurseryReport): void {
+  if ((typeof error !== 'object' || error === null) && typeof error !== 'function') return
+  reports.set(error, [...(reports.get(error) ?? []), report].slice(-MAX_REPORTS_OF_ERROR))
+}
+
+/**
+ * The reports of the nurseries of this process that an error ended, the innermost first: what became of each child,
+ * and what was done to end it. Empty for other errors, and for a thrown value that is no object.
+ *
+ * @param error what `openNursery` threw
+ * @example
+ * ```ts
+ * try {
+ *   await openNursery(direct)
+ * } catch (error) {
+ *   for (const { children } of nurseryReports(error))
+ *     for (const { name, outcome, steps } of children) console.error(name, outcome, steps)
+ *   throw error
+ * }
+ * ```
+ */
+export function nurseryReports(error: unknown): readonly NurseryReport[] {
+  return (typeof error === 'object' && error !== null) || typeof error === 'function' ? (reports.get(error) ?? []) : []
+}
+
+/** Why somebody was asked to end, in a line. */
+export function whyCancelled({ by, why }: Cancelled): string {
+  return `${by}: ${why}`
+}
+
+function keepLatest<T>(list: T[], entry: T): void {
+  list.push(entry)
+  if (list.length > MAX_REPORTED_STEPS) list.shift()
+}
+
+function brief(text: string): string {
+  return text.length > MAX_REPORTED_TEXT ? `${text.slice(0, MAX_REPORTED_TEXT - 1)}…` : text
+}
