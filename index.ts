@@ -32,7 +32,10 @@ export {
   type ScopeResult,
 } from './node/scopes.ts'
 export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
-export { openNursery, type ActorOptions, type LocalTask, type Nursery, type NurseryOptions } from './nursery/nursery.ts'
+export type { ActorOptions, NurseryOptions, TaskOptions } from './nursery/nursery-options.ts'
+export { openNursery, type LocalTask, type Nursery } from './nursery/nursery.ts'
+export { nurseryReports, type ChildReport, type NurseryReport, type Restarted, type Step } from './nursery/report.ts'
+export type { Backoff, Restart, Strategy } from './nursery/restart-policy.ts'
 export type { MeshOptions } from './nursery/root.ts'
 export { run, type RunOptions } from './nursery/run.ts'
 export type { Context, ContextStream } from './rpc/context.ts'

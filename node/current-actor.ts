@@ -16,6 +16,23 @@ export interface Actor {
   readonly log: Log
   /** Counters of this actor since its start: what others get by `portal.stats()`. */
   stats(): ActorStats
+  /**
+   * Releases something when the actor ends: normally, by a cancel, because its main task failed, or by an error that
+   * nobody caught in a child. What was registered last is released first, after the tasks of the actor have ended,
+   * within 1,000 ms for all of them and within the actor's own grace. An error is logged, and the others are released
+   * all the same. A process that is killed, or calls `process.exit()`, releases nothing.
+   *
+   * @param release may call other actors: the actor's cancel does not reach it; at most 1,000 are registered at a time
+   * @returns the function that takes it back
+   * @throws LimitExceeded when more are registered
+   * @throws InvalidArgument when the actor has released its resources already
+   * @example
+   * ```ts
+   * const resources = new AsyncDisposableStack()
+   * currentActor().onExit(() => resources.disposeAsync())
+   * ```
+   */
+  onExit(release: () => unknown): () => void
 }
 
 let current: Actor | undefined

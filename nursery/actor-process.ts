@@ -1,11 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { ActorDied, BootFailed, type Cancelled, describeError } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
+import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
 import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
 import { childEntry } from './child-entry.ts'
 import { lifelinesForChild } from './lifeline.ts'
+import { type StepName, whyCancelled } from './report.ts'
+import type { ExitKind } from './restart-policy.ts'
 
 /** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
 export const BOOT_TIMEOUT_MS = 60_000
@@ -17,6 +20,14 @@ export interface ProcessTimes {
   readonly graceMs: number
 }
 
+/** How a process ended. */
+export interface ActorExit {
+  /** `normal` is exit code 0 unasked; an error that nobody caught is `abnormal`, also after somebody asked for the end. */
+  readonly kind: ExitKind
+  /** What to tell whoever relied on the process: missing when its end was asked for, here or elsewhere. */
+  readonly death: ActorDied | undefined
+}
+
 const log = areaLog('nursery')
 
 /** One child process: from its spawn to the exit that the operating system confirms. */
@@ -24,15 +35,13 @@ export class ActorProcess {
   readonly name: string
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
   readonly ready: Promise<Target>
-  /**
-   * Resolves when the process is gone, with its death unless somebody, here or elsewhere, had asked for its end;
-   * never rejects.
-   */
-  readonly exited: Promise<ActorDied | undefined>
+  /** Resolves when the process is gone; never rejects. */
+  readonly exited: Promise<ActorExit>
   readonly #process: ChildProcess
   readonly #ready = Promise.withResolvers<Target>()
-  readonly #exited = Promise.withResolvers<ActorDied | undefined>()
+  readonly #exited = Promise.withResolvers<ActorExit>()
   readonly #graceMs: number
+  readonly #onStep: (step: StepName, why: string) => void
   #target: Target | undefined
   #asked = false
   #ladder: NodeJS.Timeout[] = []
@@ -40,9 +49,15 @@ export class ActorProcess {
   #crash: { readonly thrown: unknown } | undefined
   #bootTimer: NodeJS.Timeout
 
-  constructor(boot: BootMessage, { bootTimeoutMs, graceMs }: ProcessTimes) {
+  /** @param onStep hears what is done to end the process */
+  constructor(
+    boot: BootMessage,
+    { bootTimeoutMs, graceMs }: ProcessTimes,
+    onStep: (step: StepName, why: string) => void = () => {},
+  ) {
     this.name = boot.name
     this.#graceMs = graceMs
+    this.#onStep = onStep
     this.ready = this.#ready.promise
     this.exited = this.#exited.promise
     this.ready.catch(() => {})
@@ -52,7 +67,7 @@ export class ActorProcess {
     this.#process.once('exit', (code, signal) => this.#onExit(code, signal))
     this.#bootTimer = setTimeout(() => {
       this.#failBoot(`it was not ready within ${bootTimeoutMs} ms`)
-      this.#process.kill('SIGKILL')
+      this.#kill('SIGKILL', `it was not ready within ${bootTimeoutMs} ms`)
     }, bootTimeoutMs)
     try {
       this.#send(boot)
@@ -62,16 +77,21 @@ export class ActorProcess {
     }
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   /**
    * Asks the actor to end, uses force when it does not, and resolves when the process is gone.
    *
-   * A child that is still booting has nothing to clean up and is killed at once.
+   * A child that is still booting has nothing to clean up and is killed at once, as is one that has no grace.
    */
-  end(reason: Cancelled): Promise<ActorDied | undefined> {
-    if (!this.#asked && this.#target === undefined) {
+  end(reason: Cancelled): Promise<ActorExit> {
+    if (!this.#asked && (this.#target === undefined || this.#graceMs === 0)) {
       this.#ready.reject(reason)
-      this.#process.kill('SIGKILL')
+      this.#kill('SIGKILL', whyCancelled(reason))
     } else if (!this.#asked) {
+      this.#onStep('cancel', whyCancelled(reason))
       this.#send({ type: 'cancel', by: reason.by, why: reason.why })
       this.#descend()
     }
@@ -89,9 +109,16 @@ export class ActorProcess {
     const step = (signal: 'SIGTERM' | 'SIGKILL', afterMs: number): NodeJS.Timeout =>
       setTimeout(() => {
         log.warn(`${this.name} has not ended within ${afterMs} ms: ${signal}`)
-        this.#process.kill(signal)
+        this.#kill(signal, `it has not ended within ${afterMs} ms`)
       }, afterMs)
-    this.#ladder = [step('SIGTERM', this.#graceMs), step('SIGKILL', this.#graceMs * 1.25)]
+    this.#ladder = [
+      step('SIGTERM', this.#graceMs),
+      step('SIGKILL', Math.min(MAX_TIMEOUT_MS, Math.ceil(this.#graceMs * 1.25))),
+    ]
+  }
+
+  #kill(signal: 'SIGTERM' | 'SIGKILL', why: string): void {
+    if (this.#process.kill(signal)) this.#onStep(signal, why)
   }
 
   #send(message: ParentMessage): void {
@@ -128,7 +155,7 @@ export class ActorProcess {
     clearTimeout(this.#bootTimer)
     this.#ready.reject(new BootFailed(this.name, how, options))
     // A spawn that failed has no process whose exit could be awaited.
-    if (this.#process.pid === undefined) this.#exited.resolve(undefined)
+    if (this.#process.pid === undefined) this.#exited.resolve({ kind: 'abnormal', death: undefined })
   }
 
   #onExit(code: number | null, signal: NodeJS.Signals | null): void {
@@ -138,14 +165,15 @@ export class ActorProcess {
     const crash = this.#crash === undefined ? '' : ` (${describeError(this.#crash.thrown)})`
     this.#failBoot(`${how} before it was ready${crash}`, this.#crash === undefined ? {} : { cause: this.#crash.thrown })
     const target = this.#target ?? { name: this.name, id: '', addresses: [] }
-    if (this.#asked) return this.#exited.resolve(undefined)
-    const death =
-      this.#crash === undefined
-        ? new ActorDied(target, how)
-        : new ActorDied(target, `${describeError(this.#crash.thrown)} (nobody caught it)`, {
-            cause: this.#crash.thrown,
-          })
-    this.#exited.resolve(death)
+    if (this.#crash !== undefined) {
+      const { thrown } = this.#crash
+      const death = new ActorDied(target, `${describeError(thrown)} (nobody caught it)`, { cause: thrown })
+      this.#exited.resolve({ kind: 'abnormal', death })
+    } else if (this.#asked) {
+      this.#exited.resolve({ kind: 'shutdown', death: undefined })
+    } else {
+      this.#exited.resolve({ kind: code === 0 ? 'normal' : 'abnormal', death: new ActorDied(target, how) })
+    }
   }
 }
 

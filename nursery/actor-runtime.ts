@@ -5,10 +5,12 @@ import type { Rendezvous } from '../discovery/rendezvous.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes, setProcessScope } from '../node/cancel-scope.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
+import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { type Cancelled, GreenroomError } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
+import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
@@ -20,6 +22,8 @@ import { prepareChildEntry } from './child-entry.ts'
  * Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them.
  */
 const STOP_TIMEOUT_MS = 1_000
+/** Milliseconds of a child's grace that are left to what was registered with `onExit`; a quarter of a short grace. */
+const RELEASE_MS = 200
 
 export interface RuntimeOptions {
   readonly name: string
@@ -39,6 +43,8 @@ export interface RuntimeOptions {
   readonly root?: string | undefined
   readonly parentInc?: number | undefined
   readonly depth: number
+  /** Milliseconds until a child's parent uses force; a root has nobody who does. */
+  readonly graceMs?: number | undefined
   readonly rendezvous?: Rendezvous | undefined
 }
 
@@ -54,6 +60,8 @@ export interface ActorRuntime {
   readonly discovery: Discovery
   /** Lets `stop` wait for a nursery, whoever else does; gives the same promise. */
   track<T>(nursery: Promise<T>): Promise<T>
+  /** Releases what was registered with `onExit`, once, within a bound: for an end without `stop`. */
+  release(): Promise<void>
   /** Cancels what runs, leaves the mesh and closes everything, within a bound; later calls wait for the first one. */
   stop(why: string | Cancelled): Promise<void>
 }
@@ -89,6 +97,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   const stops: (() => unknown)[] = [() => scope.close()]
   try {
     const statespace = { ...options.statespace }
+    const exits = new ExitHandlers()
     const host: Host = await startHost({ identity, secret: options.secret, listen: options.listen })
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
@@ -103,6 +112,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       },
       log: areaLog('actor'),
       stats: () => stats.read(),
+      onExit: (release) => exits.add(release),
     }
     stops.push(becomeActor(actor))
     nameLogs(name, self.id)
@@ -140,14 +150,19 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       nurseries.add(nursery)
       return await nursery.finally(() => nurseries.delete(nursery))
     }
+    const release = async (): Promise<void> => await exits.run(Math.min(EXIT_HANDLERS_MS, options.graceMs ?? Infinity))
     const stop = once(async (why: string | Cancelled) => {
       scope.cancel(why)
       discovery.leave()
       // Their ladders are their bound.
       await Promise.allSettled(nurseries)
+      // Tasks use what is released after them; some of the grace is left for that.
+      const { graceMs = STOP_TIMEOUT_MS } = options
+      await atMost(graceMs - Math.min(RELEASE_MS, graceMs / 4), rpc.idle())
+      await release()
       await stopAll(stops)
     })
-    const started: ActorRuntime = { options, actor, self, root, scope, rpc, discovery, track, stop }
+    const started: ActorRuntime = { options, actor, self, root, scope, rpc, discovery, track, release, stop }
     runtime = started
     stops.push(() => {
       runtime = undefined
@@ -164,15 +179,21 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
 /** The last one that was started is stopped first; each within a bound, so that nothing outlives its block. */
 async function stopAll(stops: (() => unknown)[]): Promise<void> {
   for (const stop of stops.splice(0).reverse()) {
-    const timer = Promise.withResolvers<void>()
-    const timeout = setTimeout(timer.resolve, STOP_TIMEOUT_MS)
     try {
-      await Promise.race([stop(), timer.promise])
+      await atMost(STOP_TIMEOUT_MS, stop())
     } catch (error) {
       areaLog('nursery').warn('while the actor stopped', error)
-    } finally {
-      clearTimeout(timeout)
     }
+  }
+}
+
+async function atMost(ms: number, work: unknown): Promise<void> {
+  const over = Promise.withResolvers<void>()
+  const timer = setTimeout(over.resolve, Math.min(ms, MAX_TIMEOUT_MS))
+  try {
+    await Promise.race([work, over.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

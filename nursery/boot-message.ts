@@ -23,6 +23,8 @@ export interface BootMessage {
   readonly root: string
   /** Levels below the root, at least 1. */
   readonly depth: number
+  /** Milliseconds from the begin of its end to the parent's SIGTERM. */
+  readonly graceMs: number
   readonly modules: readonly ExposedModule[]
   readonly statespace: Record<string, unknown>
   readonly logLevel: LogLevel

@@ -80,6 +80,7 @@ async function crash(error: unknown): Promise<void> {
   const reason = error instanceof Error && error.name === 'AbortError' ? error.cause : error
   if (reason instanceof Cancelled || isEcho(error, runtime?.scope.reason)) return
   await tell({ type: 'crashed', failure: encodeFailure(error, self, stacks) })
+  await runtime?.release()
   process.exit(1)
 }
 

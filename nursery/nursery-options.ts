@@ -4,7 +4,7 @@ import { InvalidArgument } from '../node/errors.ts'
 import { checkLogLevel, logLevel, type LogLevel } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
-import { assertTransferable } from '../rpc/transferable.ts'
+import { transferable } from '../rpc/transferable.ts'
 import { BOOT_TIMEOUT_MS } from './actor-process.ts'
 import {
   type Backoff,
@@ -138,7 +138,7 @@ export function actorSpec(name: string, options: ActorOptions, settings: Nursery
   const { modules = [], statespace = {}, logLevel: level = logLevel(), shutdownMs = settings.graceMs } = options
   checkModules(modules)
   checkLogLevel(level)
-  assertTransferable(options.statespace, 'statespace')
+  transferable(options.statespace, 'statespace')
   return {
     name,
     modules: [...new Map(modules.map((module) => [module.namespace, module])).values()],

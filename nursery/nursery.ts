@@ -1,64 +1,40 @@
-import { checkActorName } from '../node/actor-name.ts'
-import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
-import {
-  ActorDied,
-  Cancelled,
-  describeError,
-  InvalidArgument,
-  LimitExceeded,
-  RemoteActorError,
-} from '../node/errors.ts'
-import { checkLogLevel, logLevel, type LogLevel } from '../node/log.ts'
+import { CancelScope, currentScope } from '../node/cancel-scope.ts'
+import { ActorDied, Cancelled, describeError, RemoteActorError } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
-import { type AnyFunction, checkModules, type ExposedModule, exposedFunction } from '../rpc/exposed.ts'
+import { type AnyFunction, exposedFunction } from '../rpc/exposed.ts'
 import type { Portal, RunResult } from '../rpc/portal.ts'
 import { RemoteStream } from '../rpc/remote-stream.ts'
 import { transferable } from '../rpc/transferable.ts'
-import { ActorProcess, BOOT_TIMEOUT_MS, type ProcessTimes } from './actor-process.ts'
+import type { ActorExit, ActorProcess } from './actor-process.ts'
 import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
-import { MAX_DEPTH } from './lifeline.ts'
+import { Family } from './family.ts'
+import {
+  type ActorOptions,
+  actorSpec,
+  type ActorSpec,
+  checkRestart,
+  type NurseryOptions,
+  type NurserySettings,
+  nurserySettings,
+  type TaskOptions,
+} from './nursery-options.ts'
+import { attachReport, Books, type ChildPage, type NurseryReport } from './report.ts'
+import { spawnActor, untilReady } from './spawn.ts'
+import { SupervisedActor } from './supervised-actor.ts'
+import { SupervisedTask } from './supervised-task.ts'
+import { Supervisor } from './supervisor.ts'
 
-/** Milliseconds that a child of a root has to end after it was asked to, before force is used. */
-export const CANCEL_GRACE_MS = 1_000
-/** What is left of the grace on each level below: a parent outlasts the ladder of its children. */
-export const GRACE_PER_LEVEL = 0.75
-const MIN_GRACE_MS = 60
 /**
  * Milliseconds that a one-shot whose main task is done stays for the one-shots that were running beside it: they may be
  * about to call it, as two actors that greet each other do.
  */
-export const LINGER_MS = 5_000
-/**
- * Ends that one nursery waits for at a time: a task has one, an actor three (its process, its record, its main task).
- */
-export const MAX_CHILDREN = 30_000
-
-export interface NurseryOptions {
-  /**
-   * Milliseconds from the cancel of a child to SIGTERM, 0 to 2^31-1; default 1,000 for children of a root and 0.75
-   * times that on each level below.
-   */
-  readonly graceMs?: number
-  /**
-   * Milliseconds that a child has until it is an actor, 1 to 2^31-1; default 60,000: many may boot at once on few
-   * cores.
-   */
-  readonly bootTimeoutMs?: number
-}
-
-export interface ActorOptions {
-  /** What the actor serves, as `expose` gave it; nothing else can be called in it. */
-  readonly modules?: readonly ExposedModule[]
-  /** Copied into the child once. */
-  readonly statespace?: Record<string, unknown>
-  /** Default: the parent's level. */
-  readonly logLevel?: LogLevel
-}
+export const LINGER_MS = 5_000 /** Milliseconds by which the end of a main task may be heard after the process was ended by force. */
+const MAIN_ACK_MS = 1_000
 
 /** A local task of a nursery. */
 export interface LocalTask<T> {
-  /** The task's value or error, the same each time. */
+  /** The task's value or error, the same each time; of a restarted task, that of its last run. */
   result(): Promise<T>
 }
 
@@ -80,26 +56,38 @@ export interface Nursery {
   /**
    * Starts a process that serves calls until it is cancelled: the block waits for it.
    *
+   * In a nursery whose strategy restarts, the portal goes on working over restarts: calls in flight when the process
+   * dies reject with `ActorDied`, later ones wait for the next process, bounded by their scope.
+   *
    * @param name 1 to 256 bytes; several actors may share one
-   * @throws BootFailed when the process does not become an actor
+   * @throws BootFailed when the process does not become an actor; a first start is not tried again
    */
   startActor(name: string, options?: ActorOptions): Promise<Portal<never>>
-  /** Starts a local task under the same rules as an actor. */
-  start<T>(task: () => T | Promise<T>): LocalTask<T>
+  /**
+   * Starts a local task under the same rules as an actor.
+   *
+   * @throws InvalidArgument when `restart` is given and the nursery's strategy restarts nobody
+   */
+  start<T>(task: () => T | Promise<T>, options?: TaskOptions): LocalTask<T>
   /** Ends the block normally: every child is cancelled, its process gone before `openNursery` returns. */
   cancel(): void
   readonly cancelled: boolean
   /** Aborts with the nursery. */
   readonly signal: AbortSignal
+  /** What became of each child up to now, and what was done to end it; also after the block has ended. */
+  readonly report: NurseryReport
 }
 
 /**
  * Runs a block whose children end with it, as Trio's nurseries do, across processes.
  *
  * The first failure, of the body or of a child, cancels all the others at once; the block waits until their processes
- * are gone and throws. Without a failure it waits for all children and returns the body's value.
+ * are gone and throws. Without a failure it waits for all children and returns the body's value. With a `strategy` that
+ * restarts, actors are supervised as by Erlang's supervisors.
  *
- * @throws the failure when there is one, an `AggregateError` of all of them when there are more
+ * @throws the failure when there is one; an `AggregateError` of all of them, the first one first, when there are more,
+ * those raised in answer to the cancel (in `finally`, say) included: its message shows them as a tree
+ * @throws TooManyRestarts when children would be restarted more often than `maxRestarts` within `withinMs`
  * @example
  * ```ts
  * await run(() => openNursery(async (nursery) => {
@@ -113,27 +101,30 @@ export async function openNursery<T>(
   options: NurseryOptions = {},
 ): Promise<T> {
   const runtime = currentRuntime()
-  const bootTimeoutMs = checkMs('bootTimeoutMs', options.bootTimeoutMs ?? BOOT_TIMEOUT_MS, 1)
-  const times = { graceMs: graceFor(runtime, options), bootTimeoutMs }
-  const block = new Block(runtime, new CancelScope(currentScope()), times)
+  const { depth, graceMs } = runtime.options
+  const settings = nurserySettings(options, depth, graceMs)
+  const block = new Block(runtime, new CancelScope(currentScope()), settings)
   return await runtime.track(block.run(body))
 }
 
 class Block implements Nursery {
   readonly #runtime: ActorRuntime
   readonly #scope: CancelScope
-  readonly #times: ProcessTimes
-  readonly #children = new Set<Promise<unknown>>()
+  readonly #settings: NurserySettings
+  readonly #books: Books
+  readonly #family: Family
+  readonly #supervisor: Supervisor | undefined
   readonly #unread = new Set<RemoteStream<unknown>>()
   readonly #mains = new Set<Promise<unknown>>()
-  readonly #failures: unknown[] = []
   #ownCancel: Cancelled | undefined
-  #open = true
 
-  constructor(runtime: ActorRuntime, scope: CancelScope, times: ProcessTimes) {
+  constructor(runtime: ActorRuntime, scope: CancelScope, settings: NurserySettings) {
     this.#runtime = runtime
     this.#scope = scope
-    this.#times = times
+    this.#settings = settings
+    this.#books = new Books(runtime.actor.name)
+    this.#family = new Family(runtime.actor.name, scope)
+    this.#supervisor = this.#supervise()
   }
 
   get cancelled(): boolean {
@@ -144,52 +135,102 @@ class Block implements Nursery {
     return this.#scope.signal
   }
 
+  get report(): NurseryReport {
+    return this.#books.read()
+  }
+
   cancel(): void {
     this.#ownCancel ??= new Cancelled(this.#runtime.actor.name, 'nursery.cancel()')
     this.#scope.cancel(this.#ownCancel)
   }
 
   async run<T>(body: (nursery: Nursery) => T | Promise<T>): Promise<T> {
+    try {
+      return await this.#run(body)
+    } catch (error) {
+      attachReport(error, this.report)
+      throw error
+    }
+  }
+
+  async #run<T>(body: (nursery: Nursery) => T | Promise<T>): Promise<T> {
     let value: T | undefined
     // The scope around it may be older than the actor, which its children must not outlive.
     const unlink = this.#runtime.scope.onCancel((reason) => this.#scope.cancel(reason))
     try {
       value = await this.#scope.run(async () => await body(this))
     } catch (error) {
-      this.#fail(error)
+      this.#family.fail(error, 'the block')
     }
     // A stream that nobody asked for must not keep its producer waiting for ever.
-    for (const stream of this.#unread) this.#adopt(drain(stream))
-    while (this.#children.size > 0) await Promise.allSettled(this.#children)
-    this.#open = false
+    for (const stream of this.#unread) this.#family.adopt(drain(stream))
+    await this.#family.gone()
     unlink()
     this.#scope.close()
-    if (this.#failures.length === 1) throw this.#failures[0]
-    if (this.#failures.length > 1) throw aggregate(this.#runtime.actor.name, this.#failures)
+    this.#books.close()
+    this.#family.throwFailures()
     if (this.#scope.cancelled && this.#scope.reason !== this.#ownCancel) throw this.#scope.reason
     return value as T
   }
 
-  start<T>(task: () => T | Promise<T>): LocalTask<T> {
-    this.#assertOpen()
+  start<T>(task: () => T | Promise<T>, { restart }: TaskOptions = {}): LocalTask<T> {
+    this.#family.assertOpen()
+    checkRestart(restart, this.#settings.strategy)
+    const name = task.name === '' ? 'task' : task.name
+    const page = this.#books.open('task', name)
+    if (restart !== undefined && this.#supervisor !== undefined) {
+      const supervised = new SupervisedTask(name, task, restart, page, this.#scope)
+      this.#family.adopt(this.#supervisor.add(supervised).then(async ({ done }) => await done))
+      return { result: () => supervised.result }
+    }
     const running = this.#scope.run(async () => await task())
-    this.#adopt(running)
+    page.up()
+    this.#family.adopt(running, `task ${name}`)
+    running.then(
+      () => page.end('done'),
+      (error: unknown) => this.#write(page, error),
+    )
     return { result: () => running }
   }
 
   async startActor(name: string, options: ActorOptions = {}): Promise<Portal<never>> {
-    const child = await this.#boot(name, options)
-    this.#adopt(this.#superviseDaemon(child.process))
-    return this.#runtime.rpc.portal<never>(child.target)
+    this.#family.assertOpen()
+    checkRestart(options.restart, this.#settings.strategy)
+    const spec = actorSpec(name, options, this.#settings)
+    const page = this.#books.open('actor', name)
+    if (this.#supervisor !== undefined) {
+      const actor = new SupervisedActor(this.#runtime, spec, options.restart ?? 'permanent', page, (id, exit) =>
+        this.#gone(id, exit),
+      )
+      const adding = this.#supervisor.add(actor)
+      // In the books from the very start; that it did not start is told to the caller alone.
+      this.#family.adopt(
+        adding.then(
+          async ({ done }) => await done,
+          () => {},
+        ),
+      )
+      await adding
+      return this.#runtime.rpc.portal<never>(actor)
+    }
+    const { process, target } = await this.#boot(spec, page)
+    this.#family.adopt(this.#superviseDaemon(process, page))
+    return this.#runtime.rpc.portal<never>(target)
   }
 
   async runInActor<F extends AnyFunction>(name: string, fn: F, ...args: Parameters<F>): Promise<Portal<RunResult<F>>> {
     const { module } = exposedFunction(fn)
     for (const [i, arg] of args.entries()) transferable(arg, `args[${i}]`)
-    const { process, target } = await this.#boot(name, { modules: [module] })
-    const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
+    this.#family.assertOpen()
+    const spec = actorSpec(name, { modules: [module] }, this.#settings)
+    const page = this.#books.open('one-shot', name)
+    const { process, target } = await this.#boot(spec, page)
+    // What it raises in answer to a cancel is heard as long as its process may live.
+    const scope = new CancelScope(this.#scope)
+    scope.ackMs = Math.min(MAX_TIMEOUT_MS, spec.graceMs * 2 + MAIN_ACK_MS)
+    const result = scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
     const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
-    this.#adopt(this.#superviseMain(process, target.id, main))
+    this.#family.adopt(this.#superviseMain(process, target.id, main, page).finally(() => scope.close()))
     if (result instanceof RemoteStream) this.#unread.add(result)
     return this.#runtime.rpc.portal(target, () => {
       if (result instanceof RemoteStream) this.#unread.delete(result)
@@ -198,67 +239,44 @@ class Block implements Nursery {
   }
 
   /** A child is in the nursery's books before its process exists, so a cancel at any moment reaches it. */
-  async #boot(name: string, options: ActorOptions): Promise<{ process: ActorProcess; target: Target }> {
-    this.#assertOpen()
-    checkActorName(name)
-    checkModules(options.modules ?? [])
-    checkLogLevel(options.logLevel ?? logLevel())
-    transferable(options.statespace, 'statespace')
-    const { self, root, options: own } = this.#runtime
-    if (own.depth + 1 > MAX_DEPTH)
-      throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
-    const process = new ActorProcess(
-      {
-        type: 'boot',
-        name,
-        mesh: own.mesh,
-        secret: own.secret,
-        treeKey: own.treeKey,
-        parent: self,
-        parentInc: this.#runtime.discovery.inc,
-        root,
-        depth: own.depth + 1,
-        modules: [...new Map((options.modules ?? []).map((module) => [module.namespace, module])).values()],
-        statespace: options.statespace ?? {},
-        logLevel: options.logLevel ?? logLevel(),
-        profile: own.profile,
-        stacks: own.stacks,
-      },
-      this.#times,
-    )
+  async #boot(spec: ActorSpec, page: ChildPage): Promise<{ process: ActorProcess; target: Target }> {
+    const process = spawnActor(this.#runtime, spec, page)
     const unlink = this.#scope.onCancel((reason) => void process.end(reason))
-    this.#adopt(process.exited.then(unlink))
-    // Whoever hears that it did not start may rely on its process being gone.
-    const target = await process.ready.catch(async (error: unknown) => {
-      await process.exited
+    this.#family.adopt(process.exited.then(unlink))
+    try {
+      const target = await untilReady(this.#runtime, process, page)
+      this.#family.adopt(process.exited.then((exit) => this.#gone(target.id, exit)))
+      return { process, target }
+    } catch (error) {
+      this.#write(page, error)
       throw error
-    })
-    const { rpc, discovery } = this.#runtime
-    rpc.explainDeath(target.id, process.exited)
-    this.#adopt(process.exited.then(() => discovery.childEnded(target.id)))
-    return { process, target }
+    }
   }
 
-  async #superviseDaemon(process: ActorProcess): Promise<void> {
-    const death = await process.exited
+  async #superviseDaemon(process: ActorProcess, page: ChildPage): Promise<void> {
+    const { death } = await process.exited
+    this.#write(page, death)
     if (death !== undefined) throw death
   }
 
-  async #superviseMain(process: ActorProcess, id: string, main: Promise<unknown>): Promise<void> {
+  async #superviseMain(process: ActorProcess, id: string, main: Promise<unknown>, page: ChildPage): Promise<void> {
     this.#mains.add(main)
-    let failed = false
+    let outcome: { error: unknown; counts: boolean } | undefined
     try {
       await main
     } catch (error) {
-      failed = true
-      if (!this.#isOwnRequest(id, error)) this.#fail(error)
+      outcome = { error, counts: !this.#isOwnRequest(id, error) && !this.#family.isEcho(error) }
+      if (outcome.counts) this.#family.fail(error)
     } finally {
       this.#mains.delete(main)
     }
     await this.#linger(process)
-    const death = await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'))
+    const { death } = await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'))
+    if (outcome?.counts) page.end('failed', describeError(outcome.error))
+    else if (death !== undefined) page.end('failed', describeError(death))
+    else page.end(outcome === undefined ? 'done' : 'cancelled')
     // The death of a process fails its main task as well, and is counted once.
-    if (death !== undefined && !failed) throw death
+    if (death !== undefined && !outcome?.counts) throw death
   }
 
   /** Whoever here cancelled the actor through a portal is not told so as a failure; `result()` says it. */
@@ -276,42 +294,33 @@ class Block implements Nursery {
     unlink()
   }
 
-  /** Puts a child in the books until it has ended; its failure is the nursery's. */
-  #adopt(child: Promise<unknown>): void {
-    this.#children.add(child)
-    child.catch((error: unknown) => this.#fail(error)).finally(() => this.#children.delete(child))
+  /** This actor is the first to know, and tells the mesh. */
+  #gone(id: string, { kind }: ActorExit): void {
+    this.#runtime.discovery.childEnded(id)
+    if (kind === 'shutdown') this.#family.ended(id)
   }
 
-  /** The first failure cancels everything else; the echoes of a cancel are no failures. */
-  #fail(error: unknown): void {
-    if (isEcho(error, this.#scope.reason) || this.#failures.includes(error)) return
-    this.#failures.push(error)
-    this.#scope.cancel(new Cancelled(this.#runtime.actor.name, `its nursery failed (${describeError(error)})`))
+  #supervise(): Supervisor | undefined {
+    const { strategy } = this.#settings
+    if (strategy === 'one-cancels-all') return undefined
+    const fail = (error: unknown): void => this.#family.fail(error)
+    const settings = { ...this.#settings, strategy }
+    const supervisor = new Supervisor({
+      actor: this.#runtime.actor.name,
+      settings,
+      onGiveUp: fail,
+      onFailure: fail,
+    })
+    this.#scope.onCancel((reason) => this.#family.adopt(supervisor.close(reason)))
+    return supervisor
   }
 
-  #assertOpen(): void {
-    this.#scope.throwIfCancelled()
-    if (!this.#open) throw new InvalidArgument('this nursery has ended: start children inside its block')
-    if (this.#children.size >= MAX_CHILDREN)
-      throw new LimitExceeded('MAX_CHILDREN', `a nursery waits for ${MAX_CHILDREN} ends of its children already`)
+  #write(page: ChildPage, error: unknown): void {
+    if (error === undefined || this.#family.isEcho(error)) page.end('cancelled')
+    else page.end('failed', describeError(error))
   }
 }
 
 async function drain(stream: RemoteStream<unknown>): Promise<void> {
   for await (const _ of stream);
-}
-
-function graceFor(runtime: ActorRuntime, { graceMs }: NurseryOptions): number {
-  const shrunk = CANCEL_GRACE_MS * GRACE_PER_LEVEL ** runtime.options.depth
-  return checkMs('graceMs', graceMs ?? Math.max(MIN_GRACE_MS, shrunk), 0)
-}
-
-function checkMs(option: string, ms: number, least: number): number {
-  if (ms >= least && ms <= MAX_TIMEOUT_MS) return ms
-  throw new InvalidArgument(`${option} is ${least} to ${MAX_TIMEOUT_MS} milliseconds, got ${ms}`)
-}
-
-function aggregate(name: string, failures: readonly unknown[]): AggregateError {
-  const lines = failures.map((failure) => `\n  - ${describeError(failure).replaceAll('\n', '\n    ')}`)
-  return new AggregateError(failures, `${failures.length} failures in a nursery of ${name}:${lines.join('')}`)
 }

@@ -85,12 +85,16 @@ export class Callee {
     this.#arrivals.accept(wire, peer)
   }
 
+  /** Resolves when every task that runs now has replied. */
+  async idle(): Promise<void> {
+    if (this.#running === 0) return
+    this.#idle ??= Promise.withResolvers<void>()
+    await this.#idle.promise
+  }
+
   /** Ends every lane after the tasks, which the actor's scope has cancelled by then, have replied. */
   async close(): Promise<void> {
-    if (this.#running > 0) {
-      this.#idle ??= Promise.withResolvers<void>()
-      await this.#idle.promise
-    }
+    await this.idle()
     for (const lanes of this.#lanes.values()) for (const lane of lanes) lane.close()
     this.#arrivals.close()
   }

@@ -39,6 +39,8 @@ export interface Rpc {
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void
   /** Says that a peer broke a protocol that runs beside calls. */
   breach(peer: string, error: ProtocolError): void
+  /** Waits for the tasks that run here. */
+  idle(): Promise<void>
   /** Waits for the tasks that run here, then closes every lane. */
   close(): Promise<void>
 }
@@ -61,6 +63,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
+    idle: async () => await callee.idle(),
     close: async () => {
       await callee.close()
       caller.close()

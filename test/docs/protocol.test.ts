@@ -5,6 +5,8 @@ import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
+import * as family from '../../nursery/family.ts'
+import * as nurseryOptions from '../../nursery/nursery-options.ts'
 import * as nursery from '../../nursery/nursery.ts'
 import * as argumentPumps from '../../rpc/argument-pumps.ts'
 import * as wireProtocol from '../../rpc/protocol.ts'
@@ -30,6 +32,8 @@ const limits: Record<string, unknown> = {
   ...nursery,
   ...argumentPumps,
   ...wireProtocol,
+  ...nurseryOptions,
+  ...family,
   ...channel,
   ...errorCodec,
   ...frameStream,

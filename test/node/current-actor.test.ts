@@ -10,6 +10,7 @@ const actor = (name: string): Actor => ({
   signal: new AbortController().signal,
   log: areaLog('test'),
   stats: () => expect.unreachable('nobody reads them'),
+  onExit: () => () => {},
 })
 
 test('without an actor in this process the error says what to do', () => {

@@ -1,0 +1,56 @@
+import { InvalidArgument } from '../node/errors.ts'
+import type { Target } from '../rpc/caller.ts'
+import { ActorProcess } from './actor-process.ts'
+import type { ActorRuntime } from './actor-runtime.ts'
+import { MAX_DEPTH } from './lifeline.ts'
+import type { ActorSpec } from './nursery-options.ts'
+import type { ChildPage } from './report.ts'
+
+/** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
+export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
+  const { self, root, options: own, discovery } = runtime
+  const { name, modules, statespace, logLevel, graceMs, bootTimeoutMs } = spec
+  if (own.depth + 1 > MAX_DEPTH)
+    throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
+  const process = new ActorProcess(
+    {
+      type: 'boot',
+      name,
+      mesh: own.mesh,
+      secret: own.secret,
+      treeKey: own.treeKey,
+      parent: self,
+      parentInc: discovery.inc,
+      root,
+      depth: own.depth + 1,
+      graceMs,
+      modules,
+      statespace,
+      logLevel,
+      profile: own.profile,
+      stacks: own.stacks,
+    },
+    { graceMs, bootTimeoutMs },
+    (step, why) => page.step(step, why),
+  )
+  page.spawned(process.pid)
+  return process
+}
+
+/**
+ * Resolves when a process has become an actor.
+ *
+ * @throws BootFailed, or the reason of a cancel, once the process is gone: whoever hears of it may rely on that
+ */
+export async function untilReady(runtime: ActorRuntime, process: ActorProcess, page: ChildPage): Promise<Target> {
+  const target = await process.ready.catch(async (error: unknown) => {
+    await process.exited
+    throw error
+  })
+  page.up(target.id)
+  runtime.rpc.explainDeath(
+    target.id,
+    process.exited.then(({ death }) => death),
+  )
+  return target
+}
