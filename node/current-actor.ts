@@ -22,7 +22,7 @@ export interface Actor {
    * within 1,000 ms for all of them and within the actor's own grace. An error is logged, and the others are released
    * all the same. A process that is killed, or calls `process.exit()`, releases nothing.
    *
-   * @param release may call other actors: the actor's cancel does not reach it; at most 1,000 are registered at a time
+   * @param release may call other actors through portals that it has: the cancel does not reach it; at most 1,000 are registered at a time
    * @returns the function that takes it back
    * @throws LimitExceeded when more are registered
    * @throws InvalidArgument when the actor has released its resources already

@@ -160,6 +160,8 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       const { graceMs = STOP_TIMEOUT_MS } = options
       await atMost(graceMs - Math.min(RELEASE_MS, graceMs / 4), rpc.idle())
       await release()
+      // A busy parent takes its time to read why its children failed; its own ladder is their bound.
+      await atMost(graceMs, rpc.close(options.graceMs))
       await stopAll(stops)
     })
     const started: ActorRuntime = { options, actor, self, root, scope, rpc, discovery, track, release, stop }

@@ -29,8 +29,8 @@ import { Supervisor } from './supervisor.ts'
  * Milliseconds that a one-shot whose main task is done stays for the one-shots that were running beside it: they may be
  * about to call it, as two actors that greet each other do.
  */
-export const LINGER_MS = 5_000 /** Milliseconds by which the end of a main task may be heard after the process was ended by force. */
-const MAIN_ACK_MS = 1_000
+export const LINGER_MS = 5_000 /** Milliseconds by which the outcome of a cancelled call may come after its actor was ended by force. */
+const LATE_OUTCOME_MS = 1_000
 
 /** A local task of a nursery. */
 export interface LocalTask<T> {
@@ -124,6 +124,10 @@ class Block implements Nursery {
     this.#settings = settings
     this.#books = new Books(runtime.actor.name)
     this.#family = new Family(runtime.actor.name, scope)
+    // The nursery waits for the ladder of its actors, so its calls wait as long for what the actors raise in answer.
+    scope.onCancel(() => {
+      scope.ackMs = Math.min(MAX_TIMEOUT_MS, settings.graceMs * 1.25 + LATE_OUTCOME_MS)
+    })
     this.#supervisor = this.#supervise()
   }
 
@@ -225,12 +229,9 @@ class Block implements Nursery {
     const spec = actorSpec(name, { modules: [module] }, this.#settings)
     const page = this.#books.open('one-shot', name)
     const { process, target } = await this.#boot(spec, page)
-    // What it raises in answer to a cancel is heard as long as its process may live.
-    const scope = new CancelScope(this.#scope)
-    scope.ackMs = Math.min(MAX_TIMEOUT_MS, spec.graceMs * 2 + MAIN_ACK_MS)
-    const result = scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
+    const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
     const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
-    this.#family.adopt(this.#superviseMain(process, target.id, main, page).finally(() => scope.close()))
+    this.#family.adopt(this.#superviseMain(process, target.id, main, page))
     if (result instanceof RemoteStream) this.#unread.add(result)
     return this.#runtime.rpc.portal(target, () => {
       if (result instanceof RemoteStream) this.#unread.delete(result)

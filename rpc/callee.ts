@@ -13,6 +13,9 @@ import type { Wire } from './wire.ts'
 /** Lanes that one peer has open here at most, the oldest gives way: it needs one, and more when it reconnects. */
 export const MAX_LANES_PER_PEER = 8
 
+/** Milliseconds that an ending actor waits for its peers to read the last replies, at most. */
+export const REPLIES_READ_MS = 500
+
 export interface CalleeOptions {
   readonly self: ActorRef
   /** The scope that tasks run in: the actor's. */
@@ -92,11 +95,22 @@ export class Callee {
     await this.#idle.promise
   }
 
-  /** Ends every lane after the tasks, which the actor's scope has cancelled by then, have replied. */
-  async close(): Promise<void> {
+  /**
+   * Ends every lane after the tasks, which the actor's scope has cancelled by then, have replied, and the peers have
+   * read that: libp2p drops what was received but not handed up yet when the connection closes.
+   *
+   * @param readMs milliseconds that a peer has for it
+   */
+  async close(readMs: number = REPLIES_READ_MS): Promise<void> {
     await this.idle()
-    for (const lanes of this.#lanes.values()) for (const lane of lanes) lane.close()
+    const all = [...this.#lanes.values()].flatMap((lanes) => [...lanes])
+    const read = Promise.all(all.map(async (lane) => await lane.ended))
+    for (const lane of all) lane.close()
     this.#arrivals.close()
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, readMs)
+    await Promise.race([read, late.promise])
+    clearTimeout(timer)
   }
 
   /** Connections that died unnoticed leave lanes behind, so it is the oldest that gives way. */

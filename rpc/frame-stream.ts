@@ -73,6 +73,11 @@ export class FrameStream implements Stallable {
     return !this.#closed && (this.#blocked || this.#writer.length >= FULL_BATCH_BYTES)
   }
 
+  /** Resolves when the peer sends no more: after {@link close}, once it has read what was sent before. */
+  get ended(): Promise<void> {
+    return this.#wire.ended
+  }
+
   /**
    * Queues a frame for the end of this microtask or turn of the event loop; gives its size in bytes. A closed stream
    * drops it: whoever waits for an answer hears of the close.

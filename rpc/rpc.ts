@@ -41,8 +41,8 @@ export interface Rpc {
   breach(peer: string, error: ProtocolError): void
   /** Waits for the tasks that run here. */
   idle(): Promise<void>
-  /** Waits for the tasks that run here, then closes every lane. */
-  close(): Promise<void>
+  /** Waits for the tasks that run here and, for `readMs` at most, until their replies were read; closes every lane. */
+  close(readMs?: number): Promise<void>
 }
 
 /** Puts the calling and the serving side on a host. */
@@ -64,8 +64,8 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
     idle: async () => await callee.idle(),
-    close: async () => {
-      await callee.close()
+    close: async (readMs) => {
+      await callee.close(readMs)
       caller.close()
     },
   }

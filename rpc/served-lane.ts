@@ -116,6 +116,11 @@ export class ServedLane {
     this.#frames = frames
   }
 
+  /** Resolves when the peer asks no more: after {@link close}, once it has read the replies. */
+  get ended(): Promise<void> {
+    return this.#frames.ended
+  }
+
   close(): void {
     this.#frames.close()
   }

@@ -15,6 +15,8 @@ export interface Wire {
   /** Ends the writing side after what was sent; the remote sees a clean close. */
   close(): void
   abort(error: Error): void
+  /** Resolves when the peer sends no more: in answer to `close`, once it has read everything before that. */
+  readonly ended: Promise<void>
   /** Says that what came over it broke the protocol. */
   readonly blame?: ((error: ProtocolError) => void) | undefined
   /** Counts what goes over it. */
@@ -34,7 +36,9 @@ export type WireOwner = Pick<Wire, 'blame' | 'stats'>
  */
 export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wire {
   let closed = false
+  const ended = Promise.withResolvers<void>()
   const wire: Wire = {
+    ended: ended.promise,
     send: (bytes) => {
       if (stats !== undefined) stats.bytesSent += bytes.byteLength
       return stream.send(bytes)
@@ -67,9 +71,11 @@ export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wi
   stream.addEventListener('drain', () => wire.onDrain?.())
   stream.addEventListener('close', (event) => {
     unwatchStall(halfOpen)
+    ended.resolve()
     finish(event.error)
   })
   stream.addEventListener('remoteCloseWrite', () => {
+    ended.resolve()
     finish(undefined)
     wire.close()
   })
@@ -86,6 +92,7 @@ export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wi
 export function memoryWires(stats?: Stats): [Wire, Wire] {
   let open = true
   const make = (other: () => Wire): Wire => ({
+    ended: Promise.resolve(),
     send: (bytes) => {
       if (open) queueMicrotask(() => other().onData?.(bytes))
       return true

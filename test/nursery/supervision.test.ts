@@ -59,7 +59,9 @@ type Identity = Awaited<ReturnType<typeof identity>>
 async function kill(nursery: Nursery, portal: Portal<never>): Promise<Identity> {
   const before = await portal.run(identity)
   process.kill(before.pid, 'SIGKILL')
-  await eventually('its supervisor knows', () => nursery.report.children.every(({ outcome }) => outcome !== 'running'))
+  await eventually('its supervisor knows', () =>
+    nursery.report.children.every(({ restartCount }) => restartCount === 1),
+  )
   return before
 }
 
@@ -137,7 +139,7 @@ describe('the portal of a restarted actor', () => {
           // a module that only the first process can import
           rmSync(file)
           process.kill(pid, 'SIGKILL')
-          await eventually('its supervisor knows', () => nursery.report.children[0]?.outcome === 'restarting')
+          await eventually('its supervisor knows', () => nursery.report.children[0]?.restartCount === 1)
           waiting = failureOf(outsideScopes(async () => await portal!.call('once#anything')))
           await sleep(600_000)
         },
@@ -189,7 +191,9 @@ describe('permanent, transient, temporary', () => {
         const { pid } = await portal.run(identity)
         if (how === 'cancel') await portal.cancelActor()
         else await portal.run(endBy, how).catch(() => {})
-        await eventually('the process is gone', () => !isAlive(pid))
+        await eventually('its supervisor knows', () =>
+          nursery.report.children.every(({ restartCount, endedAt }) => restartCount === 1 || endedAt !== undefined),
+        )
         const after = await portal.run(identity).catch((error: unknown) => error)
         expect(after instanceof ActorDied).toBe(!again)
         expect((after as Partial<Identity>).pid).not.toBe(pid)
