@@ -1,0 +1,132 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { findActors, joinMesh, openNursery, type Strategy, watchActors } from '../../index.ts'
+import { STRATEGIES } from '../../nursery/restart-policy.ts'
+import { seeded } from '../simulator/rng.ts'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { deadline } from '../support/headroom.ts'
+import { watchProcesses } from '../support/process-watcher.ts'
+import { startProgram } from '../support/program.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+import { growTree } from './fixtures/actors.ts'
+import type { Shape } from './fixtures/random-tree.ts'
+
+const runtimeDir = useRuntimeDir()
+expectNothingLeft()
+
+/** Milliseconds within which every process of a tree is gone after its root. */
+const GONE_MS = 1_000
+/** Milliseconds for which processes of a tree are killed at random. */
+const KILLING_MS = 4_000
+
+function randomShape(random: () => number, name: string, depth: number): Shape {
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
+  const breadth = depth === 0 ? 0 : 1 + Math.floor(random() * 2)
+  return {
+    name,
+    strategy: pick<Strategy>(STRATEGIES),
+    leaf: pick(['asleep', 'busy', 'daemon']),
+    children: Array.from({ length: breadth }, (_, i) => randomShape(random, `${name}.${i}`, depth - 1)),
+  }
+}
+
+function namesIn({ name, children }: Shape): string[] {
+  return [name, ...children.flatMap(namesIn)]
+}
+
+/** Abstract sockets of Linux that somebody listens on. */
+function openSockets(): string {
+  return existsSync('/proc/net/unix') ? readFileSync('/proc/net/unix', 'utf8') : ''
+}
+
+test.each([1, 2, 3, 4])(
+  'whoever is killed in a random tree, nothing of it is left in the end: seed %i',
+  async (seed) => {
+    const random = seeded(seed)
+    const processes = watchProcesses()
+    await using _mesh = await joinMesh({ mesh: 'random', name: 'observer' })
+    const sockets = new Set<string>()
+    const changes = watchActors()
+    const watching = (async () => {
+      for await (const { actor } of changes)
+        for (const address of actor.addresses) if (actor.name !== 'observer') sockets.add(address)
+    })().catch(() => {})
+    const shape = randomShape(random, 'tree', 3)
+    // the root itself runs the first level
+    const names = namesIn(shape).slice(1)
+    const root = await startProgram(new URL('./fixtures/random-tree.ts', import.meta.url), {
+      args: ['random', JSON.stringify(shape)],
+    })
+    await eventually(`all of ${names.join()} are up`, () => names.every((name) => findActors(name).length > 0), 30_000)
+    const end = performance.now() + KILLING_MS
+    while (performance.now() < end) {
+      const alive = processes.list().filter(({ pid }) => pid !== root.pid)
+      const victim = alive[Math.floor(random() * alive.length)]
+      if (victim === undefined) break
+      process.kill(victim.pid, 'SIGKILL')
+      await delay(random() * 400)
+    }
+    root.kill('SIGKILL')
+    await root.waitForExit()
+    await processes.expectNoneLeft(GONE_MS)
+    const all = ['tree root', ...names]
+    await eventually('the registry knows none of them', () => all.every((name) => findActors(name).length === 0))
+    const folder = join(runtimeDir.path, `greenroom-${process.getuid?.()}`, 'random', 'roots')
+    await eventually('only the observer is in the rendezvous', () => readdirSync(folder).length === 1)
+    const paths = [...sockets].filter((address) => address.startsWith('/unix/'))
+    const left = openSockets()
+    for (const path of paths)
+      expect(left).not.toContain(decodeURIComponent(path.slice('/unix/'.length)).replaceAll('\0', ''))
+    await changes.return(undefined as never)
+    await watching
+  },
+)
+
+test.each([
+  ['breadth 2, depth 3', 2, 3, 14],
+  ['40 processes', 3, 3, 39],
+])(
+  'a tree of nurseries in actors, %s, is gone within a second when its top is cancelled',
+  async (_, breadth, depth, size) => {
+    const processes = watchProcesses()
+    await using _mesh = await joinMesh({ name: 'top' })
+    let cancelled = 0
+    await openNursery(async (nursery) => {
+      for (let i = 0; i < breadth; i++) await nursery.runInActor(`t.${i}`, growTree, breadth, depth - 1, 'asleep')
+      const last = `t${`.${breadth - 1}`.repeat(depth)}`
+      await eventually(
+        'the whole tree is up',
+        () => processes.list().length === size && findActors(last).length === 1,
+        60_000,
+      )
+      await delay(300)
+      cancelled = performance.now()
+      nursery.cancel()
+    })
+    const took = performance.now() - cancelled
+    console.log(`${size} processes were gone after ${Math.round(took)} ms`)
+    expect(processes.list()).toEqual([])
+    expect(took).toBeLessThan(deadline(GONE_MS))
+  },
+)
+
+test('a tree of 40 processes is gone within a second when its root is killed', async () => {
+  const processes = watchProcesses()
+  const shape = (name: string, depth: number): Shape => ({
+    name,
+    strategy: 'one-cancels-all',
+    leaf: 'busy',
+    children: depth === 0 ? [] : [0, 1, 2].map((i) => shape(`${name}.${i}`, depth - 1)),
+  })
+  // idle leaves: 27 busy loops would starve the machine instead of the test's subject
+  const idle = JSON.stringify(shape('tree', 3)).replaceAll('busy', 'asleep')
+  const root = await startProgram(new URL('./fixtures/random-tree.ts', import.meta.url), { args: ['killed', idle] })
+  await eventually('the whole tree is up', () => processes.list().length >= 40, 60_000)
+  await delay(300)
+  root.kill('SIGKILL')
+  await root.waitForExit()
+  await processes.expectNoneLeft(GONE_MS)
+})
