@@ -74,7 +74,12 @@ class ArgumentStream implements AsyncIterableIterator<unknown, undefined> {
     )
   }
 
-  async next(): Promise<IteratorResult<unknown, undefined>> {
+  next(): Promise<IteratorResult<unknown, undefined>> {
+    const item = this.#left || this.#scope.cancelled ? undefined : this.#channel?.takeQueued()
+    return item === undefined ? this.#nextLater() : Promise.resolve(item)
+  }
+
+  async #nextLater(): Promise<IteratorResult<unknown, undefined>> {
     if (this.#over !== undefined) throw this.#over
     if (this.#left) return { done: true, value: undefined }
     this.#scope.throwIfCancelled()

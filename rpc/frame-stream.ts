@@ -174,6 +174,11 @@ export class FrameStream implements Stallable {
     this.#close(error)
   }
 
+  /** Sends what is queued now, not at the end of the turn. */
+  flush(): void {
+    if (!this.#blocked) this.#flush()
+  }
+
   #flush(): void {
     this.#flushing = false
     if (this.#closed || this.#writer.length === 0) return

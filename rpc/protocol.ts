@@ -24,11 +24,19 @@ export const ITEM = 2
 export const CREDIT = 3
 export const END = 4
 export const STARTED = 5
+export const PIECE = 6
 export const BROKEN = 7
+export const ITEMS = 8
 
 /** What a stream of a call carries, second field of HELLO: the call's own data, or an argument that streams. */
 export const PART_DATA = 0
 export const PART_FIRST_ARGUMENT = 16
+
+/** Bytes of an encoded item from which on it travels in pieces, and of each piece but the last one. */
+export const MAX_PIECE_BYTES = 128 * 1024
+export const PIECE_BYTES = 64 * 1024
+/** Bytes of one encoded value: of an item, of all arguments of a call, of a result. What is larger is streamed. */
+export const MAX_VALUE_BYTES = 64 * 1024 * 1024
 
 /** Arguments of one call that may stream. */
 export const MAX_STREAM_ARGUMENTS = 16
@@ -81,6 +89,8 @@ export type StreamFrame =
   | { readonly type: typeof CREDIT; readonly items: number; readonly bytes: number }
   | { readonly type: typeof END; readonly count: number; readonly failed: boolean }
   | { readonly type: typeof STARTED; readonly value: unknown }
+  | { readonly type: typeof ITEMS; readonly values: readonly unknown[] }
+  | { readonly type: typeof PIECE; readonly piece: Uint8Array; readonly total: number | undefined }
   | { readonly type: typeof BROKEN; readonly failure: EncodedFailure; readonly count: number }
 
 const NO_STREAMS: readonly StreamArgument[] = []
@@ -136,6 +146,12 @@ export function parseStreamFrame(frame: unknown): StreamFrame {
       break
     case END:
       if (isCount(a)) return { type, count: a, failed: b === true }
+      break
+    case ITEMS:
+      if (Array.isArray(a) && a.length > 0) return { type, values: a }
+      break
+    case PIECE:
+      if (a instanceof Uint8Array && (b === undefined || isCount(b))) return { type, piece: a, total: b }
       break
     case BROKEN:
       if (isCount(b)) return { type, failure: a as EncodedFailure, count: b }

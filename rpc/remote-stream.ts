@@ -3,6 +3,7 @@ import { ActorDied, type ActorRef, Cancelled } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import { atCallSite } from './call-site.ts'
 import { type FanOut, fanOut, type SubscribeOptions, type Subscription } from './fan-out.ts'
+import type { Channel } from './channel.ts'
 import type { OpenedCall } from './open-call.ts'
 
 /**
@@ -22,6 +23,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   readonly #opened: Promise<OpenedCall>
   readonly #producer: ActorRef
   readonly #explain: (error: unknown) => unknown
+  #channel: Channel | undefined
   #stopping: Promise<void> | undefined
   #cancelled: Cancelled | undefined
   /** What the producer was cancelled with because its consumer left early: nobody's failure. */
@@ -50,7 +52,13 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
       })
   }
 
-  async next(): Promise<IteratorResult<T, undefined>> {
+  next(): Promise<IteratorResult<T, undefined>> {
+    // What is there already needs no further promises: a consumer that keeps up takes nearly all items here.
+    const item = this.#ended || this.#cancelled !== undefined ? undefined : this.#channel?.takeQueued()
+    return item === undefined ? this.#nextLater() : Promise.resolve(item as IteratorResult<T, undefined>)
+  }
+
+  async #nextLater(): Promise<IteratorResult<T, undefined>> {
     try {
       return await this.#next()
     } catch (error) {
@@ -62,6 +70,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
     if (this.#cancelled !== undefined) return await this.#throwAfterStop(this.#cancelled)
     if (this.#ended) return { done: true, value: undefined }
     const { call, channel } = await this.#opened
+    this.#channel = channel
     let result: IteratorResult<unknown, undefined>
     try {
       const taken = channel.next()

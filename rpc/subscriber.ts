@@ -1,6 +1,6 @@
 import { currentScope } from '../node/cancel-scope.ts'
 import { InvalidArgument } from '../node/errors.ts'
-import { MAX_WAITERS } from './channel.ts'
+import { MAX_WAITERS } from './turn-line.ts'
 
 /** What a subscriber asks of the fan-out that it belongs to. */
 export interface Feed<T> {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
 import { InvalidArgument, ProtocolError } from '../../node/errors.ts'
-import { Channel, type ChannelEvents, MAX_WAITERS, WINDOW_BYTES, WINDOW_ITEMS } from '../../rpc/channel.ts'
+import { Channel, type ChannelEvents } from '../../rpc/channel.ts'
+import { WINDOW_BYTES, WINDOW_ITEMS } from '../../rpc/item-sender.ts'
+import { MAX_WAITERS } from '../../rpc/turn-line.ts'
 import { CREDIT, END, HELLO, ITEM, STARTED } from '../../rpc/protocol.ts'
 import { memoryWires } from '../../rpc/wire.ts'
 import { eventually } from '../support/eventually.ts'
@@ -102,10 +104,14 @@ describe('credits', () => {
   test('a sender of large items stops after WINDOW_BYTES, overdrawn by one item at most', async () => {
     const { channel, wire } = half()
     const size = 100_000
-    fill(channel, 'x'.repeat(size))
-    await turn()
+    const sending = (async () => {
+      for (;;) await channel.send('x'.repeat(size))
+    })()
+    for (let i = 0; i < 100; i++) await turn()
     expect(wire.bytes().byteLength).toBeGreaterThanOrEqual(WINDOW_BYTES)
     expect(wire.bytes().byteLength).toBeLessThan(WINDOW_BYTES + 2 * size)
+    channel.abort(new Error('enough'))
+    await expect(sending).rejects.toThrow('enough')
   })
 
   test('what is queued at the receiver is bounded however slow it is, and the sender goes on when it takes', async () => {

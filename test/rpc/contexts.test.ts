@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MAX_STREAMS_PER_PEER } from '../../node/host.ts'
 import { moveOnAfter } from '../../node/scopes.ts'
-import { WINDOW_ITEMS } from '../../rpc/channel.ts'
+import { WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import { eventually } from '../support/eventually.ts'
 import type { InProcessActor, InProcessMesh } from '../support/mesh-in-process.ts'
 import { meshInProcess } from '../support/mesh-in-process.ts'

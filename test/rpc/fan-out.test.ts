@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { currentScope } from '../../node/cancel-scope.ts'
 import { Cancelled, InvalidArgument, Lagged, LimitExceeded } from '../../node/errors.ts'
 import { cancelScope, moveOnAfter } from '../../node/scopes.ts'
-import { WINDOW_ITEMS } from '../../rpc/channel.ts'
+import { WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import {
   FAN_OUT_BUFFER,
   type FanOutOptions,

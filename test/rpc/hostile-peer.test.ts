@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Host } from '../../node/host.ts'
 import { MAX_LANES_PER_PEER } from '../../rpc/callee.ts'
 import { MAX_TASKS_PER_PEER } from '../../rpc/served-lane.ts'
-import { WINDOW_ITEMS } from '../../rpc/channel.ts'
+import { WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import { redirectLogs } from '../../node/log.ts'
 import { encodeFailure } from '../../rpc/error-codec.ts'
 import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
