@@ -55,3 +55,6 @@ export class AssemblyBudget {
     }
   }
 }
+
+/** The budget of this process: an actor is one. */
+export const assembling = new AssemblyBudget()

@@ -1,6 +1,7 @@
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { Cancelled } from '../node/errors.ts'
 import { type RunningCall, startCall } from './argument-pumps.ts'
+import { assembling } from './assembly-budget.ts'
 import type { Caller, Target } from './caller.ts'
 import { Channel, type ChannelEvents } from './channel.ts'
 import type { Lane } from './lane.ts'
@@ -38,7 +39,7 @@ export async function openCall(
       },
       openPart: async () => await caller.openPart(target, scope),
     })
-    const channel = new Channel(await caller.openWire(target, STREAM_PROTOCOL, scope), events)
+    const channel = new Channel(await caller.openWire(target, STREAM_PROTOCOL, scope), events, assembling.of(target.id))
     channel.hello(call.id)
     // A stream's caller sends no items; with both ends said, the libp2p stream closes after the last item.
     if (kind === 'stream') channel.end()

@@ -1,6 +1,7 @@
 import { type CancelScope, untilCancelled } from '../node/cancel-scope.ts'
 import { ProtocolError } from '../node/errors.ts'
-import { Channel } from './channel.ts'
+import { assembling } from './assembly-budget.ts'
+import { Channel, type ChannelEvents } from './channel.ts'
 import type { Wire } from './wire.ts'
 
 /** Milliseconds that a call waits for its stream, and a stream for its call. */
@@ -73,7 +74,7 @@ export class StreamArrivals {
       if (left > 0) this.#unclaimedOf.set(peer, left)
       else this.#unclaimedOf.delete(peer)
     }
-    const channel = new Channel(wire, {
+    const events: ChannelEvents = {
       onHello: (id, part) => {
         key = `${peer}:${id}:${part}`
         const call = this.#waiting.get(key)
@@ -89,7 +90,8 @@ export class StreamArrivals {
         settle()
         if (key !== undefined && this.#unclaimed.get(key)?.channel === channel) this.#unclaimed.delete(key)
       },
-    })
+    }
+    const channel = new Channel(wire, events, assembling.of(peer))
     const disarm = this.#arm(() => channel.abort(new ProtocolError('no call claimed the stream in time')))
   }
 

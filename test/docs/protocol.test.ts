@@ -10,7 +10,9 @@ import * as nurseryOptions from '../../nursery/nursery-options.ts'
 import * as nursery from '../../nursery/nursery.ts'
 import * as argumentPumps from '../../rpc/argument-pumps.ts'
 import * as wireProtocol from '../../rpc/protocol.ts'
-import * as channel from '../../rpc/channel.ts'
+import * as assemblyBudget from '../../rpc/assembly-budget.ts'
+import * as itemSender from '../../rpc/item-sender.ts'
+import * as turnLine from '../../rpc/turn-line.ts'
 import * as errorCodec from '../../rpc/error-codec.ts'
 import * as frameStream from '../../rpc/frame-stream.ts'
 import * as lane from '../../rpc/lane.ts'
@@ -34,7 +36,9 @@ const limits: Record<string, unknown> = {
   ...wireProtocol,
   ...nurseryOptions,
   ...family,
-  ...channel,
+  ...assemblyBudget,
+  ...itemSender,
+  ...turnLine,
   ...errorCodec,
   ...frameStream,
   ...lane,
