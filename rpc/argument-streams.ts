@@ -1,6 +1,7 @@
 import { CancelScope } from '../node/cancel-scope.ts'
 import { ActorDied, Cancelled, RemoteActorError } from '../node/errors.ts'
 import type { Channel } from './channel.ts'
+import { type ReadyRequest, receiveArguments } from './large-values.ts'
 import { type CallRequest, PART_FIRST_ARGUMENT } from './protocol.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 
@@ -25,22 +26,25 @@ export async function withArguments(
   arrivals: StreamArrivals,
   peer: string,
   scope: CancelScope,
-  perform: (request: CallRequest) => Promise<unknown>,
+  perform: (request: ReadyRequest) => Promise<unknown>,
 ): Promise<unknown> {
-  if (request.streams.length === 0) return await perform(request)
-  const args = [...request.args]
+  if (request.streams.length === 0) return await perform(await receiveArguments(request, arrivals, peer, scope))
+  let args: unknown[] = []
   const streams = request.streams.map(([index, shape]) => {
     const stream = new ArgumentStream(request.id, index, arrivals, peer, scope)
-    args[index] = shape === 'readable' ? ReadableStream.from(stream) : stream
-    return stream
+    return { index, shape, stream }
   })
   try {
-    return await perform({ ...request, args })
+    const ready = await receiveArguments(request, arrivals, peer, scope)
+    args = [...ready.args]
+    for (const { index, shape, stream } of streams)
+      args[index] = shape === 'readable' ? ReadableStream.from(stream) : stream
+    return await perform({ ...ready, args })
   } catch (error) {
-    const raised = streams.find(({ failure }) => failure !== undefined && failure === error)
+    const raised = streams.find(({ stream }) => stream.failure !== undefined && stream.failure === error)
     throw raised === undefined ? error : new SourceRaised(raised.index, error)
   } finally {
-    for (const stream of streams) stream.close()
+    for (const { stream } of streams) stream.close()
   }
 }
 

@@ -170,6 +170,7 @@ export class Caller {
         this.#forget(id, lane)
         return await this.#obituary(id)
       },
+      openPart: async (scope) => await this.openPart({ ...peer, addresses }, scope),
     })
     this.#lanes.set(id, lane)
     // In no scope: that of its first caller is not the one of others who use the lane.

@@ -102,6 +102,11 @@ export class Channel implements CountedStream {
     return this.#sender.send(value)
   }
 
+  /** Like {@link send} for what `encodeItem` gave. */
+  sendEncoded(body: Uint8Array): Promise<void> | undefined {
+    return this.#sender.sendEncoded(body)
+  }
+
   /**
    * Says that no item follows.
    *

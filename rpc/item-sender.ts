@@ -57,8 +57,16 @@ export class ItemSender {
   send(value: unknown): Promise<void> | undefined {
     this.#assertSendable()
     if (isSmall(value)) return this.#isFree() ? this.#collect(value) : this.#sendLater(() => this.#collect(value))
-    const body = encode([ITEM, transferable(value, 'item')])
-    if (body.byteLength > MAX_VALUE_BYTES) throw tooLarge('an item', body.byteLength)
+    return this.#sendBody(encodeItem(transferable(value, 'item'), 'an item'))
+  }
+
+  /** Like {@link send} for what {@link encodeItem} gave. */
+  sendEncoded(body: Uint8Array): Promise<void> | undefined {
+    this.#assertSendable()
+    return this.#sendBody(body)
+  }
+
+  #sendBody(body: Uint8Array): Promise<void> | undefined {
     return this.#isFree() ? this.#transmit(body) : this.#sendLater(() => this.#transmit(body))
   }
 
@@ -189,24 +197,27 @@ export class ItemSender {
   }
 }
 
-/** What cannot change until it is encoded, and is not worth a frame of its own. */
+/** What cannot change until it is encoded, travels as it is, and is not worth a frame of its own. */
 function isSmall(value: unknown): boolean {
   switch (typeof value) {
     case 'number':
+      return value !== 0 || !Object.is(value, -0)
     case 'boolean':
     case 'undefined':
       return true
     case 'string':
-      return value.length <= MAX_BATCH_TEXT
+      return value.length <= MAX_BATCH_TEXT && value.isWellFormed()
     default:
       return value === null
   }
 }
 
-/** A value that is above {@link MAX_VALUE_BYTES}. @param what which one, in words */
-export function tooLarge(what: string, bytes: number): LimitExceeded {
-  return new LimitExceeded(
+/** An item as it travels. @param what it is, in words @throws LimitExceeded above {@link MAX_VALUE_BYTES} */
+export function encodeItem(value: unknown, what: string): Uint8Array {
+  const body = encode([ITEM, value])
+  if (body.byteLength <= MAX_VALUE_BYTES) return body
+  throw new LimitExceeded(
     'MAX_VALUE_BYTES',
-    `${what} of ${bytes} bytes is above ${MAX_VALUE_BYTES}: stream it, as an argument or from an async function*`,
+    `${what} of ${body.byteLength} bytes is above ${MAX_VALUE_BYTES}: stream it, as an argument or from an async function*`,
   )
 }

@@ -1,21 +1,22 @@
 import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
-import {
-  ActorDied,
-  type ActorRef,
-  type Cancelled,
-  InvalidArgument,
-  LimitExceeded,
-  ProtocolError,
-} from '../node/errors.ts'
+import { ActorDied, type ActorRef, Cancelled, InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { noteSource } from './argument-pumps.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
 import { LaneFrameReader, sendCall } from './lane-frames.ts'
 import { type CallCarrier, PendingCall } from './pending-call.ts'
+import {
+  encodeArguments,
+  fetchLargeOutcome,
+  isTooLargeForLane,
+  type OpenPart,
+  sendLargeArguments,
+} from './large-values.ts'
 import { Places } from './places.ts'
 import {
+  CALL,
   type CallKind,
   CANCEL,
   CANCEL_ACTOR,
@@ -24,6 +25,8 @@ import {
   type FunctionDescription,
   KINSHIP,
   KINSHIP_BACK,
+  LARGE_OUTCOME,
+  MAX_PIECE_BYTES,
   MAX_WORDS,
   parseReply,
   REFUSAL,
@@ -55,6 +58,8 @@ export interface LaneOptions {
   readonly stats: Stats
   /** Called once; what it gives, if anything, tells in place of the lane how the peer died. */
   readonly onClose: () => Promise<ActorDied | undefined>
+  /** Opens a stream for a part of a call that is too large for the lane. */
+  readonly openPart: OpenPart
 }
 
 /**
@@ -71,6 +76,7 @@ export class Lane implements CallCarrier {
   readonly stats: Stats
   readonly #nextId: () => number
   readonly #onClose: () => Promise<ActorDied | undefined>
+  readonly #openPart: OpenPart
   readonly #reader = new LaneFrameReader()
   readonly #pending = new Map<number, PendingCall>()
   readonly #line = new WaitingLine<PendingCall>()
@@ -81,7 +87,8 @@ export class Lane implements CallCarrier {
   #draining = false
   #refusal: ProtocolError | undefined
 
-  constructor({ peer, acquaintance, stats, nextId, onClose }: LaneOptions) {
+  constructor({ peer, acquaintance, stats, nextId, onClose, openPart }: LaneOptions) {
+    this.#openPart = openPart
     this.peer = peer
     this.#acquaintance = acquaintance
     this.stats = stats
@@ -215,8 +222,9 @@ export class Lane implements CallCarrier {
   #transmit(call: PendingCall): void {
     const frames = this.#frames!
     const id = this.#nextId()
+    let large: Uint8Array | undefined
     try {
-      sendCall(frames, id, call.functionId, call.args, remaining(call.deadline), call.kind!, call.streams)
+      large = this.#sendCall(frames, id, call)
     } catch (error) {
       call.reject(error)
       return
@@ -224,6 +232,26 @@ export class Lane implements CallCarrier {
     call.sent(this, id, frames.batch)
     this.#pending.set(id, call)
     this.#inFlight += 1
+    if (large === undefined) return
+    sendLargeArguments(call, large, this.#openPart, (error) => {
+      this.sendCancel(call, new Cancelled('the caller', 'its arguments could not be sent'))
+      call.reject(error)
+    })
+  }
+
+  /** Gives the arguments when they are too large for the lane, which carries the rest of the call then. */
+  #sendCall(frames: FrameStream, id: number, call: PendingCall): Uint8Array | undefined {
+    const { functionId, args, kind, streams } = call
+    const timeoutMs = remaining(call.deadline)
+    try {
+      sendCall(frames, id, functionId, args, timeoutMs, kind!, streams, MAX_PIECE_BYTES)
+      return undefined
+    } catch (error) {
+      if (!isTooLargeForLane(error)) throw error
+    }
+    const large = encodeArguments(args, functionId)
+    frames.send([CALL, id, functionId, null, timeoutMs, kind, streams ?? []])
+    return large
   }
 
   #pump(): void {
@@ -264,6 +292,11 @@ export class Lane implements CallCarrier {
         this.#take(reply.id)?.reject(failure)
         return
       }
+      case LARGE_OUTCOME: {
+        const call = this.#pending.get(reply.id)
+        if (call !== undefined) this.#fetch(call)
+        return
+      }
       case KINSHIP_BACK:
         this.#acquaintance.hear(reply.proof)
         return
@@ -273,6 +306,25 @@ export class Lane implements CallCarrier {
         )
         this.#frames?.abort(this.#refusal)
     }
+  }
+
+  #fetch(call: PendingCall): void {
+    fetchLargeOutcome(
+      call,
+      this.peer.id,
+      this.#openPart,
+      (frame) => {
+        const reply = parseReply(frame)
+        if (reply.type !== RESULT || reply.id !== call.id) throw new ProtocolError('a large outcome is no result')
+        this.#take(call.id)?.resolve(reply.value)
+      },
+      (cause) =>
+        this.#take(call.id)?.reject(
+          cause instanceof ProtocolError
+            ? new ActorDied(this.peer, 'its result, too large for the lane, was cut', { cause })
+            : cause,
+        ),
+    )
   }
 
   /** The call that a reply is for; `undefined` when nobody waits for it, because it was not acknowledged in time. */

@@ -15,6 +15,7 @@ export const STATS = 5
 export const KINSHIP = 6
 export const RESULT = 16
 export const FAILURE = 17
+export const LARGE_OUTCOME = 18
 export const KINSHIP_BACK = 20
 export const REFUSAL = 19
 
@@ -28,8 +29,13 @@ export const PIECE = 6
 export const BROKEN = 7
 export const ITEMS = 8
 
-/** What a stream of a call carries, second field of HELLO: the call's own data, or an argument that streams. */
+/**
+ * What a stream of a call carries, second field of HELLO: the call's own data, arguments or a result that are too large
+ * for the lane, or an argument that streams.
+ */
 export const PART_DATA = 0
+export const PART_ARGUMENTS = 1
+export const PART_RESULT = 2
 export const PART_FIRST_ARGUMENT = 16
 
 /** Bytes of an encoded item from which on it travels in pieces, and of each piece but the last one. */
@@ -51,8 +57,8 @@ export type StreamArgument = readonly [index: number, shape: 'iterable' | 'reada
 export interface CallRequest {
   readonly id: number
   readonly functionId: string
-  /** Null where an argument streams. */
-  readonly args: readonly unknown[]
+  /** Null where an argument streams, and null when they are too large for the lane and come on a stream of their own. */
+  readonly args: readonly unknown[] | null
   readonly timeoutMs: number
   readonly kind: CallKind
   readonly streams: readonly StreamArgument[]
@@ -73,6 +79,7 @@ export type LaneRequest =
 
 export type LaneReply =
   | { readonly type: typeof RESULT; readonly id: number; readonly value: unknown }
+  | { readonly type: typeof LARGE_OUTCOME; readonly id: number }
   | {
       readonly type: typeof FAILURE
       readonly id: number
@@ -105,9 +112,9 @@ export function parseRequest(frame: unknown): LaneRequest {
   switch (type) {
     case CALL: {
       const kind = KINDS.find((known) => known === d)
-      if (typeof a !== 'string' || !Array.isArray(b) || !isCount(c) || kind === undefined)
+      if (typeof a !== 'string' || (b !== null && !Array.isArray(b)) || !isCount(c) || kind === undefined)
         throw new ProtocolError('a CALL frame has the wrong shape')
-      const streams = e === undefined ? NO_STREAMS : streamArguments(e, b.length)
+      const streams = e === undefined ? NO_STREAMS : streamArguments(e, b?.length ?? Number.MAX_SAFE_INTEGER)
       return { type, id, functionId: a, args: b, timeoutMs: c, kind, streams }
     }
     case CANCEL:
@@ -128,6 +135,7 @@ export function parseReply(frame: unknown): LaneReply {
   const [type, id, a, b] = fields(frame)
   if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
   if (type === RESULT) return { type, id, value: a }
+  if (type === LARGE_OUTCOME) return { type, id }
   if (type === FAILURE) return { type, id, failure: a as EncodedFailure, source: isCount(b) ? b : undefined }
   if (type === KINSHIP_BACK) return { type, id, proof: a }
   if (type === REFUSAL) return { type, id, why: words(a) }

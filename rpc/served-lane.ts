@@ -15,6 +15,7 @@ import type { ExposedFunction } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
 import { LaneFrameReader, sendResult } from './lane-frames.ts'
+import { isTooLargeForLane, offerLargeOutcome, type ReadyRequest } from './large-values.ts'
 import {
   CALL,
   type CallKind,
@@ -27,6 +28,9 @@ import {
   KINSHIP,
   MAX_WORDS,
   KINSHIP_BACK,
+  LARGE_OUTCOME,
+  MAX_PIECE_BYTES,
+  PART_RESULT,
   parseRequest,
   REFUSAL,
   RESULT,
@@ -141,7 +145,8 @@ export class ServedLane {
     switch (request.type) {
       case CALL: {
         const task = this.#begin(request.id, request.functionId, request.timeoutMs)
-        if (request.kind === 'value' && request.streams.length === 0) this.#perform(task, request.args)
+        if (request.kind === 'value' && request.streams.length === 0 && request.args !== null)
+          this.#perform(task, request.args)
         else void this.#performStreaming(task, request)
         return
       }
@@ -207,14 +212,14 @@ export class ServedLane {
       this.#assertStartable(task)
       this.#tasks.set(task.id, task)
       const { arrivals } = this.#stage
-      const perform = async (ready: CallRequest): Promise<unknown> => await this.#performReady(task, ready)
+      const perform = async (ready: ReadyRequest): Promise<unknown> => await this.#performReady(task, ready)
       this.#succeed(task, await withArguments(request, arrivals, this.#peer, task, perform))
     } catch (error) {
       this.#fail(task, error)
     }
   }
 
-  async #performReady(task: Task, request: CallRequest): Promise<unknown> {
+  async #performReady(task: Task, request: ReadyRequest): Promise<unknown> {
     const stage = this.#stage
     const admit = ({ functionId, kind }: CallRequest): ExposedFunction => stage.admit(functionId, kind)
     if (request.kind !== 'value') return await performStreaming(request, admit, stage.arrivals, this.#peer, task)
@@ -232,8 +237,32 @@ export class ServedLane {
 
   #succeed(task: Task, value: unknown): void {
     if (this.#frames.full) return this.#whenDrained(task, () => this.#succeed(task, value))
+    let ready: unknown
     try {
-      sendResult(this.#frames, task.id, transferable(value, `the result of ${task.functionId}`))
+      ready = transferable(value, `the result of ${task.functionId}`)
+      sendResult(this.#frames, task.id, ready, MAX_PIECE_BYTES)
+    } catch (error) {
+      if (isTooLargeForLane(error)) {
+        void this.#succeedBesideLane(task, ready)
+        return
+      }
+      this.#fail(task, error)
+      return
+    }
+    this.#end(task, 'ok')
+  }
+
+  /** Cancelled while it is under way, it fails as cancelled: the caller gets its acknowledgement. */
+  async #succeedBesideLane(task: Task, value: unknown): Promise<void> {
+    this.#tasks.set(task.id, task)
+    try {
+      await offerLargeOutcome(
+        [RESULT, task.id, value],
+        `the result of ${task.functionId}`,
+        () => this.#frames.send([LARGE_OUTCOME, task.id]),
+        async () => await this.#stage.arrivals.expect(this.#peer, task.id, PART_RESULT, task),
+        task,
+      )
     } catch (error) {
       this.#fail(task, error)
       return

@@ -2,6 +2,7 @@ import type { CancelScope } from '../node/cancel-scope.ts'
 import type { Channel } from './channel.ts'
 import { calleeContext } from './context.ts'
 import type { ExposedFunction } from './exposed.ts'
+import type { ReadyRequest } from './large-values.ts'
 import { type CallRequest, PART_DATA } from './protocol.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 
@@ -11,7 +12,7 @@ import type { StreamArrivals } from './stream-arrivals.ts'
  * @param admit gives the function. @throws NotExposed, InvalidArgument when it cannot be called so
  */
 export async function performStreaming(
-  request: CallRequest,
+  request: ReadyRequest,
   admit: (request: CallRequest) => ExposedFunction,
   arrivals: StreamArrivals,
   peer: string,

@@ -2,12 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
 import { ActorDied, Cancelled, DeadlineExceeded, ProtocolError, RemoteActorError } from '../../node/errors.ts'
 import { encodeFailure } from '../../rpc/error-codec.ts'
-import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
 import { Stats } from '../../rpc/stats.ts'
 import { Kinship } from '../../rpc/kinship.ts'
 import { checkFunctionId, Lane, MAX_CALLS_IN_FLIGHT, MAX_CALLS_WAITING } from '../../rpc/lane.ts'
 import { awaitOutcome, type PendingCall } from '../../rpc/pending-call.ts'
-import { CALL, CANCEL, CANCEL_ACTOR, DESCRIBE, FAILURE, KINSHIP, RESULT } from '../../rpc/protocol.ts'
+import { CALL, CANCEL, CANCEL_ACTOR, DESCRIBE, FAILURE, KINSHIP, MAX_VALUE_BYTES, RESULT } from '../../rpc/protocol.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { within } from '../support/within.ts'
@@ -36,6 +35,7 @@ function open(obituary: () => Promise<ActorDied | undefined> = () => Promise.res
     acquaintance: new Kinship('donny', new Uint8Array(32), 'tree').meet('gretchen'),
     nextId: () => ++id,
     onClose: obituary,
+    openPart: async () => await Promise.reject(new Error('no part is opened here')),
   })
   lane.open(wire)
   return {
@@ -91,9 +91,9 @@ describe('a call', () => {
     expect(sent()).toEqual([])
   })
 
-  test('arguments larger than a frame are refused by the name of the limit, and the lane goes on', async () => {
+  test('arguments larger than a value may be are refused by the name of the limit, and the lane goes on', async () => {
     const { start, sent } = open()
-    await expect(start(undefined, 'x'.repeat(MAX_FRAME_BYTES))).rejects.toMatchObject({ limit: 'MAX_FRAME_BYTES' })
+    await expect(start(undefined, 'x'.repeat(MAX_VALUE_BYTES))).rejects.toMatchObject({ limit: 'MAX_VALUE_BYTES' })
     await start()
     expect(sent()).toHaveLength(1)
   })
@@ -295,11 +295,11 @@ describe('MAX_CALLS_IN_FLIGHT', () => {
     for (let round = 0; round < 3; round++) {
       const scope = new CancelScope()
       const cancelled = start(scope)
-      const tooLarge = start(undefined, 'x'.repeat(MAX_FRAME_BYTES))
+      const tooLarge = start(undefined, 'x'.repeat(MAX_VALUE_BYTES))
       scope.cancel('enough')
       await expect(cancelled).rejects.toBe(scope.reason)
       reply(RESULT, calls.pop()!.id, 1)
-      await expect(within('the refusal', tooLarge)).rejects.toMatchObject({ limit: 'MAX_FRAME_BYTES' })
+      await expect(within('the refusal', tooLarge)).rejects.toMatchObject({ limit: 'MAX_VALUE_BYTES' })
       calls.push(await within('the next call', start()))
     }
     expect(calls).toHaveLength(MAX_CALLS_IN_FLIGHT)
