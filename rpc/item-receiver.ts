@@ -192,11 +192,11 @@ export class ItemReceiver {
     if (this.#readers.length > 0) this.#demand()
   }
 
-  /** Grants come when half a window was taken: one frame for many items. */
+  /** Grants come when half of the items or a quarter of the bytes of a window were taken: one frame for many items. */
   #giveBack(items: number, bytes: number): void {
     this.#takenItems += items
     this.#takenBytes += bytes
-    if (this.#ended || (this.#takenItems < WINDOW_ITEMS / 2 && this.#takenBytes < WINDOW_BYTES / 2)) return
+    if (this.#ended || (this.#takenItems < WINDOW_ITEMS / 2 && this.#takenBytes < WINDOW_BYTES / 4)) return
     const [takenItems, takenBytes] = [this.#takenItems, this.#takenBytes]
     this.#takenItems = 0
     this.#takenBytes = 0

@@ -140,8 +140,11 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     this.#assertNoRetry('a context')
     const scope = this.#open()
     try {
-      const context = await scope.translate(openRemoteContext(this.#caller, this.#target, id, args, scope), false)
-      void this.#track(context.result().catch(() => {})).finally(() => scope.close())
+      const { context, ended } = await scope.translate(
+        openRemoteContext(this.#caller, this.#target, id, args, scope),
+        false,
+      )
+      void this.#track(ended).finally(() => scope.close())
       return context as RemoteContext<Receive, Send, Started, R>
     } catch (error) {
       throw atCallSite(error)

@@ -7,7 +7,10 @@ import { awaitOutcome } from './pending-call.ts'
 import { openCall } from './open-call.ts'
 import type { ExplainingScope } from './remote-stream.ts'
 
-/** The caller's end of a context. Disposing it cancels the remote function and waits for its end, within a bound. */
+/**
+ * The caller's end of a context. Disposing it cancels the remote function and waits for its end, within a bound; what the
+ * function raised, and neither `result()` nor the stream has told, is raised then.
+ */
 export interface RemoteContext<
   Send = unknown,
   Receive = unknown,
@@ -21,14 +24,14 @@ export interface RemoteContext<
   result(): Promise<Result>
 }
 
-/** Starts a context function and waits until it says `started()`. */
+/** Starts a context function and waits until it says `started()`; `ended` resolves when the function has ended. */
 export async function openRemoteContext(
   caller: Caller,
   target: Target,
   functionId: string,
   args: readonly unknown[],
   scope: ExplainingScope,
-): Promise<RemoteContext> {
+): Promise<{ context: RemoteContext; ended: Promise<void> }> {
   const started = Promise.withResolvers<unknown>()
   // Whoever waits for it comes later, or never when the call does not even start.
   started.promise.catch(() => {})
@@ -65,26 +68,45 @@ export async function openRemoteContext(
       channel.abort(error)
     },
   )
+  let told: unknown
+  const tell = async (): Promise<unknown> => {
+    try {
+      return await result
+    } catch (error) {
+      told = error
+      throw error
+    }
+  }
   /** The outcome of the call, when there is one, explains a broken stream better than the stream can. */
   const explain = async (error: unknown): Promise<unknown> => {
-    if (error instanceof ProtocolError) await result
+    if (error instanceof ProtocolError) await tell()
+    told = error
     return error
   }
   const value = await started.promise
-  return {
+  const context: RemoteContext = {
     started: value,
     stream: () => channelStream(channel, explain),
     result: async () => {
       try {
-        return await result
+        return await tell()
       } catch (error) {
         throw atCallSite(error)
       }
     },
     async [Symbol.asyncDispose]() {
-      call.cancel(new Cancelled('the caller', 'it left the context'))
-      await result.catch(() => {})
-      channel.close()
+      const left = new Cancelled('the caller', 'it left the context')
+      call.cancel(left)
+      try {
+        await result
+      } catch (error) {
+        // A scope that is cancelled tells itself.
+        if (error !== left && error !== told && !scope.cancelled) throw atCallSite(error)
+      } finally {
+        channel.close()
+      }
     },
   }
+  const settled = (): void => {}
+  return { context, ended: result.then(settled, settled) }
 }

@@ -16,6 +16,7 @@ import {
   neverStartsAndHangs,
   raisesAfterStart,
   raisesBeforeStart,
+  raisesInCleanUp,
   resetStage,
   SoldOut,
   stage,
@@ -142,6 +143,35 @@ describe('a slow side', () => {
     expect(await within('a call', a.portalTo(b).run(add, 1, 2))).toBe(3)
     const iterator = context.stream()[Symbol.asyncIterator]()
     for (let i = 0; i < 3_000; i++) expect(await iterator.next()).toEqual({ done: false, value: i })
+  })
+})
+
+describe('a failure that nobody has read', () => {
+  test('is raised when the context is left', async () => {
+    const leaving = (async () => {
+      await using context = await a.portalTo(b).openContext(raisesAfterStart)
+      await eventually('it has raised', async () => (await a.portalTo(b).run(add, 1, 1)) === 2)
+      for (let i = 0; i < 20; i++) await a.portalTo(b).run(add, 1, 1)
+      expect(context.started).toBeUndefined()
+    })()
+    await expect(within('the context', leaving)).rejects.toMatchObject({ cause: expect.any(SoldOut) })
+  })
+
+  test('is raised when the clean-up of a function that was left fails', async () => {
+    const leaving = (async () => {
+      await using context = await a.portalTo(b).openContext(raisesInCleanUp)
+      expect(context.started).toBeUndefined()
+    })()
+    await expect(within('the context', leaving)).rejects.toMatchObject({ cause: { message: 'in clean-up' } })
+  })
+
+  test('is not raised a second time when the result or the stream has told it', async () => {
+    for (const read of ['result', 'stream'] as const) {
+      const context = await a.portalTo(b).openContext(raisesAfterStart)
+      const telling: Promise<unknown> = read === 'result' ? context.result() : collect(context.stream())
+      await expect(within('what tells it', telling)).rejects.toMatchObject({ cause: expect.any(SoldOut) })
+      await within('the disposal', context[Symbol.asyncDispose]())
+    }
   })
 })
 

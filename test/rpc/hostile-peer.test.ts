@@ -231,17 +231,17 @@ describe('on the lane', () => {
   test('a peer that asks much and does not read is waited for, and holds up nobody', async () => {
     const answers = await lane()
     answers.stream.pause()
-    for (let id = 0; id < 40; id++) answers.say([CALL, id, 'stage#giveBytes', [900_000], 0, 'value'])
+    for (let id = 0; id < 300; id++) answers.say([CALL, id, 'stage#giveBytes', [100_000], 0, 'value'])
     for (let i = 0; i < 20; i++) expect(await within('a call', a.portalTo(b).run(add, i, 1), 2_000)).toBe(i + 1)
     answers.stream.resume()
-    await eventually('it gets everything after all', () => answers.frames.length === 40, 15_000)
+    await eventually('it gets everything after all', () => answers.frames.length === 300, 15_000)
     expect(answers.frames.every(([type]) => type === RESULT)).toBe(true)
   })
 
   test('a peer that asks much, does not read and goes away leaves nothing', async () => {
     const answers = await lane()
     answers.stream.pause()
-    for (let id = 0; id < 40; id++) answers.say([CALL, id, 'stage#giveBytes', [900_000], 0, 'value'])
+    for (let id = 0; id < 300; id++) answers.say([CALL, id, 'stage#giveBytes', [100_000], 0, 'value'])
     await within('a call', a.portalTo(b).run(add, 1, 1), 2_000)
     answers.stream.abort(new Error('enough'))
   })
