@@ -5,6 +5,7 @@ import type { Target } from '../rpc/caller.ts'
 import { type AnyFunction, exposedFunction } from '../rpc/exposed.ts'
 import type { Portal, RunResult } from '../rpc/portal.ts'
 import { RemoteStream } from '../rpc/remote-stream.ts'
+import { isStream } from '../rpc/stream-sources.ts'
 import { transferable } from '../rpc/transferable.ts'
 import type { ActorExit, ActorProcess } from './actor-process.ts'
 import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
@@ -224,7 +225,7 @@ class Block implements Nursery {
 
   async runInActor<F extends AnyFunction>(name: string, fn: F, ...args: Parameters<F>): Promise<Portal<RunResult<F>>> {
     const { module } = exposedFunction(fn)
-    for (const [i, arg] of args.entries()) transferable(arg, `args[${i}]`)
+    for (const [i, arg] of args.entries()) if (!isStream(arg)) transferable(arg, `args[${i}]`)
     this.#family.assertOpen()
     const spec = actorSpec(name, { modules: [module] }, this.#settings)
     const page = this.#books.open('one-shot', name)

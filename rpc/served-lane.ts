@@ -249,7 +249,7 @@ export class ServedLane {
       this.#fail(task, error)
       return
     }
-    this.#end(task, 'ok')
+    this.#end(task, 'succeeded')
   }
 
   /** Cancelled while it is under way, it fails as cancelled: the caller gets its acknowledgement. */

@@ -1,0 +1,54 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { joinMesh, type JoinedMesh, openNursery, type RemoteStream } from '../../index.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { within } from '../support/within.ts'
+import { listeners, sum, take, upper } from '../rpc/fixtures/listeners.ts'
+
+expectNothingLeft()
+
+let mesh: JoinedMesh
+beforeEach(async () => {
+  mesh = await joinMesh()
+})
+afterEach(async () => await mesh.leave())
+
+async function* words(...list: string[]): AsyncGenerator<string> {
+  for (const word of list) yield await Promise.resolve(word)
+}
+
+async function* numbers(left: () => void): AsyncGenerator<number> {
+  try {
+    for (let i = 1; ; i++) yield await Promise.resolve(i)
+  } finally {
+    left()
+  }
+}
+
+test('arguments stream to the main task of another process, and what it streams comes back', async () => {
+  const shouted: string[] = []
+  await openNursery(async (nursery) => {
+    const portal = await nursery.runInActor('upper', upper, words('hi', 'ho'))
+    const stream: RemoteStream<string> = portal.result()
+    for await (const word of stream) shouted.push(word)
+  })
+  expect(shouted).toEqual(['HI', 'HO'])
+})
+
+test('arguments stream to a daemon, and leaving them ends their source here', async () => {
+  let left = 0
+  await openNursery(async (nursery) => {
+    const portal = await nursery.startActor('listener', { modules: [listeners] })
+    const taken = portal.run(
+      take<number>,
+      numbers(() => (left += 1)),
+      3,
+    )
+    expect(await within('the items', taken)).toEqual([1, 2, 3])
+    async function* few(): AsyncGenerator<number> {
+      for (const number of [1, 2, 3, 4]) yield await Promise.resolve(number)
+    }
+    expect(await within('the sum', portal.run(sum, few()))).toBe(10)
+    nursery.cancel()
+  })
+  expect(left).toBe(1)
+})
