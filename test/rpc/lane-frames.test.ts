@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../rpc/codec.ts'
 import { FrameStream, MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
 import { LaneFrameReader, sendCall, sendResult } from '../../rpc/lane-frames.ts'
+import { transferableArguments } from '../../rpc/lane.ts'
 import { CALL, RESULT } from '../../rpc/protocol.ts'
 import { randomSource } from './fixtures/random.ts'
 import { unframed } from './fixtures/frames.ts'
@@ -36,7 +37,7 @@ describe('what is written here is what msgpackr reads', () => {
     const { frames, sent } = open()
     const shared = { deep: new Map([['a', new Date(5)]]) }
     const calls: unknown[][] = [[], plain, [shared, 1, shared], Array.from({ length: 20 }, (_, i) => i)]
-    for (const [id, args] of calls.entries()) sendCall(frames, id, 'film#hi', args, id, 'value')
+    for (const [id, args] of calls.entries()) sendCall(frames, id, 'film#hi', transferableArguments(args), id, 'value')
     const got = await sent()
     expect(got).toEqual(calls.map((args, id) => [CALL, id, 'film#hi', args, id, 'value']))
     const [first, , second] = got[2]![3] as unknown[]
