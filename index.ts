@@ -31,13 +31,16 @@ export {
   type CancelScopeHandle,
   type ScopeResult,
 } from './node/scopes.ts'
+export type { ActorStdio } from './nursery/actor-output.ts'
 export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
+export type { ActorLimits } from './nursery/limits.ts'
 export type { ActorOptions, NurseryOptions, TaskOptions } from './nursery/nursery-options.ts'
 export { openNursery, type LocalTask, type Nursery } from './nursery/nursery.ts'
 export { nurseryReports, type ChildReport, type NurseryReport, type Restarted, type Step } from './nursery/report.ts'
 export type { Backoff, Restart, Strategy } from './nursery/restart-policy.ts'
 export type { MeshOptions } from './nursery/root.ts'
 export { run, type RunOptions } from './nursery/run.ts'
+export type { StartMethod } from './nursery/start-method.ts'
 export type { Context, ContextStream } from './rpc/context.ts'
 export { expose, type AnyFunction, type ExposedModule, type FunctionKind } from './rpc/exposed.ts'
 export type { StackPolicy } from './rpc/kinship.ts'

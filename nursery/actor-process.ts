@@ -1,12 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { ActorDied, BootFailed, type Cancelled, describeError } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
 import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
-import { childEntry } from './child-entry.ts'
-import { lifelinesForChild } from './lifeline.ts'
+import type { Carrier, CarrierEvents } from './carrier.ts'
 import { type StepName, whyCancelled } from './report.ts'
 import type { ExitKind } from './restart-policy.ts'
 
@@ -30,14 +28,14 @@ export interface ActorExit {
 
 const log = areaLog('nursery')
 
-/** One child process: from its spawn to the exit that the operating system confirms. */
+/** One child, a process or a thread: from its start to the exit that is confirmed. */
 export class ActorProcess {
   readonly name: string
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
   readonly ready: Promise<Target>
   /** Resolves when the process is gone; never rejects. */
   readonly exited: Promise<ActorExit>
-  readonly #process: ChildProcess
+  readonly #carrier: Carrier
   readonly #ready = Promise.withResolvers<Target>()
   readonly #exited = Promise.withResolvers<ActorExit>()
   readonly #graceMs: number
@@ -49,8 +47,12 @@ export class ActorProcess {
   #crash: { readonly thrown: unknown } | undefined
   #bootTimer: NodeJS.Timeout
 
-  /** @param onStep hears what is done to end the process */
+  /**
+   * @param start gives the process or thread that waits for the message
+   * @param onStep hears what is done to end it
+   */
   constructor(
+    start: (events: CarrierEvents) => Carrier,
     boot: BootMessage,
     { bootTimeoutMs, graceMs }: ProcessTimes,
     onStep: (step: StepName, why: string) => void = () => {},
@@ -61,10 +63,11 @@ export class ActorProcess {
     this.ready = this.#ready.promise
     this.exited = this.#exited.promise
     this.ready.catch(() => {})
-    this.#process = start(boot)
-    this.#process.on('message', (message) => this.#onMessage(message as ChildMessage))
-    this.#process.once('error', (cause) => this.#failBoot(`its process cannot be started`, { cause }))
-    this.#process.once('exit', (code, signal) => this.#onExit(code, signal))
+    this.#carrier = start({
+      onMessage: (message) => this.#onMessage(message),
+      onError: (cause) => this.#failBoot(`its ${this.#carrier.noun} cannot be started`, { cause }),
+      onExit: (how, code) => this.#onExit(how, code),
+    })
     this.#bootTimer = setTimeout(() => {
       this.#failBoot(`it was not ready within ${bootTimeoutMs} ms`)
       this.#kill('SIGKILL', `it was not ready within ${bootTimeoutMs} ms`)
@@ -73,12 +76,12 @@ export class ActorProcess {
       this.#send(boot)
     } catch (cause) {
       this.#failBoot(`its statespace cannot be sent: ${describeError(cause)}`, { cause })
-      this.#process.kill('SIGKILL')
+      this.#carrier.kill('SIGKILL')
     }
   }
 
   get pid(): number | undefined {
-    return this.#process.pid
+    return this.#carrier.pid
   }
 
   /**
@@ -104,8 +107,7 @@ export class ActorProcess {
    * SIGKILL.
    */
   #descend(): void {
-    const isGone = this.#process.exitCode !== null || this.#process.signalCode !== null
-    if (isGone || this.#ladder.length > 0) return
+    if (this.#carrier.gone || this.#ladder.length > 0) return
     const step = (signal: 'SIGTERM' | 'SIGKILL', afterMs: number): NodeJS.Timeout =>
       setTimeout(() => {
         log.warn(`${this.name} has not ended within ${afterMs} ms: ${signal}`)
@@ -118,11 +120,11 @@ export class ActorProcess {
   }
 
   #kill(signal: 'SIGTERM' | 'SIGKILL', why: string): void {
-    if (this.#process.kill(signal)) this.#onStep(signal, why)
+    if (this.#carrier.kill(signal)) this.#onStep(signal, why)
   }
 
   #send(message: ParentMessage): void {
-    if (this.#process.connected) this.#process.send(message, () => {})
+    this.#carrier.send(message)
   }
 
   #onMessage(message: ChildMessage): void {
@@ -144,6 +146,8 @@ export class ActorProcess {
         this.#crash = { thrown: decodeFailure(message.failure).cause }
         this.#descend()
         return
+      case 'prepared':
+        return
       case 'cancelled':
         log.debug(`${this.name} ends: cancelled by ${message.by}: ${message.why}`)
         this.#asked = true
@@ -155,13 +159,11 @@ export class ActorProcess {
     clearTimeout(this.#bootTimer)
     this.#ready.reject(new BootFailed(this.name, how, options))
     // A spawn that failed has no process whose exit could be awaited.
-    if (this.#process.pid === undefined) this.#exited.resolve({ kind: 'abnormal', death: undefined })
+    if (this.#carrier.pid === undefined) this.#exited.resolve({ kind: 'abnormal', death: undefined })
   }
 
-  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
+  #onExit(how: string, code: number | null): void {
     for (const step of this.#ladder) clearTimeout(step)
-    for (const stream of this.#process.stdio) if (stream !== this.#process.stdout) stream?.destroy()
-    const how = signal === null ? `its process exited with code ${code}` : `its process was killed by ${signal}`
     const crash = this.#crash === undefined ? '' : ` (${describeError(this.#crash.thrown)})`
     this.#failBoot(`${how} before it was ready${crash}`, this.#crash === undefined ? {} : { cause: this.#crash.thrown })
     const target = this.#target ?? { name: this.name, id: '', addresses: [] }
@@ -175,27 +177,4 @@ export class ActorProcess {
       this.#exited.resolve({ kind: code === 0 ? 'normal' : 'abnormal', death: new ActorDied(target, how) })
     }
   }
-}
-
-function start(boot: BootMessage): ChildProcess {
-  return spawn(process.execPath, [...nodeOptions(boot.name), childEntry()], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...lifelinesForChild()],
-    serialization: 'advanced',
-  })
-}
-
-const TAKES_A_VALUE = new Set(['-e', '--eval', '-p', '--print', '-pe'])
-
-/**
- * The options of Node that this process runs with, less those that are about its own entry or its own debugger.
- * `GREENROOM_INSPECT=<name>` makes the actor of that name wait for a debugger on a free port.
- */
-function nodeOptions(name: string): string[] {
-  const own: string[] = []
-  for (let i = 0; i < process.execArgv.length; i++) {
-    const option = process.execArgv[i]!
-    if (TAKES_A_VALUE.has(option)) i += 1
-    else if (!/^--(inspect|watch|test|eval|print|input-type)/.test(option)) own.push(option)
-  }
-  return process.env['GREENROOM_INSPECT'] === name ? [...own, '--inspect-wait=0'] : own
 }

@@ -16,6 +16,8 @@ import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 import { Stats } from '../rpc/stats.ts'
+import type { StartMethod } from './start-method.ts'
+import { Carriers } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
 
 /**
@@ -34,10 +36,17 @@ export interface RuntimeOptions {
   /** What the root and its descendants, and nobody else, know: proves who belongs to one tree. */
   readonly treeKey: Uint8Array
   readonly listen?: readonly string[] | undefined
+  /** Started beforehand, in a process that waited for its name. */
+  readonly host?: Host | undefined
   readonly modules: readonly ExposedModule[]
   readonly statespace: Record<string, unknown>
   readonly profile: ProfileName
   readonly stacks: StackPolicy
+  /** How actors below are started unless told otherwise. */
+  readonly startMethod: StartMethod
+  /** Whether this actor is a thread itself. */
+  readonly isThread?: boolean | undefined
+  readonly warmActors: number
   /** A child's parent and root; a root has neither. */
   readonly parent?: Target | undefined
   readonly root?: string | undefined
@@ -58,6 +67,7 @@ export interface ActorRuntime {
   readonly scope: CancelScope
   readonly rpc: Rpc
   readonly discovery: Discovery
+  readonly carriers: Carriers
   /** Lets `stop` wait for a nursery, whoever else does; gives the same promise. */
   track<T>(nursery: Promise<T>): Promise<T>
   /** Releases what was registered with `onExit`, once, within a bound: for an end without `stop`. */
@@ -98,7 +108,8 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   try {
     const statespace = { ...options.statespace }
     const exits = new ExitHandlers()
-    const host: Host = await startHost({ identity, secret: options.secret, listen: options.listen })
+    const { secret, listen } = options
+    const host: Host = options.host ?? (await startHost({ identity, secret, listen }))
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
     const stats = new Stats()
@@ -145,6 +156,8 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       rendezvous: options.rendezvous,
     })
     stops.push(async () => await discovery.close())
+    const carriers = new Carriers({ secret, parent: self, depth: options.depth + 1 }, options.warmActors)
+    stops.push(async () => await carriers.close())
     const nurseries = new Set<Promise<unknown>>()
     const track = async <T>(nursery: Promise<T>): Promise<T> => {
       nurseries.add(nursery)
@@ -164,12 +177,26 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       await atMost(graceMs, rpc.close(options.graceMs))
       await stopAll(stops)
     })
-    const started: ActorRuntime = { options, actor, self, root, scope, rpc, discovery, track, release, stop }
+    const started: ActorRuntime = {
+      options,
+      actor,
+      self,
+      root,
+      scope,
+      rpc,
+      discovery,
+      carriers,
+      track,
+      release,
+      stop,
+    }
     runtime = started
     stops.push(() => {
       runtime = undefined
     })
     await Promise.all([discovery.joined(), prepared])
+    // Below, most actors start none themselves: theirs are booted from the first one on.
+    if (options.startMethod === 'warm' && options.depth === 0) carriers.warmUp()
     return started
   } catch (error) {
     scope.cancel('the actor did not start')

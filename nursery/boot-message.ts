@@ -3,6 +3,8 @@ import type { ProfileName } from '../discovery/profile.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { EncodedFailure } from '../rpc/error-codec.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
+import type { StartMethod } from './start-method.ts'
+import type { ActorLimits } from './limits.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
 
 /**
@@ -30,13 +32,29 @@ export interface BootMessage {
   readonly logLevel: LogLevel
   readonly profile: ProfileName
   readonly stacks: StackPolicy
+  readonly startMethod: StartMethod
+  readonly warmActors: number
+  readonly limits: ActorLimits
+}
+
+/** What a process that waits for its name does meanwhile: listens, and connects to its parent. */
+export interface PrepareMessage {
+  readonly type: 'prepare'
+  readonly secret: Uint8Array
+  readonly parent: Target
+  readonly depth: number
 }
 
 /** From parent to child. */
-export type ParentMessage = BootMessage | { readonly type: 'cancel'; readonly by: string; readonly why: string }
+export type ParentMessage =
+  | BootMessage
+  | PrepareMessage
+  | { readonly type: 'cancel'; readonly by: string; readonly why: string }
 
 /** From child to parent. */
 export type ChildMessage =
+  /** It waits for its name. */
+  | { readonly type: 'prepared' }
   | { readonly type: 'ready'; readonly target: Target }
   /** It did not become an actor. */
   | { readonly type: 'bootFailed'; readonly failure: EncodedFailure; readonly module?: string | undefined }

@@ -1,16 +1,20 @@
-import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
+import type { BootMessage, PrepareMessage } from './boot-message.ts'
 import { isEcho } from '../node/cancel-scope.ts'
 import { Cancelled, InvalidArgument } from '../node/errors.ts'
-import { openIdentity } from '../node/identity.ts'
+import { type Host, startHost } from '../node/host.ts'
+import { type Identity, openIdentity } from '../node/identity.ts'
 import { setLogLevel } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
 import { useChildEntry } from './child-entry.ts'
 import { holdLifelines } from './lifeline.ts'
+import type { ActorLimits } from './limits.ts'
+import { openParentChannel } from './parent-channel.ts'
+import { rehearse } from './rehearsal.ts'
 
 /**
- * The entry file of a child process. It imports nothing of the user's until its parent has sent, over the private
+ * The entry file of a child, process or thread. It imports nothing of the user's until its parent has sent, over the private
  * channel, which modules it was given.
  */
 
@@ -18,34 +22,49 @@ let runtime: ActorRuntime | undefined
 let self = { name: `process ${process.pid}`, id: '' }
 /** Whether the parent, which is of this actor's tree, is told stacks. */
 let stacks = true
+let prepared: { identity: Identity; host: Host } | undefined
 let ending = false
-
-// The channel is private. Libraries that find `process.send` take whoever started them for a process manager and talk
-// to it.
-const send = process.send?.bind(process)
-delete process.send
 
 useChildEntry(process.argv[1]!)
 
+const parent = openParentChannel({
+  onMessage: (message) => {
+    if (message.type === 'boot') void boot(message)
+    else if (message.type === 'prepare') void prepare(message)
+    else void end(new Cancelled(message.by, message.why))
+  },
+  onGone: () => void end(new Cancelled('the parent', 'it is gone')),
+})
 // A terminal sends SIGINT to the whole process group: the root decides and cancels its tree in order. SIGTERM is not
 // trapped: a handler would make a busy child immune to it.
 process.on('SIGINT', () => {})
-process.on('message', (message: ParentMessage) => {
-  if (message.type === 'boot') void boot(message)
-  else void end(new Cancelled(message.by, message.why))
-})
-process.once('disconnect', () => void end(new Cancelled('the parent', 'it is gone')))
 process.on('uncaughtException', (error) => void crash(error))
 process.on('unhandledRejection', (error) => void crash(error))
+
+/** What is the same whatever the actor will be called, done while nobody waits for it. */
+async function prepare({ secret, parent: { id, addresses }, depth }: PrepareMessage): Promise<void> {
+  hold(depth, {})
+  const identity = await openIdentity()
+  const host = await startHost({ identity, secret })
+  prepared = { identity, host }
+  await host.connect(id, addresses)
+  await rehearse()
+  await parent.tell({ type: 'prepared' })
+}
 
 async function boot(message: BootMessage): Promise<void> {
   self = { name: message.name, id: '' }
   stacks = message.stacks !== 'none'
   setLogLevel(message.logLevel)
-  holdLifelines(message.depth, () => void end(new Cancelled('an ancestor', 'it is gone')))
+  if (!parent.isThread) process.title = `greenroom: ${message.name}`
+  if (prepared === undefined) hold(message.depth, message.limits)
   let module: string | undefined
   try {
-    runtime = await startRuntime({ ...message, identity: await openIdentity() })
+    runtime = await startRuntime({
+      ...message,
+      ...(prepared ?? { identity: await openIdentity() }),
+      ...(parent.isThread ? { isThread: true, startMethod: 'thread' } : {}),
+    })
     self = runtime.self
     for (const { url, namespace } of message.modules) {
       module = url
@@ -56,20 +75,24 @@ async function boot(message: BootMessage): Promise<void> {
         )
     }
     runtime.scope.onCancel((reason) => void end(reason))
-    await tell({ type: 'ready', target: runtime.self })
+    await parent.tell({ type: 'ready', target: runtime.self })
   } catch (error) {
-    await tell({ type: 'bootFailed', failure: encodeFailure(error, self, stacks), module })
-    process.exit(1)
+    await parent.tell({ type: 'bootFailed', failure: encodeFailure(error, self, stacks), module })
+    await parent.exit(1)
   }
+}
+
+function hold(depth: number, limits: ActorLimits): void {
+  if (!parent.isThread) holdLifelines(depth, limits, () => void end(new Cancelled('an ancestor', 'it is gone')))
 }
 
 /** Ends the actor because somebody asked it to: its tasks are cancelled, clean up and reply, then the process exits. */
 async function end(reason: Cancelled): Promise<void> {
   if (ending) return
   ending = true
-  await tell({ type: 'cancelled', by: reason.by, why: reason.why })
+  await parent.tell({ type: 'cancelled', by: reason.by, why: reason.why })
   await runtime?.stop(reason)
-  process.exit(0)
+  await parent.exit(0)
 }
 
 /**
@@ -79,15 +102,7 @@ async function end(reason: Cancelled): Promise<void> {
 async function crash(error: unknown): Promise<void> {
   const reason = error instanceof Error && error.name === 'AbortError' ? error.cause : error
   if (reason instanceof Cancelled || isEcho(error, runtime?.scope.reason)) return
-  await tell({ type: 'crashed', failure: encodeFailure(error, self, stacks) })
+  await parent.tell({ type: 'crashed', failure: encodeFailure(error, self, stacks) })
   await runtime?.release()
-  process.exit(1)
-}
-
-/** Resolves when the message has left, or there is nobody to tell. */
-async function tell(message: ChildMessage): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (send === undefined || !process.connected) resolve()
-    else send(message, undefined, undefined, () => resolve())
-  })
+  await parent.exit(1)
 }

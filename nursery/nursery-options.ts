@@ -5,7 +5,9 @@ import { checkLogLevel, logLevel, type LogLevel } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
 import { transferable } from '../rpc/transferable.ts'
+import { type ActorStdio, checkStdio } from './actor-output.ts'
 import { BOOT_TIMEOUT_MS } from './actor-process.ts'
+import { type ActorLimits, checkLimits } from './limits.ts'
 import {
   type Backoff,
   BACKOFF_MAX_MS,
@@ -18,6 +20,7 @@ import {
   STRATEGIES,
   type Strategy,
 } from './restart-policy.ts'
+import { checkStartMethod, type StartMethod } from './start-method.ts'
 
 /** Milliseconds that a child of a root has to end after it was asked to, before force is used. */
 export const CANCEL_GRACE_MS = 1_000
@@ -77,6 +80,19 @@ export interface ActorOptions {
    * `graceMs`.
    */
   readonly shutdownMs?: number
+  /**
+   * `process`: one of its own. `warm`: one that was booted beforehand and waits for its name, when there is one, at a
+   * tenth of the time. `thread`: a thread of this process, with a libp2p node of its own; what it starts are
+   * threads as well. Default: that of `run` or `joinMesh`.
+   */
+  readonly startMethod?: StartMethod
+  /**
+   * Where what it writes goes: to this process's own streams as it is (`inherit`), with its name before each line
+   * (`prefix`), or to the log, at `info` and `warn` (`log`). Default `inherit`.
+   */
+  readonly stdio?: ActorStdio
+  /** What it may use; default no limit. */
+  readonly limits?: ActorLimits
 }
 
 /** How `nursery.start` treats a local task. */
@@ -107,6 +123,9 @@ export interface ActorSpec {
   readonly logLevel: LogLevel
   readonly graceMs: number
   readonly bootTimeoutMs: number
+  readonly startMethod: StartMethod
+  readonly stdio: ActorStdio
+  readonly limits: ActorLimits
 }
 
 /**
@@ -133,12 +152,21 @@ export function nurserySettings(options: NurseryOptions, depth: number, own: num
 }
 
 /** @throws InvalidArgument naming the option that cannot be used */
-export function actorSpec(name: string, options: ActorOptions, settings: NurserySettings): ActorSpec {
+export function actorSpec(
+  name: string,
+  options: ActorOptions,
+  settings: NurserySettings,
+  defaultMethod: StartMethod,
+): ActorSpec {
   checkActorName(name)
   const { modules = [], statespace = {}, logLevel: level = logLevel(), shutdownMs = settings.graceMs } = options
   checkModules(modules)
   checkLogLevel(level)
   transferable(options.statespace, 'statespace')
+  const { startMethod = defaultMethod, stdio = 'inherit', limits = {} } = options
+  checkStartMethod(startMethod)
+  checkStdio(stdio, startMethod)
+  checkLimits(limits, startMethod)
   return {
     name,
     modules: [...new Map(modules.map((module) => [module.namespace, module])).values()],
@@ -146,6 +174,9 @@ export function actorSpec(name: string, options: ActorOptions, settings: Nursery
     logLevel: level,
     graceMs: checkMs('shutdownMs', shutdownMs === Number.POSITIVE_INFINITY ? MAX_TIMEOUT_MS : shutdownMs, 0),
     bootTimeoutMs: settings.bootTimeoutMs,
+    startMethod,
+    stdio,
+    limits,
   }
 }
 

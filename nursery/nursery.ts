@@ -201,7 +201,7 @@ class Block implements Nursery {
   async startActor(name: string, options: ActorOptions = {}): Promise<Portal<never>> {
     this.#family.assertOpen()
     checkRestart(options.restart, this.#settings.strategy)
-    const spec = actorSpec(name, options, this.#settings)
+    const spec = actorSpec(name, options, this.#settings, this.#runtime.options.startMethod)
     const page = this.#books.open('actor', name)
     if (this.#supervisor !== undefined) {
       const actor = new SupervisedActor(this.#runtime, spec, options.restart ?? 'permanent', page, (id, exit) =>
@@ -227,7 +227,7 @@ class Block implements Nursery {
     const { module } = exposedFunction(fn)
     for (const [i, arg] of args.entries()) if (!isStream(arg)) transferable(arg, `args[${i}]`)
     this.#family.assertOpen()
-    const spec = actorSpec(name, { modules: [module] }, this.#settings)
+    const spec = actorSpec(name, { modules: [module] }, this.#settings, this.#runtime.options.startMethod)
     const page = this.#books.open('one-shot', name)
     const { process, target } = await this.#boot(spec, page)
     const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))

@@ -7,6 +7,8 @@ import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
 import { checkStackPolicy, type StackPolicy, TREE_KEY_BYTES } from '../rpc/kinship.ts'
+import { checkStartMethod, type StartMethod } from './start-method.ts'
+import { checkWarmActors, WARM_ACTORS } from './warm-pool.ts'
 import { type ActorRuntime, privateMesh, startRuntime } from './actor-runtime.ts'
 
 /** How a root becomes an actor. */
@@ -27,6 +29,13 @@ export interface MeshOptions {
   readonly statespace?: Record<string, unknown>
   /** From which level log lines are written, here and in the children; default `warn`. */
   readonly logLevel?: LogLevel
+  /**
+   * How actors are started here and below unless `startActor` says otherwise; default `process`. `warm` keeps a few
+   * booted processes at hand, `thread` shares this process.
+   */
+  readonly startMethod?: StartMethod
+  /** Processes that wait for their name, here and in each actor below, 1 to 64; default 2. Used by `warm` alone. */
+  readonly warmActors?: number
   /** What lies between the roots of the mesh: decides the times of discovery; default `loopback`. */
   readonly profile?: ProfileName
   /**
@@ -47,6 +56,8 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   const stacks = options.stacks ?? 'tree'
   checkStackPolicy(stacks)
   if (options.logLevel !== undefined) setLogLevel(options.logLevel)
+  checkStartMethod(options.startMethod ?? 'process')
+  checkWarmActors(options.warmActors ?? WARM_ACTORS)
   const mesh = options.mesh ?? (process.env['GREENROOM_MESH'] || undefined)
   const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh })
   try {
@@ -58,6 +69,8 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
       profile,
+      startMethod: options.startMethod ?? 'process',
+      warmActors: options.warmActors ?? WARM_ACTORS,
       stacks,
       treeKey: new Uint8Array(randomBytes(TREE_KEY_BYTES)),
       depth: 0,

@@ -8,11 +8,17 @@ import type { ChildPage } from './report.ts'
 
 /** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
 export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
-  const { self, root, options: own, discovery } = runtime
-  const { name, modules, statespace, logLevel, graceMs, bootTimeoutMs } = spec
+  const { self, root, options: own, discovery, carriers } = runtime
+  const { name, modules, statespace, logLevel, graceMs, bootTimeoutMs, startMethod, stdio, limits } = spec
   if (own.depth + 1 > MAX_DEPTH)
     throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
+  // Nobody could reap the processes of a thread that was ended by force.
+  if (own.isThread && startMethod !== 'thread')
+    throw new InvalidArgument(
+      `'${name}' would be a process below a thread: use startMethod 'thread', or start ${self.name} as a process`,
+    )
   const process = new ActorProcess(
+    (events) => carriers.start(startMethod, { name, stdio, limits }, events),
     {
       type: 'boot',
       name,
@@ -29,11 +35,20 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       logLevel,
       profile: own.profile,
       stacks: own.stacks,
+      startMethod: own.startMethod,
+      warmActors: own.warmActors,
+      limits,
     },
     { graceMs, bootTimeoutMs },
     (step, why) => page.step(step, why),
   )
   page.spawned(process.pid)
+  // Not before this one is an actor: the boot of the next ones would slow it.
+  if (startMethod === 'warm')
+    void process.ready.then(
+      () => carriers.warmUp(),
+      () => {},
+    )
   return process
 }
 
