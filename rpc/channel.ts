@@ -178,11 +178,14 @@ export class Channel implements CountedStream {
         this.#receiver.onEnd(frame.count, frame.failed)
         this.#onEnd()
         return
-      case BROKEN:
+      case BROKEN: {
+        // Decoded first: a malformed failure is a stream that was cut, not one that has ended.
+        const broken = decodeFailure(frame.failure)
         this.#receiver.onEnd(frame.count, true)
-        this.#receiver.fail(decodeFailure(frame.failure))
+        this.#receiver.fail(broken)
         this.#onEnd()
         return
+      }
       case STARTED:
         this.#events.onStarted?.(frame.value)
         return

@@ -4,7 +4,7 @@ import { InvalidArgument, ProtocolError } from '../../node/errors.ts'
 import { Channel, type ChannelEvents } from '../../rpc/channel.ts'
 import { WINDOW_BYTES, WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import { MAX_WAITERS } from '../../rpc/turn-line.ts'
-import { CREDIT, END, HELLO, ITEM, STARTED } from '../../rpc/protocol.ts'
+import { BROKEN, CREDIT, END, HELLO, ITEM, STARTED } from '../../rpc/protocol.ts'
 import { memoryWires } from '../../rpc/wire.ts'
 import { eventually } from '../support/eventually.ts'
 import { within } from '../support/within.ts'
@@ -208,6 +208,15 @@ describe('four different ends', () => {
     await expect(within('the send', waiting)).rejects.toBe(boom)
     expect(() => channel.send(1)).toThrow(boom)
     expect(() => channel.next()).toThrow(boom)
+  })
+
+  test('a source that broke in a way that cannot be read: an error, never done', async () => {
+    const { wire, channel } = half()
+    const waiting = channel.next()
+    wire.onData?.(framed([BROKEN, 'no failure', 0]))
+    wire.onClose?.(wire.aborted)
+    await expect(within('the read', Promise.resolve(waiting))).rejects.toBeInstanceOf(ProtocolError)
+    expect(() => channel.next()).toThrow(ProtocolError)
   })
 
   test('a cut: the items that arrived, then an error, never done', async () => {
