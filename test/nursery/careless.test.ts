@@ -3,6 +3,7 @@ import {
   ActorDied,
   BootFailed,
   Cancelled,
+  InvalidArgument,
   joinMesh,
   type JoinedMesh,
   moveOnAfter,
@@ -148,8 +149,8 @@ test('a statespace that cannot be sent is named, and no process is left', async 
     const gone = new ArrayBuffer(8)
     structuredClone(gone, { transfer: [gone] })
     const error = await failureOf(nursery.startActor('careless', { statespace: { gone } }))
-    expect(error).toBeInstanceOf(BootFailed)
-    expect((error as BootFailed).message).toContain('statespace')
+    expect(error).toBeInstanceOf(InvalidArgument)
+    expect((error as InvalidArgument).message).toContain('statespace.gone')
     expect(processes.list()).toEqual([])
   })
 })
