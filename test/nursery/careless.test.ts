@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   ActorDied,
-  BootFailed,
   Cancelled,
   InvalidArgument,
   joinMesh,
