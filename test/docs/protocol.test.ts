@@ -3,8 +3,11 @@ import { expect, test } from 'vitest'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
+import * as actorOutput from '../../nursery/actor-output.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
+import * as processLimits from '../../nursery/limits.ts'
+import * as warmPool from '../../nursery/warm-pool.ts'
 import * as family from '../../nursery/family.ts'
 import * as nurseryOptions from '../../nursery/nursery-options.ts'
 import * as nursery from '../../nursery/nursery.ts'
@@ -29,7 +32,10 @@ import * as valueGraph from '../../rpc/value-graph.ts'
 
 const limits: Record<string, unknown> = {
   ...host,
+  ...actorOutput,
   ...actorProcess,
+  ...processLimits,
+  ...warmPool,
   ...lifeline,
   ...nursery,
   ...argumentPumps,
