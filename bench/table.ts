@@ -17,9 +17,11 @@ export interface Row {
 
 const COLUMNS = ['greenroom', 'libp2p', 'tcp', 'tls', 'ipc'] as const
 
-/** The rows of one measure. */
+/** The rows of one measure, without those about a pair that had no part. */
 export function rowsOf(measure: Measure, readings: Readings): Row[] {
-  return measure.rows.map((plan) => rowOf(plan, readings)).filter(({ cells }) => Object.keys(cells).length > 0)
+  return measure.rows
+    .filter(({ ours }) => ours === undefined || readings.has(ours))
+    .map((plan) => rowOf(plan, readings))
 }
 
 function rowOf(plan: RowPlan, readings: Readings): Row {
