@@ -94,20 +94,23 @@ test.each([
     const processes = watchProcesses()
     await using _mesh = await joinMesh({ name: 'top' })
     let cancelled = 0
-    await openNursery(async (nursery) => {
-      for (let i = 0; i < breadth; i++) await nursery.runInActor(`t.${i}`, growTree, breadth, depth - 1, 'asleep')
-      const last = `t${`.${breadth - 1}`.repeat(depth)}`
-      await eventually(
-        'the whole tree is up',
-        () => processes.list().length === size && findActors(last).length === 1,
-        60_000,
-      )
-      await delay(300)
-      cancelled = performance.now()
-      nursery.cancel()
-    })
+    await openNursery(
+      async (nursery) => {
+        for (let i = 0; i < breadth; i++) await nursery.runInActor(`t.${i}`, growTree, breadth, depth - 1, 'asleep')
+        const last = `t${`.${breadth - 1}`.repeat(depth)}`
+        await eventually(
+          'the whole tree is up',
+          () => processes.list().length === size && findActors(last).length === 1,
+          60_000,
+        )
+        await delay(300)
+        cancelled = performance.now()
+        nursery.cancel()
+        // on a slow machine the ladder takes its time as well
+      },
+      { graceMs: deadline(1_000) },
+    )
     const took = performance.now() - cancelled
-    console.log(`${size} processes were gone after ${Math.round(took)} ms`)
     expect(processes.list()).toEqual([])
     expect(took).toBeLessThan(deadline(GONE_MS))
   },
@@ -123,7 +126,7 @@ test('a tree of 40 processes is gone within a second when its root is killed', a
   })
   // idle leaves: 27 busy loops would starve the machine instead of the test's subject
   const idle = JSON.stringify(shape('tree', 3)).replaceAll('busy', 'asleep')
-  const root = await startProgram(new URL('./fixtures/random-tree.ts', import.meta.url), { args: ['killed', idle] })
+  const root = await startProgram(new URL('./fixtures/random-tree.ts', import.meta.url), { args: ['', idle] })
   await eventually('the whole tree is up', () => processes.list().length >= 40, 60_000)
   await delay(300)
   root.kill('SIGKILL')
