@@ -71,14 +71,23 @@ async function calls(subject: Subject, inFlight: number, windowMs: number): Prom
 
 async function pull(subject: Subject, kind: Kind, windowMs: number): Promise<Reading> {
   const meter = new Meter(windowMs, kind === 'items' ? 64 : 1)
+  const cpu = async (): Promise<[number, number]> => [await answer('cpu'), await subject.ask('cpu')]
+  const [consumerBefore, producerBefore] = await cpu()
   await subject.pull(kind, () => meter.take())
-  return { rate: kind === 'items' ? meter.rate : (meter.rate * PIECE_BYTES) / 1_000_000 }
+  if (kind === 'items') return { rate: meter.rate }
+  const [consumer, producer] = await cpu()
+  const megabytes = (meter.items * PIECE_BYTES) / 1_000_000
+  return {
+    rate: (meter.rate * PIECE_BYTES) / 1_000_000,
+    consumer: (consumer - consumerBefore) / megabytes,
+    producer: (producer - producerBefore) / megabytes,
+  }
 }
 
 /** One call after another, first alone, then while pieces stream over the same connection. */
 async function beside(subject: Subject, windowMs: number): Promise<Reading> {
   const call = (): Promise<unknown> => subject.echo(ARGUMENT)
-  const idle = percentile((await roundTrips(windowMs, call)).us, 99)
+  const alone = (await roundTrips(windowMs, call)).us
   let pieces = 0
   let streaming = true
   const started = Promise.withResolvers<void>()
@@ -92,8 +101,8 @@ async function beside(subject: Subject, windowMs: number): Promise<Reading> {
   const bulk = ((pieces - before) * PIECE_BYTES) / ms / 1_000
   streaming = false
   await pulled
-  const p99 = percentile(us, 99)
-  return { p99, over: p99 / idle, bulk }
+  const [idle, p99] = [percentile(alone, 99), percentile(us, 99)]
+  return { idleP50: percentile(alone, 50), idle, p50: percentile(us, 50), p99, over: p99 / idle, bulk }
 }
 
 async function cold(subject: Subject): Promise<number> {

@@ -3,7 +3,7 @@ import { Session } from 'node:inspector/promises'
 import { getHeapStatistics } from 'node:v8'
 
 /** What the bench asks a process about itself; both ends of every pair can answer. */
-export type Question = 'allocated' | 'memory' | 'startProfile' | { readonly profileInto: string }
+export type Question = 'allocated' | 'cpu' | 'memory' | 'startProfile' | { readonly profileInto: string }
 
 /** Microseconds between two samples of a profile. */
 const SAMPLING_US = 200
@@ -11,14 +11,20 @@ const SAMPLING_US = 200
 let session: Session | undefined
 
 /**
- * `allocated`: bytes that V8 has ever allocated on the heap of this process. `memory`: its resident bytes. The others
+ * `cpu`: microseconds of processor time that this process has used. `allocated`: bytes that V8 has ever allocated on the heap of this process. `memory`: its resident bytes. The others
  * begin a CPU profile of this process and write it into a file.
  */
 export async function answer(question: Question): Promise<number> {
   if (question === 'allocated') return getHeapStatistics().total_allocated_bytes
+  if (question === 'cpu') return processorTime()
   if (question === 'memory') return process.memoryUsage.rss()
   if (question === 'startProfile') return await startProfile()
   return await stopProfile(question.profileInto)
+}
+
+function processorTime(): number {
+  const { user, system } = process.cpuUsage()
+  return user + system
 }
 
 async function startProfile(): Promise<number> {

@@ -92,6 +92,10 @@ export const MEASURES: readonly Measure[] = [
         ...STOCK,
         targets: [{ of: 'ratio', atLeast: 1 }],
       }),
+      row('bulk-consumer', '  processor time of the consumer', 'µs/MB', 'consumer'),
+      row('bulk-consumer-stock', '  of the consumer, stock path', 'µs/MB', 'consumer', STOCK),
+      row('bulk-producer', '  processor time of the producer', 'µs/MB', 'producer'),
+      row('bulk-producer-stock', '  of the producer, stock path', 'µs/MB', 'producer', STOCK),
     ],
   },
   {
@@ -99,8 +103,11 @@ export const MEASURES: readonly Measure[] = [
     pairs: ['greenroom', ...BYTE_FLOORS],
     command: (windowMs) => ({ type: 'beside', windowMs: 2 * windowMs }),
     rows: [
-      row('beside', 'p99 of 1 in flight beside a bulk stream', 'µs', 'p99'),
-      row('beside-over-idle', '  over its idle p99', '×', 'over', {
+      row('beside-idle-p50', 'calls beside no stream, median', 'µs', 'idleP50'),
+      row('beside-idle', '  99th percentile', 'µs', 'idle'),
+      row('beside-p50', 'calls beside a bulk stream, median', 'µs', 'p50'),
+      row('beside', '  99th percentile', 'µs', 'p99'),
+      row('beside-over-idle', '  over the one beside no stream', '×', 'over', {
         base: 'none',
         targets: [{ of: 'value', atMost: 3 }],
       }),

@@ -20,6 +20,11 @@ export class Meter {
     return this.#ms < this.#windowMs
   }
 
+  /** Items that arrived. */
+  get items(): number {
+    return this.#items
+  }
+
   /** Items a second, without the one that began the window. */
   get rate(): number {
     return ((this.#items - 1) * 1_000) / this.#ms

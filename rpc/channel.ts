@@ -61,6 +61,10 @@ export class Channel implements CountedStream {
       wire,
       {
         onFrame: (frame, bytes) => this.#onFrame(parseStreamFrame(frame), bytes),
+        onBytesFrame: ({ type, bytes }, size) => {
+          if (type === ITEM) this.#receiver.onItem(bytes, size)
+          else this.#receiver.onPiece(bytes, undefined, size)
+        },
         onClose: (error) => this.#onClose(error),
       },
       'turn',
@@ -69,6 +73,8 @@ export class Channel implements CountedStream {
     this.#receiver = new ItemReceiver({
       grant: (items, bytes) => {
         this.#frames.send([CREDIT, items, bytes])
+        // A turn reads up to 2 MiB of the socket before its end: a sender that waited for that would stand still.
+        this.#frames.flush()
       },
       fail: (error) => this.abort(error),
       reserve,

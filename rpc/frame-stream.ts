@@ -1,4 +1,5 @@
 import { LimitExceeded, ProtocolError } from '../node/errors.ts'
+import { BYTES_HEAD, type BytesFrame, bytesFrame } from './bytes-frame.ts'
 import { decode } from './codec.ts'
 import { FrameWriter, HEADER_BYTES } from './frame-writer.ts'
 import { FRAME_TIMEOUT_MS, type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
@@ -10,6 +11,8 @@ export const MAX_FRAME_BYTES = 1024 * 1024
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 /** Bytes in a batch from which on {@link FrameStream.drained} asks senders to wait until it has left. */
 const FULL_BATCH_BYTES = 1024 * 1024
+/** Bytes that leave at once and from where they are, rather than from a copy of them at the end of the turn. */
+const UNCOPIED_BYTES = 32 * 1024
 /** Bytes below which a piece of a frame is put together with the one before. */
 const SMALL_BYTES = 1024
 
@@ -21,6 +24,8 @@ export interface FrameHandler {
    * it has taken it; else it comes to `onFrame`. For the few shapes that most frames have.
    */
   onBytes?(bytes: Uint8Array, start: number, end: number): boolean
+  /** Gets a frame that consists of nothing but bytes, with memory of their own; without it such a frame is decoded. */
+  onBytesFrame?(frame: BytesFrame, bytes: number): void
   /** What arrived is no frame, or was refused by this handler. What is sent now still leaves; then the stream is aborted. */
   onBreach?(error: Error): void
   /** Once; `error` is missing when the peer closed cleanly. */
@@ -48,6 +53,9 @@ export class FrameStream implements Stallable {
   #chunks: Uint8Array[] = []
   #chunkBytes = 0
   #needed = HEADER_BYTES
+  /** A frame of bytes that comes; what of it is there. */
+  #filling: BytesFrame | undefined
+  #filled = 0
 
   /** @param flush `microtask` for the least latency; `turn` when frames come from a loop that awaits in between */
   constructor(wire: Wire, handler: FrameHandler, flush: 'microtask' | 'turn' = 'microtask') {
@@ -113,6 +121,28 @@ export class FrameStream implements Stallable {
     return this.write((writer) => writer.encoded(body))
   }
 
+  /**
+   * Like {@link sendEncoded} for a frame in two parts. Large ones leave at once; what they consist of may be written
+   * again as soon as this returns.
+   */
+  sendParts(head: Uint8Array, bytes: Uint8Array): number {
+    const writer = this.begin()
+    writer.encoded(head)
+    const size = writer.closeBefore(bytes.byteLength)
+    if (bytes.byteLength >= UNCOPIED_BYTES && !this.#blocked && !this.#closed) {
+      const { waiting } = writer
+      const sent = this.#wire.sendParts?.([waiting, bytes], waiting.byteLength + bytes.byteLength)
+      if (sent !== undefined) {
+        writer.take()
+        this.#leave(sent)
+        return size
+      }
+    }
+    writer.encoded(bytes)
+    this.#queued()
+    return size
+  }
+
   /** Like {@link send} for a frame that a function writes. */
   write(body: (writer: FrameWriter) => void, maxQueued: number = MAX_QUEUED_BYTES): number {
     const writer = this.begin(maxQueued)
@@ -141,12 +171,16 @@ export class FrameStream implements Stallable {
   /** Ends a frame and queues it. @throws LimitExceeded when it is above the limit; nothing was sent then */
   end(limit?: number): number {
     const size = this.#writer.close(limit)
+    this.#queued()
+    return size
+  }
+
+  #queued(): void {
     if (this.#closed) this.#writer.undo()
     else if (!this.#flushing && !this.#blocked) {
       this.#flushing = true
       this.#defer(this.#flushLater)
     }
-    return size
   }
 
   /**
@@ -183,13 +217,17 @@ export class FrameStream implements Stallable {
     this.#flushing = false
     if (this.#closed || this.#writer.length === 0) return
     const bytes = this.#writer.take()
-    this.#batch += 1
     try {
-      this.#blocked = !this.#wire.send(bytes)
-      if (!this.#blocked) this.#wakeSenders()
+      this.#leave(this.#wire.send(bytes))
     } catch (error) {
       this.#close(error as Error)
     }
+  }
+
+  #leave(canSendMore: boolean): void {
+    this.#batch += 1
+    this.#blocked = !canSendMore
+    if (canSendMore) this.#wakeSenders()
   }
 
   #wakeSenders(): void {
@@ -208,34 +246,48 @@ export class FrameStream implements Stallable {
     this.#closed = true
     this.#writer.clear()
     this.#chunks = []
+    this.#filling = undefined
     unwatchStall(this)
     this.#wakeSenders()
     this.#handler.onClose(error)
   }
 
-  #receive(bytes: Uint8Array): void {
-    if (this.#closed) return
-    const before = this.#chunkBytes
+  /** Gives whether some of the bytes are kept where they are. */
+  #receive(bytes: Uint8Array): boolean {
+    if (this.#closed) return false
+    const wasWaiting = this.#chunkBytes > 0 || this.#filling !== undefined
     let data = bytes
-    if (before > 0) {
+    if (this.#chunkBytes > 0) {
       this.#keep(bytes)
       this.#chunkBytes += bytes.byteLength
-      if (this.#chunkBytes < this.#needed) return
+      if (this.#chunkBytes < this.#needed) return true
       data = concat(this.#chunks, this.#chunkBytes)
       this.#chunks = []
     }
     let at: number
     try {
-      at = this.#parse(data)
+      at = this.#parse(data, this.#filling === undefined ? 0 : this.#fill(data, 0))
     } catch (error) {
       this.#refuse(error as Error)
-      return
+      return false
     }
-    this.#chunkBytes = data.byteLength - at
-    if (this.#chunkBytes > 0 && !this.#closed) {
-      this.#chunks.push(at === 0 ? data : data.subarray(at))
-      watchStall(this)
-    } else if (before > 0) unwatchStall(this)
+    this.#chunkBytes = this.#closed || this.#filling !== undefined ? 0 : data.byteLength - at
+    if (this.#chunkBytes > 0) this.#chunks.push(at === 0 ? data : data.subarray(at))
+    if (this.#chunkBytes > 0 || this.#filling !== undefined) watchStall(this)
+    else if (wasWaiting) unwatchStall(this)
+    return this.#chunkBytes > 0
+  }
+
+  /** Copies to where it belongs what has come of a frame of bytes; gives how far it came. */
+  #fill(data: Uint8Array, from: number): number {
+    const frame = this.#filling!
+    const to = Math.min(data.byteLength, from + frame.bytes.byteLength - this.#filled)
+    frame.bytes.set(data.subarray(from, to), this.#filled)
+    this.#filled += to - from
+    if (this.#filled < frame.bytes.byteLength) return to
+    this.#filling = undefined
+    this.#handler.onBytesFrame!(frame, frame.head + frame.bytes.byteLength)
+    return to
   }
 
   /** Small pieces are put together at once: a peer that sends byte by byte must not cost a network buffer each. */
@@ -264,19 +316,27 @@ export class FrameStream implements Stallable {
   }
 
   /** Hands every complete frame up and gives how far it came. */
-  #parse(data: Uint8Array): number {
+  #parse(data: Uint8Array, from: number): number {
     const handler = this.#handler
-    let at = 0
-    while (!this.#closed) {
+    let at = from
+    while (!this.#closed && this.#filling === undefined) {
       const left = data.byteLength - at
       this.#needed = HEADER_BYTES
       if (left < HEADER_BYTES) break
       const size = ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0
       if (size > MAX_FRAME_BYTES)
         throw new ProtocolError(`a frame of ${size} bytes was announced, above the limit of ${MAX_FRAME_BYTES}`)
+      const start = at + HEADER_BYTES
+      if (handler.onBytesFrame !== undefined && left >= HEADER_BYTES + BYTES_HEAD) {
+        this.#filling = bytesFrame(data, start, size)
+        this.#filled = 0
+        if (this.#filling !== undefined) {
+          at = this.#fill(data, start + this.#filling.head)
+          continue
+        }
+      }
       this.#needed = HEADER_BYTES + size
       if (left < this.#needed) break
-      const start = at + HEADER_BYTES
       at = start + size
       if (handler.onBytes?.(data, start, at) !== true) handler.onFrame(decode(data.subarray(start, at)), size)
     }

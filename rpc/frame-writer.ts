@@ -62,6 +62,22 @@ export class FrameWriter {
     return size
   }
 
+  /** Ends a frame whose last bytes were not written here; they follow what {@link waiting} gives. */
+  closeBefore(bytes: number): number {
+    const size = this.#end - this.#frame - HEADER_BYTES + bytes
+    if (size > this.#limit) {
+      this.undo()
+      throw tooLarge(size, this.#limit)
+    }
+    this.#slab.writeUInt32BE(size, this.#frame)
+    return size
+  }
+
+  /** What {@link take} would give now. */
+  get waiting(): Uint8Array {
+    return this.#slab.subarray(this.#start, this.#end)
+  }
+
   /** Takes back the frame that is being written, or was written last. */
   undo(): void {
     this.#end = this.#frame
@@ -69,7 +85,7 @@ export class FrameWriter {
 
   /** Everything that was written since the last time. */
   take(): Uint8Array {
-    const bytes = this.#slab.subarray(this.#start, this.#end)
+    const bytes = this.waiting
     if (this.#end > MAX_SLAB_BYTES) this.#slab = Buffer.alloc(0)
     this.#start = this.#frame = this.#end = this.#slab.length === 0 ? 0 : this.#end
     return bytes

@@ -1,5 +1,6 @@
 import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import { InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
+import { bytesHead, MIN_PLAIN_BYTES, plainBytes } from './bytes-frame.ts'
 import { encode } from './codec.ts'
 import type { FrameStream } from './frame-stream.ts'
 import { ITEM, ITEMS, MAX_PIECE_BYTES, MAX_VALUE_BYTES, PIECE, PIECE_BYTES } from './protocol.ts'
@@ -60,6 +61,8 @@ export class ItemSender {
   send(value: unknown): Promise<void> | undefined {
     this.#assertSendable()
     if (isSmall(value)) return this.#isFree() ? this.#collect(value) : this.#sendLater(() => this.#collect(value))
+    const bytes = plainBytes(value)
+    if (bytes !== undefined && this.#isFree()) return this.#transmitBytes(bytes)
     return this.#sendBody(encodeItem(transferable(value, 'item'), 'an item'))
   }
 
@@ -160,6 +163,15 @@ export class ItemSender {
     return this.#pace(bytes)
   }
 
+  #transmitBytes(bytes: Uint8Array): Promise<void> | undefined {
+    this.#flush()
+    this.#sent += 1
+    this.#creditItems -= 1
+    const cost = this.#frames.sendParts(bytesHead(ITEM, bytes.byteLength), bytes)
+    this.#creditBytes -= cost
+    return this.#pace(cost)
+  }
+
   /** Goes on when whoever sent it is cancelled: half an item would be the end of the stream. */
   async #sendPieces(body: Uint8Array): Promise<void> {
     for (let at = 0; at < body.byteLength; at += PIECE_BYTES) {
@@ -169,7 +181,10 @@ export class ItemSender {
         this.#assertOpen()
       }
       const piece = body.subarray(at, at + PIECE_BYTES)
-      const bytes = this.#frames.send(at === 0 ? [PIECE, piece, body.byteLength] : [PIECE, piece])
+      const bytes =
+        at === 0 || piece.byteLength < MIN_PLAIN_BYTES
+          ? this.#frames.send(at === 0 ? [PIECE, piece, body.byteLength] : [PIECE, piece])
+          : this.#frames.sendParts(bytesHead(PIECE, piece.byteLength), piece)
       this.#creditBytes -= bytes
       await this.#pace(bytes)
       for (let room = this.#frames.drained(); room !== undefined; room = this.#frames.drained()) await room

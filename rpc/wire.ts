@@ -1,14 +1,17 @@
 import type { Stream } from '@libp2p/interface'
 import type { ProtocolError } from '../node/errors.ts'
 import type { Stats } from './stats.ts'
-import { onBytes } from '../node/fast-path/on-bytes.ts'
+import { onBytes, sendParts } from '../node/fast-path/on-bytes.ts'
 import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
 /** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
 export interface Wire {
   /** False asks the sender to wait for `onDrain` before it sends more. */
   send(bytes: Uint8Array): boolean
-  onData: ((bytes: Uint8Array) => void) | undefined
+  /** Like `send` for bytes in several places, of which it keeps none; gives nothing when it cannot do that now. */
+  readonly sendParts?: (parts: readonly Uint8Array[], bytes: number) => boolean | undefined
+  /** `false` says that it does not use the memory of the bytes any more. */
+  onData: ((bytes: Uint8Array) => unknown) | undefined
   onDrain: (() => void) | undefined
   /** Called once, after which nothing arrives or leaves. */
   onClose: ((error: Error | undefined) => void) | undefined
@@ -43,6 +46,11 @@ export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wi
       if (stats !== undefined) stats.bytesSent += bytes.byteLength
       return stream.send(bytes)
     },
+    sendParts: (parts, bytes) => {
+      const sent = sendParts(stream, parts, bytes)
+      if (stats !== undefined && sent !== undefined) stats.bytesSent += bytes
+      return sent
+    },
     onData: undefined,
     onDrain: undefined,
     onClose: undefined,
@@ -66,7 +74,7 @@ export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wi
   }
   onBytes(stream, (bytes) => {
     if (stats !== undefined) stats.bytesReceived += bytes.byteLength
-    wire.onData?.(bytes)
+    return wire.onData?.(bytes)
   })
   stream.addEventListener('drain', () => wire.onDrain?.())
   stream.addEventListener('close', (event) => {

@@ -1,7 +1,7 @@
 import { partsOf } from './ciphers.ts'
 import { DATA, HEADER_BYTES, MuxDecoder, WINDOW_UPDATE, writeHeader } from './mux-decoder.ts'
 import { NoiseDecoder } from './noise-decoder.ts'
-import { TAKES_BYTES } from './on-bytes.ts'
+import { type BytesListener, SENDS_PARTS, TAKES_BYTES } from './on-bytes.ts'
 import {
   type ByteList,
   type Bytes,
@@ -73,7 +73,8 @@ export class FastConnection {
     }
     updateWindowByHalves(stream)
     const stockSend = stream.send.bind(stream)
-    stream.send = (data) => this.#send(stream, data) ?? stockSend(data)
+    stream.send = (data) => this.#send(stream, partsOf(data), data.byteLength) ?? stockSend(data)
+    stream[SENDS_PARTS] = (parts, bytes) => this.#send(stream, parts, bytes)
     this.#streams.set(stream.streamId, stream)
     stream.addEventListener('close', () => this.#streams.delete(stream.streamId))
     return stream
@@ -82,8 +83,7 @@ export class FastConnection {
   // sending
 
   /** Sends a data frame of an established stream; gives nothing when that is the stock path's to do. */
-  #send(stream: MuxedStream, data: Bytes): boolean | undefined {
-    const length = data.byteLength
+  #send(stream: MuxedStream, parts: readonly Uint8Array[], length: number): boolean | undefined {
     if (length === 0 || length > stream.sendWindowCapacity) return undefined
     if (stream.state !== ESTABLISHED && stream.state !== PAUSED) return undefined
     if (!isIdle(stream) || !isIdle(this.#noise) || !isIdle(this.#socket) || this.#muxer.status !== 'open')
@@ -91,7 +91,7 @@ export class FastConnection {
     writeHeader(this.#header, { type: DATA, flag: 0, streamID: stream.streamId, length })
     let sealed: Uint8Array[]
     try {
-      sealed = seal(this.#noise.handshake, [this.#header, ...partsOf(data)], HEADER_BYTES + length)
+      sealed = seal(this.#noise.handshake, [this.#header, ...parts], HEADER_BYTES + length)
     } catch {
       // The stock path meets the same error, with nothing sent, and ends the connection over it.
       return undefined
@@ -177,14 +177,18 @@ export class FastConnection {
         this.#noise.abort(error as Error)
         return false
       }
-      if (left === undefined) return true
+      const lent = this.#muxDecoder.takeLent()
+      if (left === undefined) {
+        if (!lent) release(bytes)
+        return true
+      }
       fill(this.#muxer.decoder.buffer, this.#muxDecoder.takePartial())
     }
     this.#noise.onData(left)
     return false
   }
 
-  #onDataHeader(header: FrameHeader): ((bytes: Uint8Array) => void) | undefined {
+  #onDataHeader(header: FrameHeader): BytesListener | undefined {
     // throws that data has to belong to a stream
     if (header.streamID === SESSION) this.#muxer.handleFrame({ header })
     const stream = this.#streams.get(header.streamID)
@@ -213,9 +217,12 @@ export class FastConnection {
 }
 
 /** What was in flight to a stream that is closed, as stock passes over it. */
-function drop(): void {}
+function drop(): boolean {
+  return false
+}
 
-function deliver(stream: MuxedStream, bytes: Uint8Array): void {
+function deliver(stream: MuxedStream, bytes: Uint8Array): unknown {
+  let lent: unknown = true
   stream.recvWindowCapacity -= bytes.byteLength
   const take = stream[TAKES_BYTES]
   if (
@@ -225,7 +232,7 @@ function deliver(stream: MuxedStream, bytes: Uint8Array): void {
     stream.listenerCount('message') === 1
   ) {
     try {
-      take(bytes)
+      lent = take(bytes)
     } catch (error) {
       // as an event target does with what a listener throws
       process.nextTick(() => {
@@ -236,6 +243,7 @@ function deliver(stream: MuxedStream, bytes: Uint8Array): void {
     stream.onData(bytes)
   }
   stream.sendWindowUpdate()
+  return lent
 }
 
 /** Nothing waits to be sent, and nothing hinders sending. */

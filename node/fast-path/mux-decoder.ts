@@ -1,3 +1,4 @@
+import type { BytesListener } from './on-bytes.ts'
 import type { FrameHeader } from './private-fields.ts'
 
 export const HEADER_BYTES = 12
@@ -12,7 +13,7 @@ export interface MuxHandler {
    *
    * @throws Error when the frame is larger than it may be
    */
-  onDataHeader(header: FrameHeader): ((bytes: Uint8Array) => void) | undefined
+  onDataHeader(header: FrameHeader): BytesListener | undefined
   /** A frame that has no bytes, or a data frame that was kept until it was whole. */
   onFrame(header: FrameHeader, data: Uint8Array | undefined): void
   /** A header that is not of this version of yamux; throws. */
@@ -32,7 +33,8 @@ export class MuxDecoder {
   /** Bytes of the current data frame that have not come. */
   #left = 0
   #frame: FrameHeader | undefined
-  #take: ((bytes: Uint8Array) => void) | undefined
+  #take: BytesListener | undefined
+  #lent = false
   #kept: Uint8Array | undefined
 
   constructor(handler: MuxHandler) {
@@ -75,6 +77,13 @@ export class MuxDecoder {
     return undefined
   }
 
+  /** Whether the memory of what was pushed since the last time is in use. */
+  takeLent(): boolean {
+    const lent = this.#lent
+    this.#lent = false
+    return lent
+  }
+
   /** Gives up what has come of a frame and was not handed on, as bytes that begin a frame. */
   takePartial(): Uint8Array {
     if (this.#frame === undefined || this.#left === 0) {
@@ -108,7 +117,7 @@ export class MuxDecoder {
     const left = this.#left
     this.#left -= part.byteLength
     if (this.#kept === undefined) {
-      this.#take!(part)
+      if (this.#take!(part) !== false) this.#lent = true
       return
     }
     this.#kept.set(part, this.#kept.byteLength - left)

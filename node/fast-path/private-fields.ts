@@ -1,4 +1,4 @@
-import type { TAKES_BYTES } from './on-bytes.ts'
+import type { BytesListener, PartsSender, SENDS_PARTS, TAKES_BYTES } from './on-bytes.ts'
 
 /** Bytes in parts, as libp2p's buffers keep them. */
 export interface ByteList extends Iterable<Uint8Array> {
@@ -77,7 +77,8 @@ export interface MuxedStream extends MessageStream {
   handleWindowUpdate(frame: { header: FrameHeader }): void
   handleData(frame: { header: FrameHeader; data: Bytes }): void
   addEventListener(event: 'close', listener: () => void): void
-  [TAKES_BYTES]?: ((bytes: Uint8Array) => void) | undefined
+  [TAKES_BYTES]?: BytesListener | undefined
+  [SENDS_PARTS]?: PartsSender | undefined
 }
 
 type Shape = 'string' | 'number' | 'boolean' | 'function' | 'object'
