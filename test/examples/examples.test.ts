@@ -50,6 +50,20 @@ describe('the examples', () => {
     ])
   })
 
+  test('a supervisor starts its worker again, and the portal leads to the new one', async () => {
+    const { stdout } = await play('supervisor')
+    expect(stdout).toEqual([
+      'job 1 is done',
+      'job 2 is done',
+      'job 3 is lost',
+      'job 4 is done',
+      'job 5 is done',
+      'job 6 is lost',
+      'job 7 is done',
+      'restarts: 2',
+    ])
+  })
+
   test('the linguist gives its value and ends', async () => {
     const { stdout } = await play('linguist')
     expect(stdout).toEqual(["Dang that's beautiful"])
