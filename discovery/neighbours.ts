@@ -92,6 +92,7 @@ export class Neighbours {
       },
     })
     streams.add(stream)
+    this.#host.introduce(peer)
     if (streams.size > 1) return
     this.#streams.set(peer, streams)
     this.#events.onConnected(peer)

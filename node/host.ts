@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { hash, hkdfSync, randomBytes } from 'node:crypto'
-import { identify } from '@libp2p/identify'
+import { identify, type Identify } from '@libp2p/identify'
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
@@ -68,6 +68,8 @@ export interface Host {
   /** The live connection to a peer, else a dial of exactly these addresses. */
   connect(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
   isConnected(peer: string): boolean
+  /** Lets gossip know of a connected peer: those that are merely called are spared the exchange. */
+  introduce(peer: string): void
   /** Aborts the connections to a peer and refuses new ones, in both directions, for some milliseconds. */
   drop(peer: string, reason: Error, ms: number): void
   /** Called when the last connection to a peer is gone; the returned function unlinks. */
@@ -90,13 +92,14 @@ export async function startHost(options: HostOptions): Promise<Host> {
   return wrap(await outsideScopes(async () => await startNode(options, barred, floods)), barred, floods)
 }
 
+interface Services extends Record<string, unknown> {
+  gossip: GossipSub
+  identify: Identify
+}
+
 type Floods = EventEmitter<{ flood: [peer: string] }>
 
-async function startNode(
-  options: HostOptions,
-  barred: BarredPeers,
-  floods: Floods,
-): Promise<Libp2p<{ gossip: GossipSub }>> {
+async function startNode(options: HostOptions, barred: BarredPeers, floods: Floods): Promise<Libp2p<Services>> {
   const fast = (options.fastPath ?? process.env.GREENROOM_FAST_PATH) !== 'off'
   const encrypter = noise({ prologueBytes: prologue(options.secret) })
   const muxer = yamux({
@@ -116,7 +119,7 @@ async function startNode(
     const peer = node.getConnections().find(isFlooded)?.remotePeer
     if (peer !== undefined) floods.emit('flood', peer.toString())
   }
-  const node: Libp2p<{ gossip: GossipSub }> = await createLibp2p({
+  const node: Libp2p<Services> = await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: [...(options.listen ?? localAddresses())] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
@@ -142,7 +145,8 @@ async function startNode(
     // A missed ping would abort the connection of an actor that is merely busy.
     connectionMonitor: { enabled: false },
     services: {
-      identify: identify(),
+      // Gossip's meshing costs a dozen messages: only neighbours go through it, see `introduce`.
+      identify: identify({ runOnConnectionOpen: false }),
       gossip: gossipsub({
         globalSignaturePolicy: 'StrictNoSign',
         msgIdFn: (message) => hash('sha256', message.data, 'buffer'),
@@ -156,12 +160,13 @@ async function startNode(
   return node
 }
 
-function wrap(node: Libp2p<{ gossip: GossipSub }>, barred: BarredPeers, floods: Floods): Host {
+function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host {
   const listen = (event: 'peer:connect' | 'peer:disconnect') => (listener: (peer: string) => void) => {
     const onEvent = (peer: CustomEvent<{ toString(): string }>): void => listener(peer.detail.toString())
     node.addEventListener(event, onEvent)
     return () => node.removeEventListener(event, onEvent)
   }
+  const introduced = new WeakSet<Connection>()
   return {
     peerId: node.peerId.toString(),
     gossip: node.services.gossip,
@@ -188,6 +193,14 @@ function wrap(node: Libp2p<{ gossip: GossipSub }>, barred: BarredPeers, floods: 
       return await outsideScopes(async () => await dialLocalFirst(addresses, dial, signal))
     },
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
+    introduce: (peer) => {
+      for (const connection of node.getConnections(peerIdFromString(peer))) {
+        if (introduced.has(connection)) continue
+        introduced.add(connection)
+        // A peer that goes meanwhile is no neighbour any more; its discovery stream tells.
+        void outsideScopes(async () => await node.services.identify.identify(connection)).catch(() => {})
+      }
+    },
     drop: (peer, reason, ms) => {
       barred.bar(peer, ms)
       for (const connection of node.getConnections(peerIdFromString(peer))) connection.abort(reason)

@@ -1,8 +1,8 @@
 import { Packr, Unpackr } from 'msgpackr'
 
 // The options of rpc/codec.ts, written anew: a floor that imported greenroom's codec would rise and fall with it.
-const packr = new Packr({ structuredClone: true })
-const unpackr = new Unpackr({ structuredClone: true, mapsAsObjects: false, copyBuffers: true })
+const packr = new Packr({ moreTypes: true, useToJSON: false })
+const unpackr = new Unpackr({ structuredClone: false, mapsAsObjects: false, copyBuffers: true })
 
 export function encode(value: unknown): Uint8Array {
   return packr.pack(value)

@@ -90,7 +90,10 @@ test('a neighbour that goes on with what is no frame is kept out', async () => {
 test('gossip that cannot be read is refused, and logged', async () => {
   const topic = 'greenroom/1/hostile'
   stranger.gossip.subscribe(topic)
-  await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  const connection = await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  // Only neighbours gossip: those that have a discovery stream.
+  await connection.newStream(DISCOVERY_PROTOCOL)
+  stranger.introduce(mesh.actor.id)
   await eventually('the victim hears gossip', () => stranger.gossip.getSubscribers(topic).length > 0)
   for (const data of [randomBytes(500), encode({ type: 'facts', facts: 'none' }), encode([])])
     await stranger.gossip.publish(topic, data)

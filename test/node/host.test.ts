@@ -40,6 +40,23 @@ function newSecret(): Uint8Array {
   return new Uint8Array(randomBytes(32))
 }
 
+test('gossip knows the peers that were introduced on both sides, and not those that are merely connected', async () => {
+  const topic = 'greenroom-test/gossip'
+  await using trio = await hosts(3)
+  const [a, b, c] = trio
+  for (const host of trio) host.gossip.subscribe(topic)
+  await a.connect(c.peerId, c.addresses())
+  await a.connect(b.peerId, b.addresses())
+  a.introduce(b.peerId)
+  b.introduce(a.peerId)
+  await eventually('the introduced know each other', () => {
+    const [ofA, ofB] = [a, b].map((host) => host.gossip.getSubscribers(topic).map(String))
+    return ofA!.includes(b.peerId) && ofB!.includes(a.peerId)
+  })
+  expect(a.gossip.getSubscribers(topic).map(String)).toEqual([b.peerId])
+  expect(c.gossip.getSubscribers(topic)).toEqual([])
+})
+
 describe('who gets in', () => {
   test('two hosts with one secret connect, and both hear of it', async () => {
     await using pair = await hosts(2)
