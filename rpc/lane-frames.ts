@@ -52,6 +52,18 @@ export function sendResult(frames: FrameStream, id: number, value: unknown, limi
   return frames.end(limit)
 }
 
+/** Any frame, within a limit of its own. @throws LimitExceeded above it; nothing was sent then */
+export function sendFrame(frames: FrameStream, frame: readonly unknown[], limit: number): number {
+  const writer = frames.begin()
+  try {
+    writer.value(frame)
+  } catch (error) {
+    writer.undo()
+    throw error
+  }
+  return frames.end(limit)
+}
+
 /** Together when there are objects among them: msgpackr names the keys of objects that are alike once. */
 function writeArgs(writer: FrameWriter, args: readonly unknown[] | ValueGraph): void {
   if (args instanceof ValueGraph) {

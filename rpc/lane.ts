@@ -26,6 +26,7 @@ import {
   KINSHIP,
   KINSHIP_BACK,
   LARGE_OUTCOME,
+  type LaneReply,
   MAX_PIECE_BYTES,
   MAX_WORDS,
   parseReply,
@@ -283,15 +284,9 @@ export class Lane implements CallCarrier {
       case RESULT:
         this.#take(reply.id)?.resolve(reply.value)
         return
-      case FAILURE: {
-        if (!this.#pending.has(reply.id)) return
-        // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as
-        // well.
-        const failure = decodeFailure(reply.failure)
-        if (reply.source !== undefined) noteSource(failure, reply.source)
-        this.#take(reply.id)?.reject(failure)
+      case FAILURE:
+        this.#onFailure(reply)
         return
-      }
       case LARGE_OUTCOME: {
         const call = this.#pending.get(reply.id)
         if (call !== undefined) this.#fetch(call)
@@ -308,6 +303,14 @@ export class Lane implements CallCarrier {
     }
   }
 
+  #onFailure({ id, failure, source }: LaneReply & { readonly type: typeof FAILURE }): void {
+    if (!this.#pending.has(id)) return
+    // Decoded while the call is still pending: a malformed failure closes the lane, which then rejects this call as well.
+    const error = decodeFailure(failure)
+    if (source !== undefined) noteSource(error, source)
+    this.#take(id)?.reject(error)
+  }
+
   #fetch(call: PendingCall): void {
     fetchLargeOutcome(
       call,
@@ -315,13 +318,15 @@ export class Lane implements CallCarrier {
       this.#openPart,
       (frame) => {
         const reply = parseReply(frame)
-        if (reply.type !== RESULT || reply.id !== call.id) throw new ProtocolError('a large outcome is no result')
-        this.#take(call.id)?.resolve(reply.value)
+        if (reply.id !== call.id) throw new ProtocolError('a large outcome is of another call')
+        if (reply.type === RESULT) this.#take(call.id)?.resolve(reply.value)
+        else if (reply.type === FAILURE) this.#onFailure(reply)
+        else throw new ProtocolError('a large outcome is none')
       },
       (cause) =>
         this.#take(call.id)?.reject(
           cause instanceof ProtocolError
-            ? new ActorDied(this.peer, 'its result, too large for the lane, was cut', { cause })
+            ? new ActorDied(this.peer, 'its outcome, too large for the lane, was cut', { cause })
             : cause,
         ),
     )

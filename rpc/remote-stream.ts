@@ -77,13 +77,19 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
       result = taken instanceof Promise ? await taken : taken
     } catch (error) {
       if (this.#cancelled !== undefined) return await this.#throwAfterStop(this.#cancelled)
-      if (error instanceof Cancelled) throw error
+      if (error instanceof Cancelled) return await this.#leave(error)
       return await this.#throwCut(call, error)
     }
     if (!result.done) return result as IteratorResult<T, undefined>
     this.#ended = true
     await call.outcome
     return result
+  }
+
+  /** Whoever reads it is cancelled while the stream is not: it is left, as an error raised inside a local generator ends it. */
+  async #leave(reason: Cancelled): Promise<never> {
+    this.#left ??= reason
+    return await this.#throwAfterStop(reason)
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {

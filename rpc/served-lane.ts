@@ -10,11 +10,11 @@ import {
 } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import { SourceRaised, withArguments } from './argument-streams.ts'
-import { encodeFailure } from './error-codec.ts'
+import { encodeFailure, type Fidelity } from './error-codec.ts'
 import type { ExposedFunction } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
-import { LaneFrameReader, sendResult } from './lane-frames.ts'
+import { LaneFrameReader, sendFrame, sendResult } from './lane-frames.ts'
 import { isTooLargeForLane, offerLargeOutcome, type ReadyRequest } from './large-values.ts'
 import {
   CALL,
@@ -256,13 +256,7 @@ export class ServedLane {
   async #succeedBesideLane(task: Task, value: unknown): Promise<void> {
     this.#tasks.set(task.id, task)
     try {
-      await offerLargeOutcome(
-        [RESULT, task.id, value],
-        `the result of ${task.functionId}`,
-        () => this.#frames.send([LARGE_OUTCOME, task.id]),
-        async () => await this.#stage.arrivals.expect(this.#peer, task.id, PART_RESULT, task),
-        task,
-      )
+      await this.#offer(task, [RESULT, task.id, value], 'the result')
     } catch (error) {
       this.#fail(task, error)
       return
@@ -274,23 +268,47 @@ export class ServedLane {
     if (this.#frames.full) return this.#whenDrained(task, () => this.#fail(task, error))
     this.#log.debug(`${task.functionId} failed: ${describeError(error)}`)
     const cancelled = isEcho(error, task.reason)
-    this.#sendFailure(task.id, cancelled ? task.reason : error)
-    this.#end(task, cancelled ? 'cancelled' : 'failed')
-  }
-
-  /** An error that is larger than a frame still arrives, without what made it so. */
-  #sendFailure(id: number, error: unknown): void {
-    const { self } = this.#stage
-    const stacks = this.#acquaintance.seesStacks
-    if (error instanceof SourceRaised) {
-      this.#frames.sendControl([FAILURE, id, encodeFailure(error.cause, self, stacks, 'brief'), error.index])
+    const outcome = cancelled ? 'cancelled' : 'failed'
+    const raised = cancelled ? task.reason : error
+    // The caller has the error that its own source raised: it needs no more than its place.
+    const fidelity = raised instanceof SourceRaised ? 'brief' : 'full'
+    try {
+      sendFrame(this.#frames, this.#failure(task.id, raised, fidelity), MAX_PIECE_BYTES)
+    } catch (cause) {
+      void this.#failBesideLane(task, raised, outcome, cause)
       return
     }
+    this.#end(task, outcome)
+  }
+
+  #failure(id: number, raised: unknown, fidelity: Fidelity): unknown[] {
+    const { self } = this.#stage
+    const stacks = this.#acquaintance.seesStacks
+    return raised instanceof SourceRaised
+      ? [FAILURE, id, encodeFailure(raised.cause, self, stacks, fidelity), raised.index]
+      : [FAILURE, id, encodeFailure(raised, self, stacks, fidelity)]
+  }
+
+  /** What is too large for that as well still arrives, without what made it so. */
+  async #failBesideLane(task: Task, raised: unknown, outcome: CallOutcome, cause: unknown): Promise<void> {
+    this.#tasks.set(task.id, task)
     try {
-      this.#frames.send([FAILURE, id, encodeFailure(error, self, stacks)])
+      if (task.cancelled || !isTooLargeForLane(cause)) throw cause
+      await this.#offer(task, this.#failure(task.id, raised, 'full'), 'the error')
     } catch {
-      this.#frames.sendControl([FAILURE, id, encodeFailure(error, self, stacks, 'brief')])
+      this.#frames.sendControl(this.#failure(task.id, raised, 'brief'))
     }
+    this.#end(task, outcome)
+  }
+
+  async #offer(task: Task, frame: readonly unknown[], what: string): Promise<void> {
+    await offerLargeOutcome(
+      frame,
+      `${what} of ${task.functionId}`,
+      () => this.#frames.send([LARGE_OUTCOME, task.id]),
+      async () => await this.#stage.arrivals.expect(this.#peer, task.id, PART_RESULT, task),
+      task,
+    )
   }
 
   /** Replies wait for a peer that reads slowly, instead of failing; each asks anew, because others wait as well. */
