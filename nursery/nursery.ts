@@ -2,6 +2,7 @@ import { CancelScope, currentScope } from '../node/cancel-scope.ts'
 import { ActorDied, Cancelled, describeError, RemoteActorError } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
+import { leaveArguments } from '../rpc/argument-pumps.ts'
 import { type AnyFunction, exposedFunction } from '../rpc/exposed.ts'
 import type { Portal, RunResult } from '../rpc/portal.ts'
 import { RemoteStream } from '../rpc/remote-stream.ts'
@@ -229,7 +230,10 @@ class Block implements Nursery {
     this.#family.assertOpen()
     const spec = actorSpec(name, { modules: [module] }, this.#settings, this.#runtime.options.startMethod)
     const page = this.#books.open('one-shot', name)
-    const { process, target } = await this.#boot(spec, page)
+    const { process, target } = await this.#boot(spec, page).catch(async (error: unknown) => {
+      await leaveArguments(args)
+      throw error
+    })
     const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
     const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
     this.#family.adopt(this.#superviseMain(process, target.id, main, page))

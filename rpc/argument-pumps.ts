@@ -56,9 +56,18 @@ export async function startCall(args: readonly unknown[], how: CallStart): Promi
     )
     return new CallWithSources(call, sources, how)
   } catch (error) {
-    await bounded(sources.map(async (source) => await source.leave().catch(() => {})))
+    await leaveAll(sources)
     throw error
   }
+}
+
+/** Leaves the arguments that stream of a call that could not be started, and waits for their clean-up within a bound. */
+export async function leaveArguments(args: readonly unknown[]): Promise<void> {
+  await leaveAll(takeSources(args).sources)
+}
+
+async function leaveAll(sources: readonly StreamSource[]): Promise<void> {
+  await bounded(sources.map(async (source) => await source.leave().catch(() => {})))
 }
 
 /** A call whose outcome waits, within a bound, until its sources were left. */

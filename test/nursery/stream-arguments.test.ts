@@ -52,3 +52,19 @@ test('arguments stream to a daemon, and leaving them ends their source here', as
   })
   expect(left).toBe(1)
 })
+
+test('arguments of a main task whose process does not become an actor are left', async () => {
+  let left = 0
+  const source: AsyncIterable<number> = {
+    [Symbol.asyncIterator]: () => ({
+      next: async () => await Promise.resolve({ done: false, value: 1 }),
+      return: async () => {
+        left += 1
+        return await Promise.resolve({ done: true, value: undefined })
+      },
+    }),
+  }
+  const started = openNursery(async (nursery) => await nursery.runInActor('sum', sum, source), { bootTimeoutMs: 1 })
+  await expect(within('the nursery', started)).rejects.toMatchObject({ code: 'BOOT_FAILED' })
+  expect(left).toBe(1)
+})

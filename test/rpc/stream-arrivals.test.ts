@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
 import { ProtocolError } from '../../node/errors.ts'
-import { HELLO, ITEM, PART_DATA } from '../../rpc/protocol.ts'
+import type { Channel } from '../../rpc/channel.ts'
+import { offerLargeOutcome } from '../../rpc/large-values.ts'
+import { HELLO, ITEM, PART_DATA, PART_RESULT, RESULT } from '../../rpc/protocol.ts'
 import { ARRIVAL_TIMEOUT_MS, MAX_UNCLAIMED_STREAMS, StreamArrivals } from '../../rpc/stream-arrivals.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { within } from '../support/within.ts'
@@ -137,4 +139,23 @@ test('the end of the actor closes what waits and rejects what is waited for', as
   await expect(within('the wait', expected)).rejects.toThrow('the actor is ending')
   expect(wire.aborted).toBeInstanceOf(ProtocolError)
   silent.onClose?.(undefined)
+})
+
+test('a large outcome that nobody fetches is given up after ARRIVAL_TIMEOUT_MS', async () => {
+  vi.useFakeTimers()
+  const { arrivals } = open()
+  const scope = new CancelScope()
+  const announced = vi.fn()
+  const expectPart = async (): Promise<Channel> => await arrivals.expect('donny', 7, PART_RESULT, scope)
+  const offer = offerLargeOutcome([RESULT, 7, 'x'.repeat(1_000_000)], 'the result', announced, expectPart, scope)
+  const given = vi.fn()
+  offer.catch(given)
+  await vi.advanceTimersByTimeAsync(ARRIVAL_TIMEOUT_MS - 1)
+  expect([announced.mock.calls.length, given.mock.calls.length]).toEqual([1, 0])
+  await vi.advanceTimersByTimeAsync(1)
+  expect(given).toHaveBeenCalledWith(
+    expect.objectContaining({ message: expect.stringMatching(/did not arrive in time/) }),
+  )
+  arrivals.close()
+  vi.useRealTimers()
 })

@@ -8,6 +8,7 @@ import { MAX_CALLS_IN_FLIGHT } from '../../rpc/lane.ts'
 import { STREAM_PROTOCOL } from '../../rpc/protocol.ts'
 import { MAX_UNCLAIMED_STREAMS } from '../../rpc/stream-arrivals.ts'
 import { eventually } from '../support/eventually.ts'
+import { deadline } from '../support/headroom.ts'
 import type { InProcessActor, InProcessMesh } from '../support/mesh-in-process.ts'
 import { meshInProcess } from '../support/mesh-in-process.ts'
 import { within } from '../support/within.ts'
@@ -178,6 +179,18 @@ describe('ends', () => {
     expect(await a.portalTo(b).run(add, 1, 1)).toBe(2)
   })
 
+  test('a reader that is cancelled in a shorter scope than the stream’s leaves it, as it would end a local generator', async () => {
+    const stream = a.portalTo(b).run(once)
+    expect(await stream.next()).toMatchObject({ value: 1 })
+    const { cancelled } = await within(
+      'the reader',
+      moveOnAfter(20, async () => await stream.next()),
+    )
+    expect([cancelled, ...events]).toEqual([true, 'once cleaned up'])
+    expect(await stream.next()).toEqual({ done: true, value: undefined })
+    await within('its end', stream.finished())
+  })
+
   test('a scope that is cancelled ends the stream and waits for the producer’s clean-up', async () => {
     const { cancelled } = await within(
       'the scope',
@@ -260,4 +273,27 @@ describe('nothing of a stream is left when it is over', () => {
     await within('the ends', Promise.all(open.map(async (stream) => await stream.return())), 20_000)
     expect(await collect(portal.run(count, 3))).toEqual([0, 1, 2])
   })
+})
+
+test('a stuck consumer delays nobody else on the connection by more than a few milliseconds', async () => {
+  const medianOfCalls = async (): Promise<number> => {
+    const ms: number[] = []
+    for (let i = 0; i < 300; i++) {
+      const start = performance.now()
+      await a.portalTo(b).run(add, 1, 1)
+      ms.push(performance.now() - start)
+    }
+    return ms.sort((one, other) => one - other)[ms.length >> 1]!
+  }
+  await medianOfCalls()
+  const before = await medianOfCalls()
+  const stuck = Array.from({ length: 8 }, () => a.portalTo(b).run(flood, 16 * 1024))
+  for (const stream of stuck) await stream.next()
+  await eventually('the producers stand still', async () => {
+    const { count: then } = produced
+    await new Promise((resolve) => void setTimeout(resolve, 50))
+    return produced.count === then
+  })
+  expect(await medianOfCalls()).toBeLessThan(before + deadline(3))
+  for (const stream of stuck) await stream.return()
 })
