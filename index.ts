@@ -32,6 +32,8 @@ export {
   type ScopeResult,
 } from './node/scopes.ts'
 export type { ActorStdio } from './nursery/actor-output.ts'
+export type { ActorTree, ChildTree, NurseryTree, ServedCall, Wait } from './nursery/actor-tree.ts'
+export { describeTree, type TreeOptions } from './nursery/describe-tree.ts'
 export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
 export type { ActorLimits } from './nursery/limits.ts'
 export type { ActorOptions, NurseryOptions, TaskOptions } from './nursery/nursery-options.ts'
@@ -40,6 +42,7 @@ export { nurseryReports, type ChildReport, type NurseryReport, type Restarted, t
 export type { Backoff, Restart, Strategy } from './nursery/restart-policy.ts'
 export type { MeshOptions } from './nursery/root.ts'
 export { run, type RunOptions } from './nursery/run.ts'
+export { showTree } from './nursery/show-tree.ts'
 export type { StartMethod } from './nursery/start-method.ts'
 export type { Context, ContextStream } from './rpc/context.ts'
 export { expose, type AnyFunction, type ExposedModule, type FunctionKind } from './rpc/exposed.ts'

@@ -1,5 +1,6 @@
 import { checkActorName } from '../node/actor-name.ts'
 import { currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { beginWait, endWait } from '../node/waits.ts'
 import { ActorDied, type ActorRef } from '../node/errors.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { Portal } from '../rpc/portal.ts'
@@ -82,26 +83,31 @@ export async function waitForActor(name: string): Promise<Portal> {
   checkActorName(name)
   const scope = currentScope()
   const discovery = currentDiscovery()
-  for (;;) {
-    scope.throwIfCancelled()
-    const change = Promise.withResolvers<void>()
-    // Listens before it looks, so that no actor comes up in between.
-    const unlisten = discovery.onEvent((event) => {
-      if ((event.type === 'up' || event.type === 'updated') && event.record.name === name) change.resolve()
-    })
-    const unlink = scope.onCancel(change.reject)
-    try {
-      const portal = await findActor(name)
-      if (portal !== undefined) return portal
-      await untilCancelled(discovery.scope, change.promise)
-    } catch (error) {
-      noteInterrupted(error, `waiting for an actor named '${name}'`)
-      throw error
-    } finally {
-      unlisten()
-      unlink()
-      change.promise.catch(() => {})
+  const wait = beginWait(`waiting for an actor named '${name}'`)
+  try {
+    for (;;) {
+      scope.throwIfCancelled()
+      const change = Promise.withResolvers<void>()
+      // Listens before it looks, so that no actor comes up in between.
+      const unlisten = discovery.onEvent((event) => {
+        if ((event.type === 'up' || event.type === 'updated') && event.record.name === name) change.resolve()
+      })
+      const unlink = scope.onCancel(change.reject)
+      try {
+        const portal = await findActor(name)
+        if (portal !== undefined) return portal
+        await untilCancelled(discovery.scope, change.promise)
+      } finally {
+        unlisten()
+        unlink()
+        change.promise.catch(() => {})
+      }
     }
+  } catch (error) {
+    noteInterrupted(error, wait.what)
+    throw error
+  } finally {
+    endWait(wait)
   }
 }
 

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { CancelScope, currentScope, isEcho, noteInterrupted } from './cancel-scope.ts'
 import { DeadlineExceeded, InvalidArgument } from './errors.ts'
+import { beginWait, endWait } from './waits.ts'
 
 /** Timers of the platform wrap around above this: about 24.8 days. */
 export const MAX_TIMEOUT_MS = 2 ** 31 - 1
@@ -125,12 +126,14 @@ export async function sleep(ms: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
   const unlink = scope.onCancel(reject)
+  const wait = beginWait(`sleeping for ${ms} ms`)
   try {
     await promise
   } catch (error) {
-    noteInterrupted(error, `sleeping for ${ms} ms`)
+    noteInterrupted(error, wait.what)
     throw error
   } finally {
+    endWait(wait)
     clearTimeout(timer)
     unlink()
   }

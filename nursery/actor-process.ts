@@ -1,15 +1,20 @@
-import { ActorDied, BootFailed, type Cancelled, describeError } from '../node/errors.ts'
+import { ActorDied, BootFailed, type Cancelled, describeError, GreenroomError, LimitExceeded } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
+import type { ActorTree, Describable, TreeBounds } from './actor-tree.ts'
 import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
 import type { Carrier, CarrierEvents } from './carrier.ts'
+import type { StartMethod } from './start-method.ts'
 import { type StepName, whyCancelled } from './report.ts'
 import type { ExitKind } from './restart-policy.ts'
 
 /** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
 export const BOOT_TIMEOUT_MS = 60_000
+
+/** Questions for its tree that one actor may leave unanswered; it is not asked again then. */
+export const MAX_DESCRIPTIONS = 16
 
 export interface ProcessTimes {
   /** Milliseconds until the child has to be an actor. */
@@ -29,8 +34,9 @@ export interface ActorExit {
 const log = areaLog('nursery')
 
 /** One child, a process or a thread: from its start to the exit that is confirmed. */
-export class ActorProcess {
+export class ActorProcess implements Describable {
   readonly name: string
+  readonly startMethod: StartMethod
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
   readonly ready: Promise<Target>
   /** Resolves when the process is gone; never rejects. */
@@ -46,6 +52,8 @@ export class ActorProcess {
   /** What nobody caught there: anything can be thrown, `undefined` as well. */
   #crash: { readonly thrown: unknown } | undefined
   #bootTimer: NodeJS.Timeout
+  readonly #descriptions = new Map<number, PromiseWithResolvers<ActorTree>>()
+  #lastRequest = 0
 
   /**
    * @param start gives the process or thread that waits for the message
@@ -55,9 +63,11 @@ export class ActorProcess {
     start: (events: CarrierEvents) => Carrier,
     boot: BootMessage,
     { bootTimeoutMs, graceMs }: ProcessTimes,
+    startMethod: StartMethod,
     onStep: (step: StepName, why: string) => void = () => {},
   ) {
     this.name = boot.name
+    this.startMethod = startMethod
     this.#graceMs = graceMs
     this.#onStep = onStep
     this.ready = this.#ready.promise
@@ -100,6 +110,24 @@ export class ActorProcess {
     }
     this.#asked = true
     return this.exited
+  }
+
+  async describe(bounds: TreeBounds): Promise<ActorTree> {
+    if (this.#descriptions.size >= MAX_DESCRIPTIONS)
+      throw new LimitExceeded('MAX_DESCRIPTIONS', `it has not answered the last ${MAX_DESCRIPTIONS} questions`)
+    const request = ++this.#lastRequest
+    const answer = Promise.withResolvers<ActorTree>()
+    // Until it answers, however late: that is what the bound counts.
+    this.#descriptions.set(request, answer)
+    const late = `it has not answered within ${Math.round(bounds.timeoutMs)} ms`
+    const timer = setTimeout(() => answer.reject(new GreenroomError('ACTOR_TOO_SLOW', late)), bounds.timeoutMs)
+    if (this.#carrier.gone) answer.reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
+    else this.#send({ type: 'describe', request, bounds })
+    try {
+      return await answer.promise
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /**
@@ -148,6 +176,10 @@ export class ActorProcess {
         return
       case 'prepared':
         return
+      case 'described':
+        this.#descriptions.get(message.request)?.resolve(message.tree)
+        this.#descriptions.delete(message.request)
+        return
       case 'cancelled':
         log.debug(`${this.name} ends: cancelled by ${message.by}: ${message.why}`)
         this.#asked = true
@@ -164,6 +196,8 @@ export class ActorProcess {
 
   #onExit(how: string, code: number | null): void {
     for (const step of this.#ladder) clearTimeout(step)
+    for (const { reject } of this.#descriptions.values()) reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
+    this.#descriptions.clear()
     const crash = this.#crash === undefined ? '' : ` (${describeError(this.#crash.thrown)})`
     this.#failBoot(`${how} before it was ready${crash}`, this.#crash === undefined ? {} : { cause: this.#crash.thrown })
     const target = this.#target ?? { name: this.name, id: '', addresses: [] }

@@ -19,6 +19,7 @@ import { Stats } from '../rpc/stats.ts'
 import type { StartMethod } from './start-method.ts'
 import { Carriers } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
+import type { Books } from './report.ts'
 
 /**
  * Milliseconds that a root waits for calls it still serves, and for its own sockets, before it goes on without them.
@@ -57,6 +58,12 @@ export interface RuntimeOptions {
   readonly rendezvous?: Rendezvous | undefined
 }
 
+/** A nursery that is open. */
+export interface LiveNursery {
+  readonly scope: CancelScope
+  readonly books: Books
+}
+
 /** Everything that makes this process an actor. */
 export interface ActorRuntime {
   readonly options: RuntimeOptions
@@ -68,8 +75,12 @@ export interface ActorRuntime {
   readonly rpc: Rpc
   readonly discovery: Discovery
   readonly carriers: Carriers
-  /** Lets `stop` wait for a nursery, whoever else does; gives the same promise. */
-  track<T>(nursery: Promise<T>): Promise<T>
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Runs a nursery; `stop` waits for its end, whoever else does. */
+  track<T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T>
+  /** Those that are open, in the order in which they were opened. */
+  nurseries(): LiveNursery[]
   /** Releases what was registered with `onExit`, once, within a bound: for an end without `stop`. */
   release(): Promise<void>
   /** Cancels what runs, leaves the mesh and closes everything, within a bound; later calls wait for the first one. */
@@ -158,17 +169,23 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     stops.push(async () => await discovery.close())
     const carriers = new Carriers({ secret, parent: self, depth: options.depth + 1 }, options.warmActors)
     stops.push(async () => await carriers.close())
-    const nurseries = new Set<Promise<unknown>>()
-    const track = async <T>(nursery: Promise<T>): Promise<T> => {
-      nurseries.add(nursery)
-      return await nursery.finally(() => nurseries.delete(nursery))
+    const nurseries = new Map<LiveNursery, Promise<void>>()
+    const track = async <T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T> => {
+      const ended = Promise.withResolvers<void>()
+      nurseries.set(nursery, ended.promise)
+      try {
+        return await run()
+      } finally {
+        nurseries.delete(nursery)
+        ended.resolve()
+      }
     }
     const release = async (): Promise<void> => await exits.run(Math.min(EXIT_HANDLERS_MS, options.graceMs ?? Infinity))
     const stop = once(async (why: string | Cancelled) => {
       scope.cancel(why)
       discovery.leave()
       // Their ladders are their bound.
-      await Promise.allSettled(nurseries)
+      await Promise.all(nurseries.values())
       // Tasks use what is released after them; some of the grace is left for that.
       const { graceMs = STOP_TIMEOUT_MS } = options
       await atMost(graceMs - Math.min(RELEASE_MS, graceMs / 4), rpc.idle())
@@ -186,7 +203,9 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       rpc,
       discovery,
       carriers,
+      startedAt: stats.read().since,
       track,
+      nurseries: () => [...nurseries.keys()],
       release,
       stop,
     }

@@ -4,6 +4,7 @@ import type { Target } from '../rpc/caller.ts'
 import type { EncodedFailure } from '../rpc/error-codec.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StartMethod } from './start-method.ts'
+import type { ActorTree, TreeBounds } from './actor-tree.ts'
 import type { ActorLimits } from './limits.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
 
@@ -50,12 +51,15 @@ export type ParentMessage =
   | BootMessage
   | PrepareMessage
   | { readonly type: 'cancel'; readonly by: string; readonly why: string }
+  | { readonly type: 'describe'; readonly request: number; readonly bounds: TreeBounds }
 
 /** From child to parent. */
 export type ChildMessage =
   /** It waits for its name. */
   | { readonly type: 'prepared' }
   | { readonly type: 'ready'; readonly target: Target }
+  /** What it is and what is below it. */
+  | { readonly type: 'described'; readonly request: number; readonly tree: ActorTree }
   /** It did not become an actor. */
   | { readonly type: 'bootFailed'; readonly failure: EncodedFailure; readonly module?: string | undefined }
   /** An error that no caller was there to hear ended it. */

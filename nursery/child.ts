@@ -7,10 +7,13 @@ import { setLogLevel } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
+import type { TreeBounds } from './actor-tree.ts'
 import { useChildEntry } from './child-entry.ts'
+import { boundsBelow, describeActor } from './describe-tree.ts'
 import { holdLifelines } from './lifeline.ts'
 import type { ActorLimits } from './limits.ts'
 import { openParentChannel } from './parent-channel.ts'
+import { outliveTerminal } from './process-signals.ts'
 import { rehearse } from './rehearsal.ts'
 
 /**
@@ -31,13 +34,17 @@ const parent = openParentChannel({
   onMessage: (message) => {
     if (message.type === 'boot') void boot(message)
     else if (message.type === 'prepare') void prepare(message)
+    else if (message.type === 'describe') void describe(message.request, message.bounds)
     else void end(new Cancelled(message.by, message.why))
   },
   onGone: () => void end(new Cancelled('the parent', 'it is gone')),
 })
-// A terminal sends SIGINT to the whole process group: the root decides and cancels its tree in order. SIGTERM is not
-// trapped: a handler would make a busy child immune to it.
+// A terminal sends SIGINT, and SIGHUP when it goes away, to the whole process group, and some tools send SIGUSR2 to all
+// of a tree: the root decides, and cancels its tree in order. SIGTERM is not trapped: a handler would make a busy child
+// immune to it.
 process.on('SIGINT', () => {})
+process.on('SIGHUP', outliveTerminal)
+process.on('SIGUSR2', () => {})
 process.on('uncaughtException', (error) => void crash(error))
 process.on('unhandledRejection', (error) => void crash(error))
 
@@ -84,6 +91,12 @@ async function boot(message: BootMessage): Promise<void> {
 
 function hold(depth: number, limits: ActorLimits): void {
   if (!parent.isThread) holdLifelines(depth, limits, () => void end(new Cancelled('an ancestor', 'it is gone')))
+}
+
+/** Tells the parent what there is here and below, whose share of the time is smaller. */
+async function describe(request: number, bounds: TreeBounds): Promise<void> {
+  if (runtime !== undefined)
+    await parent.tell({ type: 'described', request, tree: await describeActor(runtime, boundsBelow(bounds)) })
 }
 
 /** Ends the actor because somebody asked it to: its tasks are cancelled, clean up and reply, then the process exits. */

@@ -9,7 +9,7 @@ import { RemoteStream } from '../rpc/remote-stream.ts'
 import { isStream } from '../rpc/stream-sources.ts'
 import { transferable } from '../rpc/transferable.ts'
 import type { ActorExit, ActorProcess } from './actor-process.ts'
-import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
+import { type ActorRuntime, currentRuntime, type LiveNursery } from './actor-runtime.ts'
 import { Family } from './family.ts'
 import {
   type ActorOptions,
@@ -106,14 +106,14 @@ export async function openNursery<T>(
   const { depth, graceMs } = runtime.options
   const settings = nurserySettings(options, depth, graceMs)
   const block = new Block(runtime, new CancelScope(currentScope()), settings)
-  return await runtime.track(block.run(body))
+  return await runtime.track(block, async () => await block.run(body))
 }
 
-class Block implements Nursery {
+class Block implements Nursery, LiveNursery {
   readonly #runtime: ActorRuntime
-  readonly #scope: CancelScope
+  readonly scope: CancelScope
   readonly #settings: NurserySettings
-  readonly #books: Books
+  readonly books: Books
   readonly #family: Family
   readonly #supervisor: Supervisor | undefined
   readonly #unread = new Set<RemoteStream<unknown>>()
@@ -122,9 +122,9 @@ class Block implements Nursery {
 
   constructor(runtime: ActorRuntime, scope: CancelScope, settings: NurserySettings) {
     this.#runtime = runtime
-    this.#scope = scope
+    this.scope = scope
     this.#settings = settings
-    this.#books = new Books(runtime.actor.name)
+    this.books = new Books(runtime.actor.name)
     this.#family = new Family(runtime.actor.name, scope)
     // The nursery waits for the ladder of its actors, so its calls wait as long for what the actors raise in answer.
     scope.onCancel(() => {
@@ -134,20 +134,20 @@ class Block implements Nursery {
   }
 
   get cancelled(): boolean {
-    return this.#scope.cancelled
+    return this.scope.cancelled
   }
 
   get signal(): AbortSignal {
-    return this.#scope.signal
+    return this.scope.signal
   }
 
   get report(): NurseryReport {
-    return this.#books.read()
+    return this.books.read()
   }
 
   cancel(): void {
     this.#ownCancel ??= new Cancelled(this.#runtime.actor.name, 'nursery.cancel()')
-    this.#scope.cancel(this.#ownCancel)
+    this.scope.cancel(this.#ownCancel)
   }
 
   async run<T>(body: (nursery: Nursery) => T | Promise<T>): Promise<T> {
@@ -162,9 +162,9 @@ class Block implements Nursery {
   async #run<T>(body: (nursery: Nursery) => T | Promise<T>): Promise<T> {
     let value: T | undefined
     // The scope around it may be older than the actor, which its children must not outlive.
-    const unlink = this.#runtime.scope.onCancel((reason) => this.#scope.cancel(reason))
+    const unlink = this.#runtime.scope.onCancel((reason) => this.scope.cancel(reason))
     try {
-      value = await this.#scope.run(async () => await body(this))
+      value = await this.scope.run(async () => await body(this))
     } catch (error) {
       this.#family.fail(error, 'the block')
     }
@@ -172,10 +172,10 @@ class Block implements Nursery {
     for (const stream of this.#unread) this.#family.adopt(drain(stream))
     await this.#family.gone()
     unlink()
-    this.#scope.close()
-    this.#books.close()
+    this.scope.close()
+    this.books.close()
     this.#family.throwFailures()
-    if (this.#scope.cancelled && this.#scope.reason !== this.#ownCancel) throw this.#scope.reason
+    if (this.scope.cancelled && this.scope.reason !== this.#ownCancel) throw this.scope.reason
     return value as T
   }
 
@@ -183,13 +183,13 @@ class Block implements Nursery {
     this.#family.assertOpen()
     checkRestart(restart, this.#settings.strategy)
     const name = task.name === '' ? 'task' : task.name
-    const page = this.#books.open('task', name)
+    const page = this.books.open('task', name)
     if (restart !== undefined && this.#supervisor !== undefined) {
-      const supervised = new SupervisedTask(name, task, restart, page, this.#scope)
+      const supervised = new SupervisedTask(name, task, restart, page, this.scope)
       this.#family.adopt(this.#supervisor.add(supervised).then(async ({ done }) => await done))
       return { result: () => supervised.result }
     }
-    const running = this.#scope.run(async () => await task())
+    const running = this.scope.run(async () => await task())
     page.up()
     this.#family.adopt(running, `task ${name}`)
     running.then(
@@ -203,7 +203,7 @@ class Block implements Nursery {
     this.#family.assertOpen()
     checkRestart(options.restart, this.#settings.strategy)
     const spec = actorSpec(name, options, this.#settings, this.#runtime.options.startMethod)
-    const page = this.#books.open('actor', name)
+    const page = this.books.open('actor', name)
     if (this.#supervisor !== undefined) {
       const actor = new SupervisedActor(this.#runtime, spec, options.restart ?? 'permanent', page, (id, exit) =>
         this.#gone(id, exit),
@@ -229,12 +229,12 @@ class Block implements Nursery {
     for (const [i, arg] of args.entries()) if (!isStream(arg)) transferable(arg, `args[${i}]`)
     this.#family.assertOpen()
     const spec = actorSpec(name, { modules: [module] }, this.#settings, this.#runtime.options.startMethod)
-    const page = this.#books.open('one-shot', name)
+    const page = this.books.open('one-shot', name)
     const { process, target } = await this.#boot(spec, page).catch(async (error: unknown) => {
       await leaveArguments(args)
       throw error
     })
-    const result = this.#scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
+    const result = this.scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
     const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
     this.#family.adopt(this.#superviseMain(process, target.id, main, page))
     if (result instanceof RemoteStream) this.#unread.add(result)
@@ -247,7 +247,7 @@ class Block implements Nursery {
   /** A child is in the nursery's books before its process exists, so a cancel at any moment reaches it. */
   async #boot(spec: ActorSpec, page: ChildPage): Promise<{ process: ActorProcess; target: Target }> {
     const process = spawnActor(this.#runtime, spec, page)
-    const unlink = this.#scope.onCancel((reason) => void process.end(reason))
+    const unlink = this.scope.onCancel((reason) => void process.end(reason))
     this.#family.adopt(process.exited.then(unlink))
     try {
       const target = await untilReady(this.#runtime, process, page)
@@ -294,7 +294,7 @@ class Block implements Nursery {
   async #linger(process: ActorProcess): Promise<void> {
     const over = Promise.withResolvers<void>()
     const timer = setTimeout(over.resolve, LINGER_MS)
-    const unlink = this.#scope.onCancel(() => over.resolve())
+    const unlink = this.scope.onCancel(() => over.resolve())
     await Promise.race([Promise.allSettled(this.#mains), process.exited, over.promise])
     clearTimeout(timer)
     unlink()
@@ -317,7 +317,7 @@ class Block implements Nursery {
       onGiveUp: fail,
       onFailure: fail,
     })
-    this.#scope.onCancel((reason) => this.#family.adopt(supervisor.close(reason)))
+    this.scope.onCancel((reason) => this.#family.adopt(supervisor.close(reason)))
     return supervisor
   }
 

@@ -1,4 +1,6 @@
 import type { Cancelled } from '../node/errors.ts'
+import type { Describable } from './actor-tree.ts'
+import type { StartMethod } from './start-method.ts'
 
 /** Children that a report tells of; of more, those that ended first are forgotten. */
 export const MAX_REPORTED_CHILDREN = 1_000
@@ -36,6 +38,8 @@ export interface ChildReport {
   /** Peer id; of a restarted actor, that of its latest incarnation; empty for tasks and before it was up. */
   readonly id: string
   readonly pid: number | undefined
+  /** Missing for tasks. */
+  readonly startMethod: StartMethod | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly endedAt: number | undefined
@@ -77,6 +81,8 @@ export class ChildPage {
   #restartCount = 0
   #id = ''
   #pid: number | undefined
+  #startMethod: StartMethod | undefined
+  #carried: Describable | undefined
   #endedAt: number | undefined
   #outcome: Outcome = 'starting'
   #error: string | undefined
@@ -90,8 +96,15 @@ export class ChildPage {
     return this.#endedAt !== undefined
   }
 
-  spawned(pid: number | undefined): void {
-    this.#pid = pid
+  /** The process or thread that it runs in, unless it is a task or has ended. */
+  get carried(): Describable | undefined {
+    return this.#carried
+  }
+
+  spawned(carried: Describable): void {
+    this.#pid = carried.pid
+    this.#startMethod = carried.startMethod
+    this.#carried = carried
   }
 
   up(id = ''): void {
@@ -112,6 +125,7 @@ export class ChildPage {
   end(outcome: 'done' | 'cancelled' | 'failed', error?: string): void {
     if (this.#endedAt !== undefined) return
     this.#endedAt = Date.now()
+    this.#carried = undefined
     this.#outcome = outcome
     this.#error = error === undefined ? undefined : brief(error)
   }
@@ -122,6 +136,7 @@ export class ChildPage {
       kind: this.#kind,
       id: this.#id,
       pid: this.#pid,
+      startMethod: this.#startMethod,
       startedAt: this.#startedAt,
       endedAt: this.#endedAt,
       outcome: this.#outcome,
@@ -136,7 +151,7 @@ export class ChildPage {
 /** The books of one nursery. */
 export class Books {
   readonly #actor: string
-  readonly #startedAt = Date.now()
+  readonly startedAt = Date.now()
   readonly #pages = new Set<ChildPage>()
   #forgotten = 0
   #endedAt: number | undefined
@@ -158,6 +173,11 @@ export class Books {
     return page
   }
 
+  /** Those that have not ended, in the order of their starts. */
+  alive(): ChildPage[] {
+    return [...this.#pages].filter(({ ended }) => !ended)
+  }
+
   close(): void {
     this.#endedAt ??= Date.now()
   }
@@ -165,7 +185,7 @@ export class Books {
   read(): NurseryReport {
     return {
       actor: this.#actor,
-      startedAt: this.#startedAt,
+      startedAt: this.startedAt,
       endedAt: this.#endedAt,
       children: [...this.#pages].map((page) => page.read()),
       forgotten: this.#forgotten,

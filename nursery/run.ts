@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { currentScope, isEcho } from '../node/cancel-scope.ts'
 import { Cancelled, InvalidArgument } from '../node/errors.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
+import { ProcessSignals } from './process-signals.ts'
 import { type MeshOptions, startRoot } from './root.ts'
 
 export interface RunOptions extends MeshOptions {
@@ -9,20 +10,12 @@ export interface RunOptions extends MeshOptions {
   readonly signal?: AbortSignal
 }
 
-/** Milliseconds that a root has for its end after SIGINT or SIGTERM; a `main` that does not react is not waited for. */
-export const SIGNAL_GRACE_MS = 1_800
-
-/** Milliseconds within which a repeated SIGINT is the same key press: the terminal sends one, npm passes on another. */
-export const SAME_SIGNAL_MS = 300
-
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
-
 /**
  * Makes this process an actor, runs a function in it, and takes everything down.
  *
  * A scope around it cancels it. Without a mesh name the mesh is private: a fresh secret, this machine only, nothing
- * on disk. SIGINT and SIGTERM cancel the root scope; the process then exits with 130 or 143 when everything is gone,
- * after 1,800 ms in any case, and at once on a second SIGINT.
+ * on disk. SIGINT, SIGTERM and SIGHUP cancel the root scope; the process then exits with 130, 143 or 129 when everything
+ * is gone, after 1,800 ms in any case, and at once on a second SIGINT. SIGUSR2 writes the tree of actors to stderr.
  *
  * @returns the function's value, after every child process has ended
  * @throws whatever the function throws; GreenroomError `ALREADY_RUNNING` while this process is an actor
@@ -69,48 +62,4 @@ function linkSignal(runtime: ActorRuntime, signal: AbortSignal | undefined): () 
   else signal?.addEventListener('abort', onAbort, { once: true })
   runtime.scope.onCancel(() => signal?.removeEventListener('abort', onAbort))
   return () => reason
-}
-
-/**
- * Turns the first SIGINT or SIGTERM into a cancel and, once everything is gone, into the exit code that shells
- * expect.
- */
-class ProcessSignals {
-  #received: keyof typeof EXIT_CODES | undefined
-  #receivedAt = 0
-  #runtime: ActorRuntime | undefined
-  #timer: NodeJS.Timeout | undefined
-  readonly #onSignal = (signal: NodeJS.Signals): void => {
-    const known = signal as keyof typeof EXIT_CODES
-    if (this.#received === undefined) {
-      this.#received = known
-      this.#receivedAt = performance.now()
-      this.#timer = setTimeout(() => process.exit(EXIT_CODES[known]), SIGNAL_GRACE_MS)
-      this.#cancel()
-    } else if (known === 'SIGINT' && performance.now() - this.#receivedAt > SAME_SIGNAL_MS) {
-      process.exit(EXIT_CODES.SIGINT)
-    }
-  }
-
-  constructor() {
-    process.on('SIGINT', this.#onSignal)
-    process.on('SIGTERM', this.#onSignal)
-  }
-
-  /** A signal that came while the actor was booting counts too. */
-  cancelOn(runtime: ActorRuntime): void {
-    this.#runtime = runtime
-    if (this.#received !== undefined) this.#cancel()
-  }
-
-  release(): void {
-    process.off('SIGINT', this.#onSignal)
-    process.off('SIGTERM', this.#onSignal)
-    clearTimeout(this.#timer)
-    if (this.#received !== undefined) process.exit(EXIT_CODES[this.#received])
-  }
-
-  #cancel(): void {
-    this.#runtime?.scope.cancel(new Cancelled('the operating system', `${this.#received} was received`))
-  }
 }

@@ -40,9 +40,10 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       limits,
     },
     { graceMs, bootTimeoutMs },
+    startMethod,
     (step, why) => page.step(step, why),
   )
-  page.spawned(process.pid)
+  page.spawned(process)
   // Not before this one is an actor: the boot of the next ones would slow it.
   if (startMethod === 'warm')
     void process.ready.then(

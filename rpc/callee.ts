@@ -8,6 +8,7 @@ import type { CallKind, FunctionDescription } from './protocol.ts'
 import { ServedLane, type Stage, type Task } from './served-lane.ts'
 import type { CallCounter, CallOutcome, Moment, Stats } from './stats.ts'
 import { StreamArrivals } from './stream-arrivals.ts'
+import type { CallServed } from './under-way.ts'
 import type { Wire } from './wire.ts'
 
 /** Lanes that one peer has open here at most, the oldest gives way: it needs one, and more when it reconnects. */
@@ -86,6 +87,11 @@ export class Callee {
   /** Takes a stream that a peer opened for one of its calls. */
   acceptStream(wire: Wire, peer: string): void {
     this.#arrivals.accept(wire, peer)
+  }
+
+  /** The calls that run here. */
+  underWay(): CallServed[] {
+    return [...this.#lanes.values()].flatMap((lanes) => [...lanes].flatMap((lane) => [...lane.underWay()]))
   }
 
   /** Resolves when every task that runs now has replied. */

@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope, outsideScopes, untilCancelled } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
+import { beginWait, endWait } from '../node/waits.ts'
 import { type PartWire, startCall } from './argument-pumps.ts'
 import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
@@ -11,6 +12,7 @@ import type { Misconduct } from './misconduct.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import type { Stats } from './stats.ts'
+import type { CallMade } from './under-way.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
 import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
@@ -119,6 +121,11 @@ export class Caller {
     void death.finally(() => setTimeout(forget, OBITUARY_MS).unref())
   }
 
+  /** The calls that have no outcome yet. */
+  underWay(): CallMade[] {
+    return [...this.#lanes.values()].flatMap((lane) => [...lane.underWay()])
+  }
+
   close(): void {
     for (const lane of this.#lanes.values()) lane.close()
     this.#lanes.clear()
@@ -141,7 +148,7 @@ export class Caller {
     if (comeback === undefined) return await this.#laneTo(target, scope)
     for (;;) {
       const pending = comeback.pending()
-      if (pending !== undefined) await untilCancelled(scope, pending)
+      if (pending !== undefined) await this.#untilUp(target, scope, pending)
       const { name, id, addresses } = target
       try {
         return await this.#laneTo({ name, id, addresses }, scope)
@@ -149,6 +156,15 @@ export class Caller {
         // Nothing was sent yet: the call may as well go to the next incarnation.
         if (!(error instanceof ActorDied && (await untilCancelled(scope, comeback.hasEnded(id))))) throw error
       }
+    }
+  }
+
+  async #untilUp({ name }: Target, scope: CancelScope, pending: Promise<void>): Promise<void> {
+    const wait = beginWait(`waiting for ${name} to be up again`)
+    try {
+      await untilCancelled(scope, pending)
+    } finally {
+      endWait(wait)
     }
   }
 

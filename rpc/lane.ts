@@ -37,6 +37,7 @@ import {
 } from './protocol.ts'
 import type { Stats } from './stats.ts'
 import { isPlain, MAX_VALUE_DEPTH, transferable } from './transferable.ts'
+import type { CallMade } from './under-way.ts'
 import type { ValueGraph } from './value-graph.ts'
 import { WaitingLine } from './waiting-line.ts'
 import type { Wire } from './wire.ts'
@@ -195,6 +196,13 @@ export class Lane implements CallCarrier {
   /** Asks the whole actor to end; the outcome is its acknowledgement. */
   cancelActor({ by, why }: Cancelled): PendingCall {
     return this.#request('CANCEL_ACTOR', (id) => [CANCEL_ACTOR, id, by.slice(0, MAX_WORDS), why.slice(0, MAX_WORDS)])
+  }
+
+  /** Those that have no outcome, sent or not. */
+  *underWay(): Generator<CallMade> {
+    for (const calls of [this.#pending.values(), this.#line.members()])
+      for (const { functionId, began } of calls)
+        if (began !== undefined) yield { functionId, actor: this.peer, since: began.at }
   }
 
   async describe(): Promise<FunctionDescription[]> {

@@ -80,6 +80,11 @@ export class PendingCall extends CancelListener implements RunningCall {
     this.outcome = this.#settle.promise
   }
 
+  /** When it was made; missing for what is no call. */
+  get began(): Moment | undefined {
+    return this.#began
+  }
+
   get settled(): boolean {
     return this.#settled
   }

@@ -9,6 +9,7 @@ import { Misconduct } from './misconduct.ts'
 import { Portal } from './portal.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import { Stats } from './stats.ts'
+import type { UnderWay } from './under-way.ts'
 import { libp2pWire, type Wire } from './wire.ts'
 
 export interface RpcOptions {
@@ -39,6 +40,8 @@ export interface Rpc {
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void
   /** Says that a peer broke a protocol that runs beside calls. */
   breach(peer: string, error: ProtocolError): void
+  /** The calls that have not ended, on both sides. */
+  underWay(): UnderWay
   /** Waits for the tasks that run here. */
   idle(): Promise<void>
   /** Waits for the tasks that run here and, for `readMs` at most, until their replies were read; closes every lane. */
@@ -63,6 +66,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
+    underWay: () => ({ made: caller.underWay(), served: callee.underWay() }),
     idle: async () => await callee.idle(),
     close: async (readMs) => {
       await callee.close(readMs)

@@ -40,6 +40,7 @@ import type { CallCounter, CallOutcome, Moment } from './stats.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 import { performStreaming } from './streaming-task.ts'
 import { transferable } from './transferable.ts'
+import type { CallServed } from './under-way.ts'
 import type { Wire } from './wire.ts'
 
 /** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
@@ -123,6 +124,12 @@ export class ServedLane {
   /** Resolves when the peer asks no more: after {@link close}, once it has read the replies. */
   get ended(): Promise<void> {
     return this.#frames.ended
+  }
+
+  /** Those of its calls that run here. */
+  *underWay(): Generator<CallServed> {
+    for (const { functionId, began } of this.#tasks.values())
+      if (began !== undefined) yield { functionId, peer: this.#peer, since: began.at }
   }
 
   close(): void {

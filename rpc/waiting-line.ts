@@ -17,6 +17,11 @@ export class WaitingLine<T extends object> {
     if (this.#members.size === 0) this.#next = undefined
   }
 
+  /** Those that wait, first come first. */
+  members(): Iterable<T> {
+    return this.#members
+  }
+
   /** Takes the first one out. */
   shift(): T | undefined {
     if (this.#members.size === 0) return undefined

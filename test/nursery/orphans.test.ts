@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { SAME_SIGNAL_MS, SIGNAL_GRACE_MS } from '../../nursery/run.ts'
+import { SAME_SIGNAL_MS, SIGNAL_GRACE_MS } from '../../nursery/process-signals.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'

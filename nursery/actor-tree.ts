@@ -1,0 +1,88 @@
+import type { ActorRef } from '../node/errors.ts'
+import type { StartMethod } from './start-method.ts'
+
+/** Children, actors and tasks alike, that one description of a tree tells of; the others are counted. */
+export const MAX_TREE_CHILDREN = 2_000
+/** Waits, calls served and nurseries, of each kind, that are told of one actor: those that began first. */
+export const MAX_TREE_ENTRIES = 50
+/** Characters of one of its texts. */
+export const MAX_TREE_TEXT = 200
+/** Default milliseconds in which the actors of a tree have to answer; those below another one get 0.75 times its time. */
+export const TREE_TIMEOUT_MS = 1_000
+
+/** An actor, what it waits for, and what runs below it, at one moment; plain data. Times are milliseconds since 1970. */
+export interface ActorTree extends ActorRef {
+  readonly pid: number
+  /** When this was read. */
+  readonly at: number
+  /** Since when it is an actor. */
+  readonly since: number
+  /** By whom and why, once it was cancelled. */
+  readonly cancelled: string | undefined
+  /** Its calls in flight, sleeps and waits for actors, at most 50, the longest first. */
+  readonly waits: readonly Wait[]
+  /** The calls of others that run in it, at most 50, the longest first. */
+  readonly serves: readonly ServedCall[]
+  /** Those that are open, at most 50, the outer ones first. */
+  readonly nurseries: readonly NurseryTree[]
+  /** Entries of these three lists that are not shown. */
+  readonly leftOut: number
+}
+
+/** Something that an actor waits for. */
+export interface Wait {
+  /** As in `calling hall#sing in tenor`, at most 200 characters. */
+  readonly what: string
+  readonly since: number
+  /** Whom it waits for, when that is a call. */
+  readonly actor?: ActorRef
+}
+
+/** A call that runs in an actor. */
+export interface ServedCall {
+  readonly functionId: string
+  /** The name is empty when the caller is no known actor of the mesh. */
+  readonly caller: ActorRef
+  readonly since: number
+}
+
+/** A nursery that is open. */
+export interface NurseryTree {
+  readonly since: number
+  /** By whom and why, once it was cancelled. */
+  readonly cancelled: string | undefined
+  /** Those that have not ended, in the order of their starts. */
+  readonly children: readonly ChildTree[]
+  /** Children that are not shown. */
+  readonly leftOut: number
+}
+
+/** A child of a nursery that has not ended. */
+export interface ChildTree extends ActorRef {
+  readonly kind: 'actor' | 'one-shot' | 'task'
+  readonly outcome: 'starting' | 'running' | 'restarting'
+  readonly pid: number | undefined
+  /** Missing for a task. */
+  readonly startMethod: StartMethod | undefined
+  readonly since: number
+  readonly restarts: number
+  /** What it told of itself; missing for a task and for an actor that did not answer. */
+  readonly actor?: ActorTree
+  /** Why an actor that is up told nothing. */
+  readonly silent?: string
+}
+
+/** How much is asked for, and how long it may take. */
+export interface TreeBounds {
+  readonly timeoutMs: number
+  /** Children that may be told of. */
+  readonly children: number
+}
+
+/** What can be asked for its tree. */
+export interface Describable {
+  readonly pid: number | undefined
+  readonly startMethod: StartMethod
+  /** @throws Error when it does not answer in time */
+  describe(bounds: TreeBounds): Promise<ActorTree>
+}

@@ -1,0 +1,146 @@
+import { type Cancelled, InvalidArgument } from '../node/errors.ts'
+import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { namedWaits } from '../node/waits.ts'
+import { type ActorRuntime, currentRuntime, type LiveNursery } from './actor-runtime.ts'
+import {
+  type ActorTree,
+  type ChildTree,
+  MAX_TREE_CHILDREN,
+  MAX_TREE_ENTRIES,
+  MAX_TREE_TEXT,
+  type NurseryTree,
+  type ServedCall,
+  TREE_TIMEOUT_MS,
+  type TreeBounds,
+  type Wait,
+} from './actor-tree.ts'
+import { type ChildPage, whyCancelled } from './report.ts'
+
+/** Of the time that an actor has to answer, what those below it get, so that it can still tell who did not. */
+const SHARE_BELOW = 0.75
+
+export interface TreeOptions {
+  /** Milliseconds in which the actors below have to answer, above 0; default 1,000. */
+  readonly timeoutMs?: number
+}
+
+/**
+ * Describes this actor and what is alive below it: actors, nurseries, tasks, who waits for what, and since when.
+ *
+ * Each actor asks its children over the private channel. One that does not answer in time, because it is busy, is shown
+ * as silent and keeps nobody else from answering. 2,000 children are told of at most, the others are counted.
+ *
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
+ * @example
+ * ```ts
+ * console.log(showTree(await describeTree()))
+ * ```
+ */
+export async function describeTree({ timeoutMs = TREE_TIMEOUT_MS }: TreeOptions = {}): Promise<ActorTree> {
+  if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
+    throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TIMEOUT_MS}, got ${timeoutMs}`)
+  return await describeActor(currentRuntime(), { timeoutMs, children: MAX_TREE_CHILDREN })
+}
+
+/** Describes an actor of this process and what is below it. */
+export async function describeActor(runtime: ActorRuntime, bounds: TreeBounds): Promise<ActorTree> {
+  const { actor, scope } = runtime
+  const waits = waitsOf(runtime)
+  const serves = servesOf(runtime)
+  const nurseries = runtime.nurseries()
+  return {
+    name: actor.name,
+    id: actor.id,
+    pid: process.pid,
+    at: Date.now(),
+    since: runtime.startedAt,
+    cancelled: cancelOf(scope.reason),
+    waits: waits.slice(0, MAX_TREE_ENTRIES),
+    serves: serves.slice(0, MAX_TREE_ENTRIES),
+    nurseries: await describeNurseries(nurseries.slice(0, MAX_TREE_ENTRIES), bounds),
+    leftOut: [waits, serves, nurseries].reduce((sum, { length }) => sum + Math.max(0, length - MAX_TREE_ENTRIES), 0),
+  }
+}
+
+function waitsOf({ rpc }: ActorRuntime): Wait[] {
+  const since = wallClock()
+  const calls = rpc.underWay().made.map((call): Wait => ({
+    what: brief(`calling ${call.functionId} in ${call.actor.name}`),
+    since: since(call.since),
+    actor: { name: call.actor.name, id: call.actor.id },
+  }))
+  const waits = namedWaits().map((wait): Wait => ({ what: brief(wait.what), since: since(wait.since) }))
+  return [...calls, ...waits].toSorted((a, b) => a.since - b.since)
+}
+
+function servesOf({ rpc, discovery }: ActorRuntime): ServedCall[] {
+  const since = wallClock()
+  return rpc
+    .underWay()
+    .served.map((call): ServedCall => {
+      const name = discovery.state.registry.get(call.peer)?.name ?? ''
+      return { functionId: brief(call.functionId), caller: { name, id: call.peer }, since: since(call.since) }
+    })
+    .toSorted((a, b) => a.since - b.since)
+}
+
+/** What may be told of is shared out: to the own children first, then in equal parts to those who have some. */
+async function describeNurseries(nurseries: readonly LiveNursery[], bounds: TreeBounds): Promise<NurseryTree[]> {
+  let room = bounds.children
+  const chosen = nurseries.map((nursery) => {
+    const alive = nursery.books.alive()
+    const shown = alive.slice(0, room)
+    room -= shown.length
+    return { nursery, shown, leftOut: alive.length - shown.length }
+  })
+  const asked = chosen.reduce((sum, { shown }) => sum + shown.filter(({ carried }) => carried !== undefined).length, 0)
+  const below = { timeoutMs: bounds.timeoutMs, children: Math.floor(room / Math.max(1, asked)) }
+  return await Promise.all(
+    chosen.map(async ({ nursery: { books, scope }, shown, leftOut }) => ({
+      since: books.startedAt,
+      cancelled: cancelOf(scope.reason),
+      children: await Promise.all(shown.map(async (page) => await describeChild(page, below))),
+      leftOut,
+    })),
+  )
+}
+
+async function describeChild(page: ChildPage, bounds: TreeBounds): Promise<ChildTree> {
+  const { name, id, kind, outcome, pid, startMethod, startedAt, restartCount } = page.read()
+  const child: ChildTree = {
+    name: brief(name),
+    id,
+    kind,
+    // It may have ended a moment ago.
+    outcome: outcome === 'starting' || outcome === 'restarting' ? outcome : 'running',
+    pid,
+    startMethod,
+    since: startedAt,
+    restarts: restartCount,
+  }
+  if (page.carried === undefined || outcome !== 'running') return child
+  try {
+    return { ...child, actor: await page.carried.describe(bounds) }
+  } catch (error) {
+    return { ...child, silent: brief(error instanceof Error ? error.message : String(error)) }
+  }
+}
+
+/** What the actors below an actor get of its bounds. */
+export function boundsBelow({ timeoutMs, children }: TreeBounds): TreeBounds {
+  return { timeoutMs: timeoutMs * SHARE_BELOW, children }
+}
+
+function cancelOf(reason: Cancelled | undefined): string | undefined {
+  return reason === undefined ? undefined : brief(whyCancelled(reason))
+}
+
+/** From the clock of `performance.now()` to milliseconds since 1970. */
+function wallClock(): (at: number) => number {
+  const offset = Date.now() - performance.now()
+  return (at) => Math.round(at + offset)
+}
+
+function brief(text: string): string {
+  return text.length > MAX_TREE_TEXT ? `${text.slice(0, MAX_TREE_TEXT - 1)}…` : text
+}
