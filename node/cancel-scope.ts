@@ -240,6 +240,12 @@ export function isEcho(error: unknown, reason: Cancelled | undefined): boolean {
   return error.name === 'AbortError' && error.cause === reason
 }
 
+/** Whether what nobody awaited was cut short by some cancel: a promise that was given up, say. That is no failure. */
+export function isStrayEcho(error: unknown): boolean {
+  const cause = error instanceof Error && error.name === 'AbortError' ? error.cause : error
+  return cause instanceof Cancelled
+}
+
 /** Notes on a cancel what it cut short; the innermost wait, which hears of it first, has the word. */
 export function noteInterrupted(error: unknown, what: string): void {
   if (error instanceof Cancelled) error.during ??= what

@@ -39,18 +39,21 @@ export class ActorProcess implements Describable {
   readonly startMethod: StartMethod
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
   readonly ready: Promise<Target>
+  /** Resolves when an error that nobody catches ends it: at once, before it is gone; stays pending when none does. */
+  readonly crashed: Promise<ActorDied>
   /** Resolves when the process is gone; never rejects. */
   readonly exited: Promise<ActorExit>
   readonly #carrier: Carrier
   readonly #ready = Promise.withResolvers<Target>()
+  readonly #crashed = Promise.withResolvers<ActorDied>()
   readonly #exited = Promise.withResolvers<ActorExit>()
   readonly #graceMs: number
   readonly #onStep: (step: StepName, why: string) => void
   #target: Target | undefined
   #asked = false
   #ladder: NodeJS.Timeout[] = []
-  /** What nobody caught there: anything can be thrown, `undefined` as well. */
-  #crash: { readonly thrown: unknown } | undefined
+  /** By an error that nobody caught there. */
+  #death: ActorDied | undefined
   #bootTimer: NodeJS.Timeout
   readonly #descriptions = new Map<number, PromiseWithResolvers<ActorTree>>()
   #lastRequest = 0
@@ -71,6 +74,7 @@ export class ActorProcess implements Describable {
     this.#graceMs = graceMs
     this.#onStep = onStep
     this.ready = this.#ready.promise
+    this.crashed = this.#crashed.promise
     this.exited = this.#exited.promise
     this.ready.catch(() => {})
     this.#carrier = start({
@@ -100,6 +104,7 @@ export class ActorProcess implements Describable {
    * A child that is still booting has nothing to clean up and is killed at once, as is one that has no grace.
    */
   end(reason: Cancelled): Promise<ActorExit> {
+    if (this.#death !== undefined) return this.exited
     if (!this.#asked && (this.#target === undefined || this.#graceMs === 0)) {
       this.#ready.reject(reason)
       this.#kill('SIGKILL', whyCancelled(reason))
@@ -171,8 +176,7 @@ export class ActorProcess implements Describable {
         return
       }
       case 'crashed':
-        this.#crash = { thrown: decodeFailure(message.failure).cause }
-        this.#descend()
+        this.#crash(decodeFailure(message.failure).cause)
         return
       case 'prepared':
         return
@@ -187,6 +191,18 @@ export class ActorProcess implements Describable {
     }
   }
 
+  /** It ends already: cleans up, and is on the ladder meanwhile. */
+  #crash(thrown: unknown): void {
+    if (this.#death !== undefined) return
+    this.#death = new ActorDied(this.#ref(), `${describeError(thrown)} (nobody caught it)`, { cause: thrown })
+    this.#crashed.resolve(this.#death)
+    this.#descend()
+  }
+
+  #ref(): Target {
+    return this.#target ?? { name: this.name, id: '', addresses: [] }
+  }
+
   #failBoot(how: string, options?: ErrorOptions & { module?: string | undefined }): void {
     clearTimeout(this.#bootTimer)
     this.#ready.reject(new BootFailed(this.name, how, options))
@@ -198,17 +214,15 @@ export class ActorProcess implements Describable {
     for (const step of this.#ladder) clearTimeout(step)
     for (const { reject } of this.#descriptions.values()) reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
     this.#descriptions.clear()
-    const crash = this.#crash === undefined ? '' : ` (${describeError(this.#crash.thrown)})`
-    this.#failBoot(`${how} before it was ready${crash}`, this.#crash === undefined ? {} : { cause: this.#crash.thrown })
-    const target = this.#target ?? { name: this.name, id: '', addresses: [] }
-    if (this.#crash !== undefined) {
-      const { thrown } = this.#crash
-      const death = new ActorDied(target, `${describeError(thrown)} (nobody caught it)`, { cause: thrown })
+    const death = this.#death
+    const crash = death === undefined ? '' : ` (${describeError(death.cause)})`
+    this.#failBoot(`${how} before it was ready${crash}`, death === undefined ? {} : { cause: death.cause })
+    if (death !== undefined) {
       this.#exited.resolve({ kind: 'abnormal', death })
     } else if (this.#asked) {
       this.#exited.resolve({ kind: 'shutdown', death: undefined })
     } else {
-      this.#exited.resolve({ kind: code === 0 ? 'normal' : 'abnormal', death: new ActorDied(target, how) })
+      this.#exited.resolve({ kind: code === 0 ? 'normal' : 'abnormal', death: new ActorDied(this.#ref(), how) })
     }
   }
 }

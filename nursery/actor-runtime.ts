@@ -81,8 +81,6 @@ export interface ActorRuntime {
   track<T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T>
   /** Those that are open, in the order in which they were opened. */
   nurseries(): LiveNursery[]
-  /** Releases what was registered with `onExit`, once, within a bound: for an end without `stop`. */
-  release(): Promise<void>
   /** Cancels what runs, leaves the mesh and closes everything, within a bound; later calls wait for the first one. */
   stop(why: string | Cancelled): Promise<void>
 }
@@ -180,7 +178,6 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
         ended.resolve()
       }
     }
-    const release = async (): Promise<void> => await exits.run(Math.min(EXIT_HANDLERS_MS, options.graceMs ?? Infinity))
     const stop = once(async (why: string | Cancelled) => {
       scope.cancel(why)
       discovery.leave()
@@ -189,7 +186,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       // Tasks use what is released after them; some of the grace is left for that.
       const { graceMs = STOP_TIMEOUT_MS } = options
       await atMost(graceMs - Math.min(RELEASE_MS, graceMs / 4), rpc.idle())
-      await release()
+      await exits.run(Math.min(EXIT_HANDLERS_MS, options.graceMs ?? Infinity))
       // A busy parent takes its time to read why its children failed; its own ladder is their bound.
       await atMost(graceMs, rpc.close(options.graceMs))
       await stopAll(stops)
@@ -206,7 +203,6 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       startedAt: stats.read().since,
       track,
       nurseries: () => [...nurseries.keys()],
-      release,
       stop,
     }
     runtime = started

@@ -1,9 +1,9 @@
 import type { BootMessage, PrepareMessage } from './boot-message.ts'
-import { isEcho } from '../node/cancel-scope.ts'
-import { Cancelled, InvalidArgument } from '../node/errors.ts'
+import { isEcho, isStrayEcho } from '../node/cancel-scope.ts'
+import { Cancelled, describeError, InvalidArgument } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
 import { type Identity, openIdentity } from '../node/identity.ts'
-import { setLogLevel } from '../node/log.ts'
+import { areaLog, setLogLevel } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
@@ -27,6 +27,7 @@ let self = { name: `process ${process.pid}`, id: '' }
 let stacks = true
 let prepared: { identity: Identity; host: Host } | undefined
 let ending = false
+let crashed = false
 
 useChildEntry(process.argv[1]!)
 
@@ -105,17 +106,23 @@ async function end(reason: Cancelled): Promise<void> {
   ending = true
   await parent.tell({ type: 'cancelled', by: reason.by, why: reason.why })
   await runtime?.stop(reason)
-  await parent.exit(0)
+  if (!crashed) await parent.exit(0)
 }
 
 /**
  * The echo of a cancel, of the actor or of one call, in a promise that nobody awaits is no failure; anything else
- * ends the actor.
+ * ends the actor. Its tasks are cancelled first, so that their `finally` blocks run: the parent, which has begun its
+ * ladder by then, sees to the end of that.
  */
 async function crash(error: unknown): Promise<void> {
-  const reason = error instanceof Error && error.name === 'AbortError' ? error.cause : error
-  if (reason instanceof Cancelled || isEcho(error, runtime?.scope.reason)) return
+  if (isStrayEcho(error) || isEcho(error, runtime?.scope.reason)) return
+  if (crashed) return areaLog('nursery').error('nobody caught this either, while the actor ended', error)
+  crashed = true
+  const reason = new Cancelled(self.name, `nobody caught an error there (${describeError(error)})`)
+  const wasEnding = ending
+  ending = true
   await parent.tell({ type: 'crashed', failure: encodeFailure(error, self, stacks) })
-  await runtime?.release()
+  if (!wasEnding) runtime?.rpc.silence(reason)
+  await runtime?.stop(reason)
   await parent.exit(1)
 }

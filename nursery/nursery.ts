@@ -252,6 +252,8 @@ class Block implements Nursery, LiveNursery {
     try {
       const target = await untilReady(this.#runtime, process, page)
       this.#family.adopt(process.exited.then((exit) => this.#gone(target.id, exit)))
+      // Its own clean-up keeps nobody waiting.
+      void process.crashed.then((death) => this.#family.fail(death))
       return { process, target }
     } catch (error) {
       this.#write(page, error)

@@ -4,6 +4,7 @@ import { Cancelled, InvalidArgument } from '../node/errors.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
 import { ProcessSignals } from './process-signals.ts'
 import { type MeshOptions, startRoot } from './root.ts'
+import { passOverStrayEchoes } from './stray-echoes.ts'
 
 export interface RunOptions extends MeshOptions {
   /** Cancels the whole actor; `run` then rejects with its reason. */
@@ -28,6 +29,7 @@ export async function run<T>(main: () => T | Promise<T>, options: RunOptions = {
   if (typeof main !== 'function')
     throw new InvalidArgument(`run takes the function to run, got ${inspect(main, { depth: 0 })}`)
   const signals = new ProcessSignals()
+  const unlisten = passOverStrayEchoes()
   const outer = currentScope()
   let runtime: ActorRuntime | undefined
   try {
@@ -48,6 +50,7 @@ export async function run<T>(main: () => T | Promise<T>, options: RunOptions = {
     }
   } finally {
     await runtime?.stop('main() has ended')
+    unlisten()
     signals.release()
   }
 }

@@ -41,6 +41,7 @@ export class Callee {
   #lastCounter: CallCounter
   #lastStats: { readonly at: Moment; readonly stats: ActorStats } | undefined
   #idle: PromiseWithResolvers<void> | undefined
+  #silent: Cancelled | undefined
 
   constructor(options: CalleeOptions) {
     this.#options = options
@@ -55,6 +56,7 @@ export class Callee {
       describe: () => this.describe(),
       stats: () => this.#readStats(),
       cancelActor: (reason) => options.onCancelActor(reason),
+      isSilent: (reason) => reason !== undefined && reason === this.#silent,
       began: (task) => this.#began(task),
       ended: (task, outcome) => this.#ended(task, outcome),
     }
@@ -87,6 +89,14 @@ export class Callee {
   /** Takes a stream that a peer opened for one of its calls. */
   acceptStream(wire: Wire, peer: string): void {
     this.#arrivals.accept(wire, peer)
+  }
+
+  /**
+   * Leaves calls that a cancel of the actor cuts short without a reply: their callers hear by the end of the connection
+   * that the actor has died, and how. What its tasks raise in answer is still told.
+   */
+  silence(reason: Cancelled): void {
+    this.#silent = reason
   }
 
   /** The calls that run here. */

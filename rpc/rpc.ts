@@ -42,6 +42,8 @@ export interface Rpc {
   breach(peer: string, error: ProtocolError): void
   /** The calls that have not ended, on both sides. */
   underWay(): UnderWay
+  /** Leaves calls without a reply that end by this cancel of the actor: it dies, and that is their outcome. */
+  silence(reason: Cancelled): void
   /** Waits for the tasks that run here. */
   idle(): Promise<void>
   /** Waits for the tasks that run here and, for `readMs` at most, until their replies were read; closes every lane. */
@@ -67,6 +69,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
     underWay: () => ({ made: caller.underWay(), served: callee.underWay() }),
+    silence: (reason) => callee.silence(reason),
     idle: async () => await callee.idle(),
     close: async (readMs) => {
       await callee.close(readMs)

@@ -59,6 +59,8 @@ export interface Stage {
   describe(): FunctionDescription[]
   stats(): ActorStats
   cancelActor(reason: Cancelled): void
+  /** Whether calls that end by this cancel get no reply: the end of the actor is one. */
+  isSilent(reason: Cancelled | undefined): boolean
   began(task: Task): void
   ended(task: Task, outcome: CallOutcome): void
 }
@@ -276,6 +278,7 @@ export class ServedLane {
     this.#log.debug(`${task.functionId} failed: ${describeError(error)}`)
     const cancelled = isEcho(error, task.reason)
     const outcome = cancelled ? 'cancelled' : 'failed'
+    if (cancelled && this.#stage.isSilent(task.reason)) return this.#end(task, outcome)
     const raised = cancelled ? task.reason : error
     // The caller has the error that its own source raised: it needs no more than its place.
     const fidelity = raised instanceof SourceRaised ? 'brief' : 'full'

@@ -14,11 +14,16 @@ test('every example is quoted, but for the main demo', () => {
   expect(quotedExamples(readme).toSorted()).toEqual(files.map((file) => `examples/${file}`).toSorted())
 })
 
-test.each(['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/protocol.md'])(
-  'the links of %s lead somewhere',
-  (file) => {
-    const url = new URL(file, root)
-    const targets = [...readFileSync(url, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
-    expect(targets.filter((target) => !existsSync(new URL(target, url)))).toEqual([])
-  },
-)
+test.each([
+  'README.md',
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'docs/protocol.md',
+  'docs/supervision.md',
+  'docs/lifetimes.md',
+])('the links of %s lead somewhere', (file) => {
+  const url = new URL(file, root)
+  const targets = [...readFileSync(url, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
+  expect(targets.filter((target) => !existsSync(new URL(target, url)))).toEqual([])
+})
