@@ -4,6 +4,8 @@ import { Cancelled } from './errors.ts'
 const ambient = new AsyncLocalStorage<CancelScope | undefined>()
 let processScope: CancelScope | undefined
 let actorName = 'this process'
+/** Whose cancel is being told right now. */
+let telling: CancelListener | undefined
 
 /**
  * What hears of a scope's cancel, once. It is linked into the scope's list itself, so that work that comes and goes by
@@ -42,12 +44,36 @@ export abstract class CancelListener {
     this.#last = listener
   }
 
-  /** Tells all that listen, in the order in which they came. */
+  /**
+   * Tells all that listen, in the order in which they came, those of a scope before the next one. A scope that hears of
+   * it hands its own listeners over instead of telling them: no depth of scopes uses up the stack.
+   */
   protected tell(reason: Cancelled): void {
-    for (let listener = this.#first; listener !== undefined; listener = this.#first) {
-      listener.unlink()
-      listener.onCancelled(reason)
+    const outer = tellFor(this)
+    try {
+      for (let listener = this.#first; listener !== undefined; listener = this.#first) {
+        listener.unlink()
+        listener.onCancelled(reason)
+      }
+    } finally {
+      tellFor(outer)
     }
+  }
+
+  /** Puts those that listen before all that are still to be told, when somebody tells. */
+  protected handOver(): void {
+    for (let listener = this.#last; listener !== undefined; listener = this.#last) {
+      listener.unlink()
+      telling?.adoptFirst(listener)
+    }
+  }
+
+  protected adoptFirst(listener: CancelListener): void {
+    listener.#scope = this
+    listener.#after = this.#first
+    if (this.#first === undefined) this.#last = listener
+    else this.#first.#before = listener
+    this.#first = listener
   }
 
   protected inform(listener: CancelListener, reason: Cancelled): void {
@@ -58,6 +84,13 @@ export abstract class CancelListener {
   protected release(): void {
     while (this.#first !== undefined) this.#first.unlink()
   }
+}
+
+/** Whoever is told next is told by this one; gives who told before. */
+function tellFor(teller: CancelListener | undefined): CancelListener | undefined {
+  const before = telling
+  telling = teller
+  return before
 }
 
 /** A function as a listener. */
@@ -146,7 +179,8 @@ export class CancelScope extends CancelListener {
   cancel(why: string | Cancelled = 'the scope was cancelled'): void {
     if (this.#reason !== undefined) return
     this.#own = typeof why === 'string' ? new Cancelled(actorName, why) : why
-    this.onCancelled(this.#own)
+    this.#hear(this.#own)
+    this.tell(this.#own)
   }
 
   /** Lets something hear of the cancel, at once if it has happened already. */
@@ -184,9 +218,13 @@ export class CancelScope extends CancelListener {
 
   protected override onCancelled(reason: Cancelled): void {
     if (this.#reason !== undefined) return
+    this.#hear(reason)
+    this.handOver()
+  }
+
+  #hear(reason: Cancelled): void {
     this.#reason = reason
     this.#controller?.abort(reason)
-    this.tell(reason)
   }
 }
 

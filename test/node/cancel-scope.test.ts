@@ -30,6 +30,34 @@ describe('the tree', () => {
     expect([root.cancelled, sibling.cancelled]).toEqual([false, false])
   })
 
+  test('a cancel reaches 100,000 scopes, each in the one before, and is told in depth first', () => {
+    const top = new CancelScope()
+    const heard: string[] = []
+    let deepest = new CancelScope(top)
+    const beside = new CancelScope(top)
+    beside.onCancel(() => heard.push('beside'))
+    for (let i = 0; i < 100_000; i++) deepest = new CancelScope(deepest)
+    deepest.onCancel(() => heard.push('deepest'))
+    top.cancel('enough')
+    expect([deepest.reason, beside.reason]).toEqual([top.reason, top.reason])
+    expect(heard).toEqual(['deepest', 'beside'])
+  })
+
+  test('a cancel of another scope while one is told is told at once, and both to the end', () => {
+    const [one, other] = [new CancelScope(), new CancelScope()]
+    const heard: string[] = []
+    const inner = new CancelScope(new CancelScope(one))
+    inner.onCancel(() => {
+      other.cancel('as well')
+      heard.push('first')
+    })
+    inner.onCancel(() => heard.push('second'))
+    new CancelScope(other).onCancel(({ why }) => heard.push(why))
+    one.onCancel(() => heard.push('third'))
+    one.cancel()
+    expect(heard).toEqual(['as well', 'first', 'second', 'third'])
+  })
+
   test('only the scope that was cancelled has the reason as its own', () => {
     const root = new CancelScope()
     const leaf = new CancelScope(root)
