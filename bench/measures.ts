@@ -104,9 +104,9 @@ export const MEASURES: readonly Measure[] = [
     command: (windowMs) => ({ type: 'beside', windowMs: 2 * windowMs }),
     rows: [
       row('beside-idle-p50', 'calls beside no stream, median', 'µs', 'idleP50'),
-      row('beside-idle', '  99th percentile', 'µs', 'idle'),
+      row('beside-idle', '  99th percentile beside none', 'µs', 'idle'),
       row('beside-p50', 'calls beside a bulk stream, median', 'µs', 'p50'),
-      row('beside', '  99th percentile', 'µs', 'p99'),
+      row('beside', '  99th percentile beside bulk', 'µs', 'p99'),
       row('beside-over-idle', '  over the one beside no stream', '×', 'over', {
         base: 'none',
         targets: [{ of: 'value', atMost: 3 }],
