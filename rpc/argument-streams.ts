@@ -7,11 +7,20 @@ import type { StreamArrivals } from './stream-arrivals.ts'
 
 /** A function raised what one of its arguments had raised: the caller has the original. */
 export class SourceRaised extends Error {
-  readonly index: number
+  readonly #index: number
 
   constructor(index: number, cause: unknown) {
     super(`argument ${index} raised`, { cause })
-    this.index = index
+    this.#index = index
+  }
+
+  get index(): number {
+    return this.#index
+  }
+
+  /** `instanceof` for whatever a function may throw: it runs no code of that. */
+  static is(thrown: unknown): thrown is SourceRaised {
+    return typeof thrown === 'object' && thrown !== null && #index in thrown
   }
 }
 

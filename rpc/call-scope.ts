@@ -11,8 +11,12 @@ export class CallScope extends CancelScope implements ExplainingScope {
   readonly #unlink: (() => void)[] = []
   #translated: { reason: Cancelled; error: unknown } | undefined
 
-  constructor(parent: CancelScope, portal: CancelScope, { signal, timeout }: CallLimits) {
+  readonly #doing: string
+
+  /** @param doing what the call does, in words */
+  constructor(parent: CancelScope, portal: CancelScope, { signal, timeout }: CallLimits, doing: string) {
     super(parent)
+    this.#doing = doing
     this.#unlink.push(portal.onCancel((reason) => this.cancel(reason)))
     if (signal !== undefined) this.#linkSignal(signal)
     if (timeout !== undefined) this.#armTimeout(timeout)
@@ -48,7 +52,8 @@ export class CallScope extends CancelScope implements ExplainingScope {
 
   #armTimeout(timeout: number): void {
     this.deadline = performance.now() + timeout
-    const timer = setTimeout(() => this.#end(`its ${timeout} ms were over`, new DeadlineExceeded(timeout)), timeout)
+    const late = (): void => this.#end(`its ${timeout} ms were over`, new DeadlineExceeded(timeout, this.#doing))
+    const timer = setTimeout(late, timeout)
     this.#unlink.push(() => clearTimeout(timer))
   }
 

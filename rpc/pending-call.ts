@@ -95,6 +95,11 @@ export class PendingCall extends CancelListener implements RunningCall {
     return this.#bounds === undefined ? above : Math.min(above, this.#bounds.deadline)
   }
 
+  /** What it does, in words. */
+  get doing(): string {
+    return `calling ${this.functionId}${this.#carrier === undefined ? '' : ` in ${this.#carrier.peer.name}`}`
+  }
+
   /** Ends it with a signal or after a time as well. */
   bound(limits: CallLimits): void {
     this.#bounds = new Bounds(limits)
@@ -181,8 +186,7 @@ export class PendingCall extends CancelListener implements RunningCall {
   #fail(error: unknown): void {
     if (this.#settled) return
     this.#end(this.#reason !== undefined && isEcho(error, this.#reason) ? 'cancelled' : 'failed')
-    if (this.kind === 'value' && this.#carrier !== undefined)
-      noteInterrupted(error, `calling ${this.functionId} in ${this.#carrier.peer.name}`)
+    if (this.kind === 'value' && this.#carrier !== undefined) noteInterrupted(error, this.doing)
     this.#sending?.reject(error)
     const explained = this.#bounds === undefined ? error : this.#bounds.explain(error)
     if (explained instanceof RemoteActorError) this.#settle.resolve(raiseAtCallSite(explained))
@@ -235,7 +239,10 @@ class Bounds {
     if (signal?.aborted === true) return this.#onAbort()
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (timeout === undefined) return
-    this.#timer = setTimeout(() => this.#cancel(`its ${timeout} ms were over`, new DeadlineExceeded(timeout)), timeout)
+    this.#timer = setTimeout(
+      () => this.#cancel(`its ${timeout} ms were over`, new DeadlineExceeded(timeout, call.doing)),
+      timeout,
+    )
   }
 
   lift(): void {

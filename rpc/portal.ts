@@ -112,7 +112,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   stream(functionId: string, ...args: unknown[]): RemoteStream<unknown> {
     checkFunctionId(functionId)
     this.#assertNoRetry('a stream')
-    const scope = this.#open()
+    const scope = this.#open(functionId)
     const opened = openCall(this.#caller, this.#target, functionId, args, 'stream', scope)
     const ended = Promise.withResolvers<void>()
     void this.#track(ended.promise)
@@ -138,7 +138,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   ): Promise<RemoteContext<Receive, Send, Started, R>> {
     const { id } = exposedFunction(fn as AnyFunction)
     this.#assertNoRetry('a context')
-    const scope = this.#open()
+    const scope = this.#open(id)
     try {
       const { context, ended } = await scope.translate(
         openRemoteContext(this.#caller, this.#target, id, args, scope),
@@ -222,7 +222,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     try {
       this.#life.throwIfCancelled()
       const scope = currentScope()
-      if (scope.cancelled) noteInterrupted(scope.reason, `calling ${functionId} in ${this.name}`)
+      if (scope.cancelled) noteInterrupted(scope.reason, this.#calling(functionId))
       scope.throwIfCancelled()
       const stepwise = hasStream(args) || this.#options.retry !== undefined
       const lane = stepwise ? undefined : this.#caller.laneNow(this.#target)
@@ -242,9 +242,9 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   /** For a call that is more than one request. */
   async #callInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
     if (hasStream(args)) this.#assertNoRetry('a call whose arguments stream')
-    const scope = this.#open()
+    const scope = this.#open(functionId)
     const outcome = this.#attempt(functionId, args, scope).catch((error: unknown) => {
-      noteInterrupted(error, `calling ${functionId} in ${this.name}`)
+      noteInterrupted(error, this.#calling(functionId))
       throw error
     })
     try {
@@ -271,9 +271,13 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       throw new InvalidArgument(`${what} cannot be made twice: use a portal without retry for it`)
   }
 
-  #open(): CallScope {
+  #open(functionId: string): CallScope {
     this.#life.throwIfCancelled()
-    return new CallScope(currentScope(), this.#life, this.#options)
+    return new CallScope(currentScope(), this.#life, this.#options, this.#calling(functionId))
+  }
+
+  #calling(functionId: string): string {
+    return `calling ${functionId} in ${this.name}`
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {

@@ -281,7 +281,7 @@ export class ServedLane {
     if (cancelled && this.#stage.isSilent(task.reason)) return this.#end(task, outcome)
     const raised = cancelled ? task.reason : error
     // The caller has the error that its own source raised: it needs no more than its place.
-    const fidelity = raised instanceof SourceRaised ? 'brief' : 'full'
+    const fidelity = SourceRaised.is(raised) ? 'brief' : 'full'
     try {
       sendFrame(this.#frames, this.#failure(task.id, raised, fidelity), MAX_PIECE_BYTES)
     } catch (cause) {
@@ -294,7 +294,7 @@ export class ServedLane {
   #failure(id: number, raised: unknown, fidelity: Fidelity): unknown[] {
     const { self } = this.#stage
     const stacks = this.#acquaintance.seesStacks
-    return raised instanceof SourceRaised
+    return SourceRaised.is(raised)
       ? [FAILURE, id, encodeFailure(raised.cause, self, stacks, fidelity), raised.index]
       : [FAILURE, id, encodeFailure(raised, self, stacks, fidelity)]
   }

@@ -32,7 +32,8 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
       format: 'esm',
       entryFileNames: '[name].mjs',
       chunkFileNames: '[name].mjs',
-      // Names stay: errors are known by those of their classes.
+      // Names stay, also of classes that get others beside their namesakes of other packages: errors are known by them.
+      keepNames: true,
       minify: { compress: false, mangle: false, codegen: true },
       codeSplitting: { groups: [{ name: 'library', test: /./ }] },
     })

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -59,6 +59,19 @@ describe('the bundle of a copy of the sources', () => {
     expect(first).toMatch(/boot\.mjs$/)
     expect([second, third, await entry()]).toEqual([first, first, first])
     expect(readdirSync(cache)).toHaveLength(1)
+  })
+
+  test('keeps the names of the error classes, also of those that have namesakes in other packages', async () => {
+    const index = pathToFileURL(join(dirname(await entry()), 'index.mjs')).href
+    const script = `
+      const renamed = Object.entries(await import(${JSON.stringify(index)}))
+        .filter(([, value]) => value?.prototype instanceof Error)
+        .map(([name, Class]) => [name, Class.name])
+      console.log(JSON.stringify(renamed))`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+    const names = JSON.parse(stdout) as [string, string][]
+    expect(names.map(([name]) => name)).toContain('InvalidArgument')
+    expect(names.filter(([exported, name]) => exported !== name)).toEqual([])
   })
 
   test('is made anew when a source has changed, and a bounded number of old ones is kept', async () => {
