@@ -2,7 +2,7 @@ import { CancelListener, type CancelScope, currentScope, isEcho, noteInterrupted
 import { ActorDied, type ActorRef, Cancelled, DeadlineExceeded, RemoteActorError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import type { CallGroup } from './call-group.ts'
-import { atCallSite } from './call-site.ts'
+import { atCallSite, isOfOneCall } from './call-site.ts'
 import type { CallKind, StreamArgument } from './protocol.ts'
 import type { CallOutcome, Moment, Stats } from './stats.ts'
 import type { ValueGraph } from './value-graph.ts'
@@ -189,7 +189,7 @@ export class PendingCall extends CancelListener implements RunningCall {
     if (this.kind === 'value' && this.#carrier !== undefined) noteInterrupted(error, this.doing)
     this.#sending?.reject(error)
     const explained = this.#bounds === undefined ? error : this.#bounds.explain(error)
-    if (explained instanceof RemoteActorError) this.#settle.resolve(raiseAtCallSite(explained))
+    if (isOfOneCall(explained)) this.#settle.resolve(raiseAtCallSite(explained))
     else this.#settle.reject(explained)
   }
 
@@ -267,7 +267,7 @@ class Bounds {
  * Rejects from within a function that the call's outcome follows: from there V8 finds the functions that wait for it.
  * The outcome follows it after one turn of the microtasks, so that it takes two.
  */
-async function raiseAtCallSite(error: RemoteActorError): Promise<never> {
+async function raiseAtCallSite(error: Error): Promise<never> {
   await Promise.resolve()
   await Promise.resolve()
   throw atCallSite(error)

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { InvalidArgument } from '../node/errors.ts'
 import { toGraph } from './value-graph.ts'
 
 /** Levels of nesting that a value may have on its way to another actor. */
@@ -20,7 +21,14 @@ export function transferable(value: unknown, path: string, levels: number = MAX_
   const common = isTree(value, levels)
   first = undefined
   others = undefined
-  return common ? value : toGraph(value, path, levels)
+  if (common) return value
+  try {
+    return toGraph(value, path, levels)
+  } catch (error) {
+    // The frames of the walk would fill the stack, and the call that was made with this value would not be on it.
+    if (error instanceof InvalidArgument) Error.captureStackTrace(error, transferable)
+    throw error
+  }
 }
 
 /** Whether a value is a primitive that msgpack carries as it is. */

@@ -9,6 +9,8 @@ export type Step =
 
 /** Characters of a key that a path shows. */
 const MAX_KEY_SHOWN = 60
+/** Steps that a path shows at its beginning, and at its end. */
+const STEPS_SHOWN = 10
 
 /** Where a walk over a value is, written as code that leads there: `args[0].options["a b"].get("key")`. */
 export class ValuePath {
@@ -28,7 +30,9 @@ export class ValuePath {
   }
 
   show(): string {
-    return this.#root + this.#steps.map(showStep).join('')
+    const steps = this.#steps.map(showStep)
+    if (steps.length > 2 * STEPS_SHOWN) steps.splice(STEPS_SHOWN, steps.length - 2 * STEPS_SHOWN, '…')
+    return this.#root + steps.join('')
   }
 }
 

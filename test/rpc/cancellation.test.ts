@@ -84,6 +84,7 @@ describe('a cancelled call has stopped in the other actor when it rejects', () =
     await expect(within('the call', call)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', ms: 50 })
     await expect(call).rejects.toBeInstanceOf(DeadlineExceeded)
     await expect(call).rejects.toThrow('not done within 50 ms, while calling stage#hang in b')
+    await expect(call).rejects.toMatchObject({ stack: expect.stringMatching(/at .*cancellation\.test\.ts/) })
     expect(events).toHaveLength(2)
   })
 

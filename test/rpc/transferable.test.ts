@@ -80,6 +80,19 @@ test('a value nested more than MAX_VALUE_DEPTH levels deep is refused', () => {
   expect(() => transferable(nested(200_000), 'x')).toThrow(InvalidArgument)
 })
 
+test('a long path is shown by its beginning and its end', () => {
+  let value: unknown = () => {}
+  for (let i = 0; i < 90; i++) value = { [`level${90 - i}`]: value }
+  expect(() => transferable(value, 'x')).toThrow(/^x\.level1\..*\.level10….level81\..*\.level90 is a function/)
+})
+
+test('the stack of a refusal leads to who sent the value, however deep the culprit is', () => {
+  let value: unknown = () => {}
+  for (let i = 0; i < 50; i++) value = [value]
+  const send = (): unknown => transferable(value, 'x')
+  expect(send).toThrow(expect.objectContaining({ stack: expect.stringMatching(/which cannot travel.*\n +at send /) }))
+})
+
 test('a large value is checked without much ado', () => {
   const rows = Array.from({ length: 50_000 }, (_, i) => ({ id: i, tags: ['a', 'b'] }))
   transferable(rows, 'rows')
