@@ -28,6 +28,8 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
   #cancelled: Cancelled | undefined
   /** What the producer was cancelled with because its consumer left early: nobody's failure. */
   #left: Cancelled | undefined
+  /** The same when that was said by `return()`. */
+  #returned: Cancelled | undefined
   #ended = false
   #shared: FanOut<T> | undefined
 
@@ -77,6 +79,8 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
       result = taken instanceof Promise ? await taken : taken
     } catch (error) {
       if (this.#cancelled !== undefined) return await this.#throwAfterStop(this.#cancelled)
+      // Another reader has ended it: as with a local generator, there is no more.
+      if (this.#returned !== undefined && error === this.#returned) return { done: true, value: undefined }
       if (error instanceof Cancelled) return await this.#leave(error)
       return await this.#throwCut(call, error)
     }
@@ -94,7 +98,7 @@ export class RemoteStream<T> implements AsyncIterableIterator<T, undefined>, Asy
 
   async return(): Promise<IteratorResult<T, undefined>> {
     if (!this.#ended) {
-      this.#left ??= new Cancelled('the consumer', 'it left the stream')
+      this.#returned = this.#left ??= new Cancelled('the consumer', 'it left the stream')
       await this.cancel(this.#left)
     }
     return { done: true, value: undefined }

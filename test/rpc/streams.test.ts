@@ -148,6 +148,15 @@ describe('ends', () => {
     expect(events).toEqual(['flood cleaned up'])
   })
 
+  test('break of one reader is the end, and no error, for another that waits', async () => {
+    const stream = a.portalTo(b).run(once)
+    await stream.next()
+    const other = stream.next()
+    await within('the return', stream.return())
+    expect(await within('the other reader', other)).toEqual({ done: true, value: undefined })
+    expect(events).toEqual(['once cleaned up'])
+  })
+
   test('break reaches a producer that waits for something else', async () => {
     for await (const _ of a.portalTo(b).run(once)) break
     expect(events).toEqual(['once cleaned up'])
