@@ -9,6 +9,10 @@ export function echo(value: unknown): unknown {
   return value
 }
 
+export function fail(): never {
+  throw new Error('the fourth one fails')
+}
+
 export async function* items(): AsyncGenerator<number, never> {
   for (let i = 0; ; i++) yield i
 }
@@ -32,4 +36,4 @@ export async function callCold(name: string): Promise<number> {
 
 export { answer }
 
-export const actors = expose(import.meta, { echo, items, pieces, callCold, answer }, 'bench')
+export const actors = expose(import.meta, { echo, fail, items, pieces, callCold, answer }, 'bench')

@@ -1,5 +1,5 @@
 import { answer } from './instruments.ts'
-import { ARGUMENT, type Kind, PIECE_BYTES, type Subject } from './subject.ts'
+import { ARGUMENT, type Kind, type Lifetime, PIECE_BYTES, type Subject } from './subject.ts'
 import { ratePerSecond, roundTrips } from './load.ts'
 import { Meter } from './meter.ts'
 import { percentile } from './statistics.ts'
@@ -12,6 +12,7 @@ export type Command =
   | { readonly type: 'allocation'; readonly inFlight: number; readonly windowMs: number }
   | { readonly type: 'cold' }
   | { readonly type: 'spawn' }
+  | { readonly type: 'lifetime'; readonly what: Lifetime }
   | { readonly type: 'profile'; readonly command: Command; readonly caller: string; readonly callee: string }
 
 /** What was measured, by metric. */
@@ -57,6 +58,9 @@ async function measure(subject: Subject, command: Command): Promise<Reading> {
     case 'spawn':
       if (subject.spawn === undefined) throw new Error('this pair spawns nothing')
       return { ...(await subject.spawn()) }
+    case 'lifetime':
+      if (subject.lifetime === undefined) throw new Error('this pair starts no actors')
+      return { value: await subject.lifetime(command.what) }
     case 'profile':
       return await profile(subject, command)
   }

@@ -1,5 +1,6 @@
 import { openNursery, run, sleep } from '../index.ts'
 import { actors, answer, callCold, echo, items, pieces } from './actors.ts'
+import { lifetime } from './lifetimes.ts'
 import { serveCommands } from './driver.ts'
 import { ARGUMENT, IDLE_MS, type Subject } from './subject.ts'
 
@@ -18,6 +19,7 @@ await run(() =>
       ask: (question) => portal.run(answer, question),
       cold: async () => await (await nursery.runInActor('caller', callCold, 'echo')).result(),
       spawn,
+      lifetime,
     } satisfies Subject
     await serveCommands(subject, died.promise)
     nursery.cancel()

@@ -1,5 +1,6 @@
 import type { Command } from './driver.ts'
 import type { PairName } from './pair.ts'
+import type { Lifetime } from './subject.ts'
 
 /** What has to hold for the medians of a row; of `ratio` or of greenroom's own `value`. */
 export interface Target {
@@ -127,10 +128,25 @@ export const MEASURES: readonly Measure[] = [
     pairs: ['greenroom', 'ipc'],
     command: () => ({ type: 'spawn' }),
     rows: [
-      row('spawn', 'spawn to first result (floor: a bare fork)', 'ms', 'ms', { base: 'ipc' }),
-      row('memory', 'resident memory of a new process (a bare fork)', 'MB', 'mb', { base: 'ipc' }),
+      row('spawn', 'spawn to first result (floor: a bare fork)', 'ms', 'ms', {
+        base: 'ipc',
+        targets: [
+          { of: 'ratio', atMost: 4 },
+          { of: 'value', atMost: 150 },
+        ],
+      }),
+      row('memory', 'resident memory of a new process (a bare fork)', 'MB', 'mb', {
+        base: 'ipc',
+        targets: [{ of: 'value', atMost: 80 }],
+      }),
     ],
   },
+  lifetime('warm', 'the same, a warm process', 'ms', 15),
+  lifetime('thread', 'the same, a thread', 'ms', 100),
+  lifetime('many', '25 actors at once, each answering once', 'ms', 1_500),
+  lifetime('cancel', 'cancel of 3 idle daemons, to the last exit', 'ms', 50),
+  lifetime('reap', 'a fourth one fails, 3 siblings are reaped', 'ms', 60),
+  lifetime('idle', 'processor time of an idle actor', '%', 0.3),
   {
     id: 'allocation',
     pairs: ['greenroom', ...FLOORS],
@@ -156,6 +172,16 @@ export function chooseMeasures(names: readonly string[] | undefined): readonly M
       `there is no measure named ${unknown.join(', ')}: choose from ${MEASURES.map(({ id }) => id).join(', ')}`,
     )
   return MEASURES.filter((measure) => names.some((name) => matches(name, measure)))
+}
+
+/** A number about the lives of actors, which no floor has. */
+function lifetime(what: Lifetime, name: string, unit: string, atMost: number): Measure {
+  return {
+    id: what,
+    pairs: ['greenroom'],
+    command: () => ({ type: 'lifetime', what }),
+    rows: [row(what, name, unit, 'value', { base: 'none', targets: [{ of: 'value', atMost }] })],
+  }
 }
 
 function row(

@@ -8,6 +8,9 @@ export const PIECE_BYTES = 64 * 1024
 /** A 64-byte argument, as RPC comparisons use. */
 export const ARGUMENT = 'x'.repeat(64)
 
+/** What is measured of the lives of actors: milliseconds, or what its row says. */
+export type Lifetime = 'warm' | 'thread' | 'many' | 'cancel' | 'reap' | 'idle'
+
 /** One way to reach another process, as its caller sees it: greenroom, or a floor. */
 export interface Subject {
   /** One call: the value comes back from the other process. */
@@ -18,6 +21,8 @@ export interface Subject {
   ask(question: Question): Promise<number>
   /** Milliseconds of the first call of a new process to the other one: dial, handshake, stream, echo. */
   cold?(): Promise<number>
+  /** One number about the lives of actors. */
+  lifetime?(what: Lifetime): Promise<number>
   /** A new process: milliseconds from its spawn to its first result, and its resident MB when it idles. */
   spawn?(): Promise<{ ms: number; mb: number }>
 }

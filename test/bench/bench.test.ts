@@ -22,33 +22,37 @@ async function bench(...args: readonly string[]): Promise<Program> {
   return program
 }
 
-/** Two runs, each well below the limit of a test: cold calls and spawns start many processes. */
+/** Three runs, each well below the limit of a test: cold calls, spawns and whole lives start many processes. */
 const SPAWNING = ['cold', 'spawn']
-const STEADY = MEASURES.map(({ id }) => id).filter((id) => !SPAWNING.includes(id))
+const LIVES = ['warm', 'thread', 'many', 'cancel', 'reap', 'idle']
+const STEADY = MEASURES.map(({ id }) => id).filter((id) => ![...SPAWNING, ...LIVES].includes(id))
 
-test.each([{ ids: STEADY }, { ids: SPAWNING }])('one run measures every row of $ids on every pair', async ({ ids }) => {
-  const { stdout } = await bench('--json', `--only=${ids.join(',')}`)
-  const { rows } = JSON.parse(stdout.join('\n')) as { rows: Row[] }
-  const planned = MEASURES.filter(({ id }) => ids.includes(id)).flatMap(({ rows: plans, pairs }) =>
-    plans.map(({ id, targets }) => ({
-      id,
-      columns: pairs.filter((pair) => pair !== 'stock').toSorted(),
-      targets: targets?.length ?? 0,
-    })),
-  )
-  expect(
-    rows.map(({ id, cells, targets }) => ({
-      id,
-      columns: Object.keys(cells).toSorted(),
-      targets: targets.length,
-    })),
-  ).toEqual(planned)
-  const numbers = rows.flatMap(({ id, ratio, cells }) => [
-    ...(id === 'beside-over-idle' ? [] : [{ id, number: ratio }]),
-    ...Object.values(cells).flatMap(({ median, samples }) => [median, ...samples].map((number) => ({ id, number }))),
-  ])
-  expect(numbers.filter(({ number }) => !(Number.isFinite(number) && number! > 0))).toEqual([])
-})
+test.each([{ ids: STEADY }, { ids: SPAWNING }, { ids: LIVES }])(
+  'one run measures every row of $ids on every pair',
+  async ({ ids }) => {
+    const { stdout } = await bench('--json', `--only=${ids.join(',')}`)
+    const { rows } = JSON.parse(stdout.join('\n')) as { rows: Row[] }
+    const planned = MEASURES.filter(({ id }) => ids.includes(id)).flatMap(({ rows: plans, pairs }) =>
+      plans.map(({ id, targets }) => ({
+        id,
+        columns: pairs.filter((pair) => pair !== 'stock').toSorted(),
+        targets: targets?.length ?? 0,
+      })),
+    )
+    expect(
+      rows.map(({ id, cells, targets }) => ({
+        id,
+        columns: Object.keys(cells).toSorted(),
+        targets: targets.length,
+      })),
+    ).toEqual(planned)
+    const numbers = rows.flatMap(({ id, ratio, cells }) => [
+      ...(id === 'beside-over-idle' || LIVES.includes(id) ? [] : [{ id, number: ratio }]),
+      ...Object.values(cells).flatMap(({ median, samples }) => [median, ...samples].map((number) => ({ id, number }))),
+    ])
+    expect(numbers.filter(({ number }) => !(Number.isFinite(number) && number! > 0))).toEqual([])
+  },
+)
 
 test('the table has a line for each row, with the ratio to the floor and the verdict', async () => {
   const { stdout } = await bench('--only=calls-1', '--pairs=greenroom,stock,libp2p')
