@@ -1,3 +1,4 @@
+import { noteBuffer } from '../node/young-memory.ts'
 import { types } from 'node:util'
 import { ITEM, MAX_PIECE_BYTES, PIECE } from './protocol.ts'
 
@@ -55,5 +56,6 @@ export function bytesFrame(data: Uint8Array, start: number, size: number): Bytes
   const expected = bytesHead(type, byteLength)
   if (expected.byteLength !== head) return undefined
   for (let i = 3; i < head; i++) if (data[start + i] !== expected[i]) return undefined
+  noteBuffer(byteLength)
   return { type, bytes: new Uint8Array(byteLength), head }
 }

@@ -1,3 +1,4 @@
+import { noteBuffer } from '../node/young-memory.ts'
 import { ProtocolError } from '../node/errors.ts'
 import type { Reserve } from './assembly-budget.ts'
 import { decode } from './codec.ts'
@@ -220,6 +221,7 @@ export class ItemReceiver {
 
   #assemble(assembly: Assembly): void {
     if (this.#assembly !== assembly) return
+    noteBuffer(assembly.total)
     const whole = new Uint8Array(assembly.total)
     let at = 0
     for (const piece of assembly.pieces) {
