@@ -13,7 +13,7 @@ export const WINDOW_ITEMS = 1_024
  * Bytes that a receiver lets a sender have under way; one frame may overdraw it. Calls of the same connection queue behind
  * what is under way, so more of it costs them more than it gives a stream.
  */
-export const WINDOW_BYTES = 256 * 1024
+export const WINDOW_BYTES = 128 * 1024
 /**
  * Bytes that a stream sends before it lets the event loop turn once, so that what is small, calls and cancels, leaves
  * in between.

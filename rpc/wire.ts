@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import type { ProtocolError } from '../node/errors.ts'
 import type { Stats } from './stats.ts'
 import { onBytes, sendParts } from '../node/fast-path/on-bytes.ts'
+import { noteBuffer } from '../node/young-memory.ts'
 import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
 /** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
@@ -44,6 +45,8 @@ export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wi
     ended: ended.promise,
     send: (bytes) => {
       if (stats !== undefined) stats.bytesSent += bytes.byteLength
+      // It is enciphered into a buffer as large.
+      noteBuffer(2 * bytes.byteLength)
       return stream.send(bytes)
     },
     sendParts: (parts, bytes) => {

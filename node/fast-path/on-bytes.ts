@@ -1,4 +1,5 @@
 import type { Stream } from '@libp2p/interface'
+import { noteBuffer } from '../young-memory.ts'
 
 /** Where a stream's bytes go past the events, when its owner asked for that by {@link onBytes}. */
 export const TAKES_BYTES = Symbol('greenroom takes bytes')
@@ -17,6 +18,8 @@ export type PartsSender = (parts: readonly Uint8Array[], bytes: number) => boole
  */
 export function onBytes(stream: Stream & { [TAKES_BYTES]?: BytesListener }, listener: BytesListener): void {
   stream.addEventListener('message', ({ data }) => {
+    // What the socket read and what was deciphered of it lie in buffers of their own, which only the collector frees.
+    noteBuffer(2 * data.byteLength)
     if (data instanceof Uint8Array) listener(data)
     else for (const part of data) listener(part)
   })

@@ -90,15 +90,19 @@ describe('an item above a piece', () => {
   test('that nobody reads stops its sender within a window, and holds nothing of the budget', async () => {
     const budget = new AssemblyBudget()
     const { wire, channel, sent } = half(budget)
-    for (const piece of pieces(bytes(200_000))) wire.onData?.(framed(piece))
+    const all = pieces(bytes(200_000))
+    const window = all.slice(0, WINDOW_BYTES / PIECE_BYTES)
+    for (const piece of window) wire.onData?.(framed(piece))
     await turn()
     expect(sent()).toEqual([])
     let granted = false
     budget.of('peer')(MAX_ASSEMBLING_BYTES, () => (granted = true))()
     expect(granted).toBe(true)
-    expect(await within('the item', Promise.resolve(channel.next()))).toMatchObject({ done: false })
+    const item = Promise.resolve(channel.next())
     await turn()
     expect(sent().map(([type]) => type)).toEqual([CREDIT])
+    for (const piece of all.slice(window.length)) wire.onData?.(framed(piece))
+    expect(await within('the item', item)).toMatchObject({ done: false })
   })
 
   test('goes on when whoever sends it is cancelled: what follows still arrives', async () => {
@@ -199,9 +203,9 @@ describe('a peer that lies about a large item breaks its stream', () => {
 
   test('pieces without credit', () => {
     const { wire } = half()
-    wire.onData?.(framed(...pieces(bytes(MAX_VALUE_BYTES / 8)).slice(0, 4)))
+    wire.onData?.(framed(...pieces(bytes(MAX_VALUE_BYTES / 8)).slice(0, WINDOW_BYTES / PIECE_BYTES)))
     expect(wire.aborted).toBeUndefined()
-    wire.onData?.(framed(...pieces(bytes(MAX_VALUE_BYTES / 8)).slice(4)))
+    wire.onData?.(framed(...pieces(bytes(MAX_VALUE_BYTES / 8)).slice(WINDOW_BYTES / PIECE_BYTES)))
     expect(wire.aborted?.message).toBe('an item was sent without credit')
   })
 })
