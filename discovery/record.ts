@@ -3,6 +3,7 @@ import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { Packr } from 'msgpackr'
 import { GreenroomError, InvalidArgument, describeError } from '../node/errors.ts'
+import { MAX_GROUP_BYTES, MAX_GROUPS, MAX_TAG_BYTES, MAX_TAGS, MAX_VERSION_BYTES, type Metadata } from './metadata.ts'
 import { show } from './show.ts'
 
 /**
@@ -35,7 +36,7 @@ export interface ActorRecord {
   readonly status: ActorStatus
   /** Names of the modules whose functions can be called. */
   readonly modules: readonly string[]
-  readonly meta: Readonly<Record<string, string>>
+  readonly meta: Metadata
 }
 
 /** A record as it travels: the bytes that were signed, untouched by whoever relays them. */
@@ -57,8 +58,6 @@ export const recordLimits = {
   modules: 64,
   moduleBytes: 256,
   metaEntries: 32,
-  metaKeyBytes: 64,
-  metaValueBytes: 1024,
 } as const
 
 /** A record that was refused, with the field and the reason; `code` is `BAD_RECORD`. */
@@ -92,15 +91,10 @@ export function isRoot(actor: { readonly peerId: string; readonly root: string }
  * ```
  */
 export function signRecord(record: ActorRecord, privateKey: Ed25519PrivateKey): SignedRecord {
-  checkRecord(record)
+  const bytes = encodeRecord(record)
   if (!equalBytes(publicKeyIn(record.peerId), privateKey.publicKey.raw)) {
     throw new InvalidArgument(`the record of ${record.peerId} can only be signed with the key of that peer id`)
   }
-  const { mesh, peerId, name, parent, root, inc, rev, seq, addrs, status, modules } = record
-  const meta = Object.entries(record.meta).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  const fields = [domain, layout, mesh, peerId, name, parent ?? null, root, inc, rev, seq, addrs, status, modules, meta]
-  const bytes = new Uint8Array(codec.pack(fields))
-  checkSize(bytes)
   // libp2p's own sign may answer with a promise; a libp2p private key is the 32-byte seed followed by the public key
   const key = createPrivateKey({
     key: {
@@ -112,6 +106,21 @@ export function signRecord(record: ActorRecord, privateKey: Ed25519PrivateKey): 
     format: 'jwk',
   })
   return { bytes, signature: new Uint8Array(sign(null, bytes, key)) }
+}
+
+/** The bytes of a record that are signed. @throws BadRecord when a field, or the whole, is outside of `recordLimits` */
+export function encodeRecord(record: ActorRecord): Uint8Array {
+  checkRecord(record)
+  const { mesh, peerId, name, parent, root, inc, rev, seq, addrs, status, modules } = record
+  const { tags = [], groups = [], version } = record.meta
+  const meta: [string, unknown][] = []
+  if (groups.length > 0) meta.push(['groups', groups])
+  if (tags.length > 0) meta.push(['tags', tags])
+  if (version !== undefined) meta.push(['version', version])
+  const fields = [domain, layout, mesh, peerId, name, parent ?? null, root, inc, rev, seq, addrs, status, modules, meta]
+  const bytes = new Uint8Array(codec.pack(fields))
+  checkSize(bytes)
+  return bytes
 }
 
 /**
@@ -161,18 +170,24 @@ function decodeRecord(bytes: Uint8Array): ActorRecord {
   return withParent
 }
 
-function readMeta(entries: unknown): Record<string, string> {
+/** Entries that a later version may add are left out: what was signed travels on as it is. */
+function readMeta(entries: unknown): Metadata {
   if (!Array.isArray(entries)) throw new BadRecord('meta is no list of entries')
-  // no prototype: a key may be '__proto__'
-  const meta = Object.create(null) as Record<string, unknown>
+  if (entries.length > recordLimits.metaEntries)
+    throw new BadRecord(`meta has ${entries.length} entries, more than ${recordLimits.metaEntries}`)
+  const meta: { tags?: readonly string[]; groups?: readonly string[]; version?: string } = {}
+  const seen = new Set<string>()
   for (const entry of entries as unknown[]) {
-    if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[0] !== 'string') {
-      throw new BadRecord('meta has an entry that is no pair of strings')
-    }
-    if (entry[0] in meta) throw new BadRecord(`meta has ${show(entry[0])} twice`)
-    meta[entry[0]] = entry[1]
+    if (!Array.isArray(entry) || entry.length !== 2 || typeof entry[0] !== 'string')
+      throw new BadRecord('meta has an entry that is no pair of a name and a value')
+    const [key, value] = entry as [string, unknown]
+    if (seen.has(key)) throw new BadRecord(`meta has ${show(key)} twice`)
+    seen.add(key)
+    // checked with the others of the record's fields
+    if (key === 'tags' || key === 'groups') meta[key] = value as readonly string[]
+    else if (key === 'version') meta.version = value as string
   }
-  return meta as Record<string, string>
+  return meta
 }
 
 type Unchecked = { readonly [Field in keyof ActorRecord]?: unknown }
@@ -201,14 +216,10 @@ function checkRecord(record: Unchecked): asserts record is ActorRecord {
   checkList('addrs', record.addrs, recordLimits.addrs, recordLimits.addrBytes)
   checkList('modules', record.modules, recordLimits.modules, recordLimits.moduleBytes)
   if (typeof record.meta !== 'object' || record.meta === null) throw new BadRecord('meta is no object')
-  const entries = Object.entries(record.meta)
-  if (entries.length > recordLimits.metaEntries) {
-    throw new BadRecord(`meta has ${entries.length} entries, more than ${recordLimits.metaEntries}`)
-  }
-  for (const [key, value] of entries) {
-    checkText('a key of meta', key, recordLimits.metaKeyBytes)
-    checkText(`meta.${key}`, value, recordLimits.metaValueBytes, 0)
-  }
+  const { tags, groups, version } = record.meta as { readonly [Field in keyof Metadata]: unknown }
+  if (tags !== undefined) checkList('meta.tags', tags, MAX_TAGS, MAX_TAG_BYTES)
+  if (groups !== undefined) checkList('meta.groups', groups, MAX_GROUPS, MAX_GROUP_BYTES)
+  if (version !== undefined) checkText('meta.version', version, MAX_VERSION_BYTES)
 }
 
 function checkSize(bytes: Uint8Array): void {

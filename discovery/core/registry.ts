@@ -5,6 +5,7 @@ import type { VersionHash } from './digest.ts'
 import type { Digest, End, Fact, Known } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
+import { Multimap } from './multimap.ts'
 import { compareAge, compareBytes, compareLives, compareVersions } from './version.ts'
 
 interface Member {
@@ -53,8 +54,9 @@ const nothing: readonly Change[] = []
 export class Registry {
   readonly #members = new Map<string, Member>()
   readonly #tombstones = new Map<string, Tombstone>()
-  readonly #children = new Map<string, Set<string>>()
-  readonly #names = new Map<string, Set<string>>()
+  readonly #children = new Multimap()
+  readonly #names = new Multimap()
+  readonly #groups = new Multimap()
   readonly #roots = new Set<string>()
   readonly #hidden = new Set<string>()
   readonly #digest = new DigestSum()
@@ -100,12 +102,12 @@ export class Registry {
 
   /** The actors of a name that can be called, oldest first. */
   find(name: string): ActorRecord[] {
-    const found: ActorRecord[] = []
-    for (const peerId of this.#names.get(name) ?? []) {
-      const record = this.get(peerId)
-      if (record?.status === 'up') found.push(record)
-    }
-    return found.sort(compareAge)
+    return this.#callable(this.#names.get(name))
+  }
+
+  /** The actors of a group that can be called, oldest first. */
+  members(group: string): ActorRecord[] {
+    return this.#callable(this.#groups.get(group))
   }
 
   /** All visible actors, in no order. */
@@ -138,8 +140,7 @@ export class Registry {
       const member = this.#members.get(peerId)
       if (member?.visible !== true) continue
       yield { kind: 'record', known: member.known }
-      const children = this.#children.get(peerId)
-      if (children !== undefined) queue.push(...children)
+      queue.push(...this.#children.get(peerId))
     }
     for (const tombstone of this.#tombstones.values()) {
       const end = endOf(tombstone, now)
@@ -202,6 +203,15 @@ export class Registry {
     }
   }
 
+  #callable(peerIds: ReadonlySet<string>): ActorRecord[] {
+    const found: ActorRecord[] = []
+    for (const peerId of peerIds) {
+      const record = this.get(peerId)
+      if (record?.status === 'up') found.push(record)
+    }
+    return found.sort(compareAge)
+  }
+
   #put(known: Known, now: number, changes: Change[]): void {
     const { record } = known
     const before = this.#members.get(record.peerId)
@@ -215,7 +225,7 @@ export class Registry {
     const member: Member = { known, hash: hashVersion(record), visible: false, hiddenAt }
     this.#members.set(record.peerId, member)
     this.#hidden.add(record.peerId)
-    if (record.parent !== undefined) addTo(this.#children, record.parent, record.peerId)
+    if (record.parent !== undefined) this.#children.add(record.parent, record.peerId)
     if (this.#isAlive(record)) this.#show(member)
     const restarted = previous !== undefined && previous.inc !== record.inc
     if (previous !== undefined && (restarted || !member.visible)) {
@@ -235,7 +245,7 @@ export class Registry {
 
   /** Shows or hides what stands below an actor, after the actor itself changed. */
   #settleBelow(peerId: string, now: number, changes: Change[]): void {
-    const queue = [...(this.#children.get(peerId) ?? [])]
+    const queue = [...this.#children.get(peerId)]
     for (let index = 0; index < queue.length; index++) {
       const member = this.#members.get(queue[index] ?? '')
       if (member === undefined) continue
@@ -250,7 +260,7 @@ export class Registry {
         member.hiddenAt = now
         changes.push({ type: 'down', record, why: 'subtree' })
       }
-      queue.push(...(this.#children.get(record.peerId) ?? []))
+      queue.push(...this.#children.get(record.peerId))
     }
   }
 
@@ -276,7 +286,8 @@ export class Registry {
     member.visible = true
     this.#hidden.delete(record.peerId)
     this.#digest.add(member.hash)
-    addTo(this.#names, record.name, record.peerId)
+    this.#names.add(record.name, record.peerId)
+    for (const group of record.meta.groups ?? []) this.#groups.add(group, record.peerId)
     if (record.parent === undefined) this.#roots.add(record.peerId)
     if (record.parent === undefined) this.#elders = undefined
   }
@@ -287,13 +298,14 @@ export class Registry {
     member.visible = false
     this.#hidden.add(record.peerId)
     this.#digest.remove(member.hash)
-    removeFrom(this.#names, record.name, record.peerId)
+    this.#names.remove(record.name, record.peerId)
+    for (const group of record.meta.groups ?? []) this.#groups.remove(group, record.peerId)
     this.#roots.delete(record.peerId)
     if (record.parent === undefined) this.#elders = undefined
   }
 
   #unlink({ known: { record } }: Member): void {
-    if (record.parent !== undefined) removeFrom(this.#children, record.parent, record.peerId)
+    if (record.parent !== undefined) this.#children.remove(record.parent, record.peerId)
   }
 
   #forget(member: Member): void {
@@ -329,16 +341,4 @@ export class Registry {
 /** A tombstone as the fact that it was made of, aged. */
 export function endOf({ peerId, inc, rev, state, by, at }: Tombstone, now: number): End {
   return { peerId, inc, rev, state, by, age: Math.max(0, now - at) }
-}
-
-function addTo(index: Map<string, Set<string>>, key: string, value: string): void {
-  const values = index.get(key)
-  if (values === undefined) index.set(key, new Set([value]))
-  else values.add(value)
-}
-
-function removeFrom(index: Map<string, Set<string>>, key: string, value: string): void {
-  const values = index.get(key)
-  values?.delete(value)
-  if (values?.size === 0) index.delete(key)
 }
