@@ -1,9 +1,9 @@
-import { GreenroomError } from '../../node/errors.ts'
 import type { ActorRecord, SignedRecord } from '../record.ts'
 import { show } from '../show.ts'
 import type { Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { Claim, Token } from './token.ts'
+import { BadMessage, encodeToken, readFlag, readNumber, readPeerId, readToken } from './wire-fields.ts'
 
 /** Changes; by gossip to all, or directly to one neighbour. */
 export interface Facts {
@@ -74,13 +74,6 @@ export interface Release {
 
 /** Every message between the cores of two actors. */
 export type Message = Facts | Sync | State | PreVote | Vote | Ballot | Beat | Beaten | Release
-
-/** A message that was refused, with the field and the reason; `code` is `BAD_MESSAGE`. */
-export class BadMessage extends GreenroomError {
-  constructor(message: string) {
-    super('BAD_MESSAGE', `bad discovery message: ${message}`)
-  }
-}
 
 /** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
 export function encodeMessage(message: Message): unknown {
@@ -175,10 +168,6 @@ function encodeClaim(claim: Claim | null): unknown {
   return claim === null ? null : [...encodeToken(claim.token), claim.held]
 }
 
-function encodeToken({ term, inc, peerId }: Token): unknown[] {
-  return [term, inc, peerId]
-}
-
 function encodeDigest({ count, sums }: Digest): unknown {
   return [count, ...sums]
 }
@@ -236,35 +225,8 @@ function readClaim(value: unknown): Claim | null {
   return { token, held: readFlag('held', (value as unknown[])[3]) }
 }
 
-function readToken(value: unknown): Token {
-  if (!Array.isArray(value)) throw new BadMessage(`a token is ${show(value)}`)
-  const [term, inc, peerId] = value as unknown[]
-  return { term: readNumber('term', term), inc: readNumber('inc', inc), peerId: readPeerId('a token', peerId) }
-}
-
 function readDigest(value: unknown): Digest {
   if (!Array.isArray(value)) throw new BadMessage(`digest is ${show(value)}`)
   const [count, first, second] = value as unknown[]
   return { count: readNumber('count', count), sums: [readNumber('sum', first), readNumber('sum', second)] }
-}
-
-function readNumber(field: string, value: unknown): number {
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
-    throw new BadMessage(`${field} is ${show(value)}, not a whole number from 0`)
-  }
-  return value
-}
-
-function readFlag(field: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw new BadMessage(`${field} is ${show(value)}, not true or false`)
-  return value
-}
-
-const peerIdLength = 128
-
-function readPeerId(field: string, value: unknown): string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > peerIdLength) {
-    throw new BadMessage(`${field} names ${show(value)} instead of a peer id`)
-  }
-  return value
 }
