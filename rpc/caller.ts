@@ -8,11 +8,11 @@ import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
 import { Lane } from './lane.ts'
 import { awaitOutcome } from './pending-call.ts'
-import type { Misconduct } from './misconduct.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import type { Stats } from './stats.ts'
 import type { CallMade } from './under-way.ts'
+import type { WireOwners } from './wire-owners.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
 import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
@@ -42,7 +42,7 @@ export class Caller {
   readonly self: ActorRef
   readonly #callee: Callee
   readonly #kinship: Kinship
-  readonly #misconduct: Misconduct
+  readonly #owners: WireOwners
   readonly #stats: Stats
   readonly #lanes = new Map<string, Lane>()
   readonly #cancelledHere = new Set<string>()
@@ -51,12 +51,12 @@ export class Caller {
   readonly #nextId = (): number => ++this.#lastId
 
   /** @param callee this process's own, for an actor that calls itself */
-  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, misconduct: Misconduct, stats: Stats) {
+  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, owners: WireOwners, stats: Stats) {
     this.#host = host
     this.self = self
     this.#callee = callee
     this.#kinship = kinship
-    this.#misconduct = misconduct
+    this.#owners = owners
     this.#stats = stats
   }
 
@@ -227,7 +227,7 @@ export class Caller {
       try {
         connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
         const stream = await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal })
-        return libp2pWire(stream, this.#misconduct.ownerOf(target.id))
+        return libp2pWire(stream, this.#owners.of(target.id))
       } catch (cause) {
         scope?.throwIfCancelled()
         // The connection that was chosen was about to end: another one may live, or can be made.

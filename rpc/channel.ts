@@ -69,7 +69,7 @@ export class Channel implements CountedStream {
       },
       'turn',
     )
-    this.#sender = new ItemSender(this.#frames, () => this.#assertOpen())
+    this.#sender = new ItemSender(this.#frames, () => this.#assertOpen(), wire.traffic)
     this.#receiver = new ItemReceiver({
       grant: (items, bytes) => {
         this.#frames.send([CREDIT, items, bytes])

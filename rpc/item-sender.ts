@@ -6,6 +6,7 @@ import type { FrameStream } from './frame-stream.ts'
 import { ITEM, ITEMS, MAX_PIECE_BYTES, MAX_VALUE_BYTES, PIECE, PIECE_BYTES } from './protocol.ts'
 import { transferable } from './transferable.ts'
 import { TurnLine } from './turn-line.ts'
+import type { PeerTraffic } from './wire.ts'
 
 /** Items that a receiver lets a sender have under way. */
 export const WINDOW_ITEMS = 1_024
@@ -14,6 +15,13 @@ export const WINDOW_ITEMS = 1_024
  * what is under way, so more of it costs them more than it gives a stream.
  */
 export const WINDOW_BYTES = 128 * 1024
+/**
+ * Bytes that a sender has under way while calls go over the same connection: more than what a receiver takes before it
+ * grants new credits, so that those always come.
+ */
+export const SHARED_WINDOW_BYTES = 64 * 1024
+/** Bytes that a stream sends after the last call before it has its whole window under way again. */
+export const CALM_BYTES = 4 * 1024 * 1024
 /**
  * Bytes that a stream sends before it lets the event loop turn once, so that what is small, calls and cancels, leaves
  * in between.
@@ -32,6 +40,7 @@ const MAX_BATCH_TEXT = 256
 export class ItemSender {
   readonly #frames: FrameStream
   readonly #assertOpen: () => void
+  readonly #traffic: Readonly<PeerTraffic>
   readonly #turns = new TurnLine('sends')
   readonly #flushLater = (): void => this.#flush()
   #creditItems = WINDOW_ITEMS
@@ -41,15 +50,22 @@ export class ItemSender {
   #sent = 0
   #finished = false
   #unpaced = 0
+  #callsSeen: number
+  #sentInCalm = CALM_BYTES
   #turn: Promise<void> | undefined
   /** A large item that is on its way in pieces; others wait until it has left. */
   #pieces: Promise<void> | undefined
   #pieceCredit: PromiseWithResolvers<void> | undefined
 
-  /** @param assertOpen throws when nothing can be sent any more */
-  constructor(frames: FrameStream, assertOpen: () => void) {
+  /**
+   * @param assertOpen throws when nothing can be sent any more
+   * @param traffic of the peer, for calls that the stream leaves room to; default none
+   */
+  constructor(frames: FrameStream, assertOpen: () => void, traffic: Readonly<PeerTraffic> = { calls: 0 }) {
     this.#frames = frames
     this.#assertOpen = assertOpen
+    this.#traffic = traffic
+    this.#callsSeen = traffic.calls
   }
 
   /** Items so far. */
@@ -107,7 +123,17 @@ export class ItemSender {
   }
 
   #hasCredits(): boolean {
-    return this.#pieces === undefined && this.#creditItems > 0 && this.#creditBytes > this.#batchBytes
+    return this.#pieces === undefined && this.#creditItems > 0 && this.#creditBytes > this.#batchBytes + this.#reserve()
+  }
+
+  /** Credit that is left alone for now: calls queue behind what a stream of the same connection has under way. */
+  #reserve(): number {
+    const { calls } = this.#traffic
+    if (calls !== this.#callsSeen) {
+      this.#callsSeen = calls
+      this.#sentInCalm = 0
+    }
+    return this.#sentInCalm < CALM_BYTES ? WINDOW_BYTES - SHARED_WINDOW_BYTES : 0
   }
 
   #isFree(): boolean {
@@ -175,7 +201,7 @@ export class ItemSender {
   /** Goes on when whoever sent it is cancelled: half an item would be the end of the stream. */
   async #sendPieces(body: Uint8Array): Promise<void> {
     for (let at = 0; at < body.byteLength; at += PIECE_BYTES) {
-      while (this.#creditBytes <= 0) {
+      while (this.#creditBytes <= this.#reserve()) {
         this.#pieceCredit = Promise.withResolvers<void>()
         await this.#pieceCredit.promise
         this.#assertOpen()
@@ -194,6 +220,7 @@ export class ItemSender {
 
   #pace(bytes: number): Promise<void> | undefined {
     this.#unpaced += bytes
+    this.#sentInCalm += bytes
     if (this.#unpaced < SEND_BYTES) return this.#room()
     this.#unpaced = 0
     this.#frames.flush()

@@ -40,7 +40,7 @@ import { isPlain, MAX_VALUE_DEPTH, transferable } from './transferable.ts'
 import type { CallMade } from './under-way.ts'
 import type { ValueGraph } from './value-graph.ts'
 import { WaitingLine } from './waiting-line.ts'
-import type { Wire } from './wire.ts'
+import type { PeerTraffic, Wire } from './wire.ts'
 
 /** Calls of one actor to one other that run at a time; more wait for a place. */
 export const MAX_CALLS_IN_FLIGHT = 4_096
@@ -84,6 +84,7 @@ export class Lane implements CallCarrier {
   readonly #line = new WaitingLine<PendingCall>()
   readonly #opened = Promise.withResolvers<void>()
   #frames: FrameStream | undefined
+  #traffic: PeerTraffic | undefined
   #inFlight = 0
   #closed = false
   #draining = false
@@ -129,6 +130,7 @@ export class Lane implements CallCarrier {
       onClose: (error) => this.#onFramesClose(frames, error),
     })
     this.#frames = frames
+    this.#traffic = wire.traffic
     frames.sendSoon([KINSHIP, 0, this.#acquaintance.proof])
     this.#opened.resolve()
     this.#pump()
@@ -241,6 +243,7 @@ export class Lane implements CallCarrier {
     call.sent(this, id, frames.batch)
     this.#pending.set(id, call)
     this.#inFlight += 1
+    if (this.#traffic !== undefined) this.#traffic.calls += 1
     if (large === undefined) return
     sendLargeArguments(call, large, this.#openPart, (error) => {
       this.sendCancel(call, new Cancelled('the caller', 'its arguments could not be sent'))

@@ -2,7 +2,6 @@ import { describeError, ProtocolError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { areaLog } from '../node/log.ts'
 import type { Stats } from './stats.ts'
-import type { WireOwner } from './wire.ts'
 
 /** Breaches of the protocol that one peer is allowed within {@link STRIKES_WINDOW_MS}; one more drops it. */
 export const MAX_STRIKES = 8
@@ -36,11 +35,6 @@ export class Misconduct {
   constructor(drop: Host['drop'], stats: Stats) {
     this.#drop = drop
     this.#stats = stats
-  }
-
-  /** Of the wires to a peer. */
-  ownerOf(peer: string): WireOwner {
-    return { blame: (error) => this.breach(peer, error), stats: this.#stats }
   }
 
   /** What a peer sent broke the protocol. */

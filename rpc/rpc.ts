@@ -10,6 +10,7 @@ import { Portal } from './portal.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import { Stats } from './stats.ts'
 import type { UnderWay } from './under-way.ts'
+import { WireOwners } from './wire-owners.ts'
 import { libp2pWire, type Wire } from './wire.ts'
 
 export interface RpcOptions {
@@ -55,11 +56,12 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
   const kinship = new Kinship(options.self.id, options.treeKey, options.stacks)
   const stats = options.stats ?? new Stats()
   const misconduct = new Misconduct((...args) => options.host.drop(...args), stats)
+  const owners = new WireOwners(misconduct, stats)
   options.host.onFlood((peer) => misconduct.flood(peer))
   const callee = new Callee({ ...options, kinship, misconduct, stats })
   for (const namespace of options.namespaces) callee.allow(namespace)
-  const caller = new Caller(options.host, options.self, callee, kinship, misconduct, stats)
-  const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, misconduct.ownerOf(peer))
+  const caller = new Caller(options.host, options.self, callee, kinship, owners, stats)
+  const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, owners.of(peer))
   await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
   await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
   return {

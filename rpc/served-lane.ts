@@ -41,7 +41,7 @@ import type { StreamArrivals } from './stream-arrivals.ts'
 import { performStreaming } from './streaming-task.ts'
 import { transferable } from './transferable.ts'
 import type { CallServed } from './under-way.ts'
-import type { Wire } from './wire.ts'
+import type { PeerTraffic, Wire } from './wire.ts'
 
 /** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
 export const MAX_TASKS_PER_PEER = 8_192
@@ -99,6 +99,7 @@ export class ServedLane {
   readonly #stage: Stage
   readonly #peer: string
   readonly #frames: FrameStream
+  readonly #traffic: PeerTraffic | undefined
   readonly #acquaintance: Acquaintance
   readonly #reader = new LaneFrameReader()
   /** Those that have not ended at once. */
@@ -109,6 +110,7 @@ export class ServedLane {
   constructor(wire: Wire, peer: string, stage: Stage, acquaintance: Acquaintance, onClose: (lane: ServedLane) => void) {
     this.#stage = stage
     this.#peer = peer
+    this.#traffic = wire.traffic
     this.#acquaintance = acquaintance
     const frames: FrameStream = new FrameStream(wire, {
       onBytes: (bytes, start, end) => this.#onBytes(bytes, start, end),
@@ -145,6 +147,7 @@ export class ServedLane {
   #onBytes(bytes: Uint8Array, start: number, end: number): boolean {
     const reader = this.#reader
     if (!reader.readCall(bytes, start, end)) return false
+    if (this.#traffic !== undefined) this.#traffic.calls += 1
     this.#perform(this.#begin(reader.id, reader.functionId, reader.timeoutMs), reader.args)
     return true
   }

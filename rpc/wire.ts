@@ -5,6 +5,12 @@ import { onBytes, sendParts } from '../node/fast-path/on-bytes.ts'
 import { noteBuffer } from '../node/young-memory.ts'
 import { type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 
+/** What goes over all wires to one peer. */
+export interface PeerTraffic {
+  /** Calls on its lanes so far, in both directions: streams that notice them leave them room. */
+  calls: number
+}
+
 /** What a frame stream needs of the bytes below it: a libp2p stream, or memory when an actor calls itself. */
 export interface Wire {
   /** False asks the sender to wait for `onDrain` before it sends more. */
@@ -25,10 +31,12 @@ export interface Wire {
   readonly blame?: ((error: ProtocolError) => void) | undefined
   /** Counts what goes over it. */
   readonly stats?: Stats | undefined
+  /** Of all wires to the same peer. */
+  readonly traffic?: PeerTraffic | undefined
 }
 
 /** Who wants to know what happens on a wire. */
-export type WireOwner = Pick<Wire, 'blame' | 'stats'>
+export type WireOwner = Pick<Wire, 'blame' | 'stats' | 'traffic'>
 
 /**
  * A libp2p stream as a wire.
@@ -38,7 +46,7 @@ export type WireOwner = Pick<Wire, 'blame' | 'stats'>
  *
  * @param owner hears of it when the peer breaks the protocol on it, and counts its bytes
  */
-export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wire {
+export function libp2pWire(stream: Stream, { blame, stats, traffic }: WireOwner = {}): Wire {
   let closed = false
   const ended = Promise.withResolvers<void>()
   const wire: Wire = {
@@ -67,6 +75,7 @@ export function libp2pWire(stream: Stream, { blame, stats }: WireOwner = {}): Wi
     abort: (error) => stream.abort(error),
     blame,
     stats,
+    traffic,
   }
   // This side has ended, and everything that it sent is with the peer, which does not end its own.
   const halfOpen: Stallable = { onStall: () => stream.abort(new Error('the peer left the stream half open')) }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
 import { InvalidArgument, ProtocolError } from '../../node/errors.ts'
 import { Channel, type ChannelEvents } from '../../rpc/channel.ts'
-import { WINDOW_BYTES, WINDOW_ITEMS } from '../../rpc/item-sender.ts'
+import { CALM_BYTES, SHARED_WINDOW_BYTES, WINDOW_BYTES, WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import { MAX_WAITERS } from '../../rpc/turn-line.ts'
 import { BROKEN, CREDIT, END, HELLO, ITEM, STARTED } from '../../rpc/protocol.ts'
 import { memoryWires } from '../../rpc/wire.ts'
@@ -110,6 +110,43 @@ describe('credits', () => {
     for (let i = 0; i < 100; i++) await turn()
     expect(wire.bytes().byteLength).toBeGreaterThanOrEqual(WINDOW_BYTES)
     expect(wire.bytes().byteLength).toBeLessThan(WINDOW_BYTES + 2 * size)
+    channel.abort(new Error('enough'))
+    await expect(sending).rejects.toThrow('enough')
+  })
+
+  test('beside calls of the same peer SHARED_WINDOW_BYTES are under way, and the whole window CALM_BYTES after the last one', async () => {
+    const { channel, wire } = half()
+    const traffic = wire.traffic
+    const piece = new Uint8Array(16 * 1024)
+    const cost = piece.byteLength + 16
+    let underWay = 0
+    const sending = (async () => {
+      for (;;) {
+        await channel.send(piece)
+        underWay += cost
+      }
+    })()
+    const settle = async (): Promise<number> => {
+      for (let i = 0; i < 20; i++) await turn()
+      return underWay
+    }
+    const grant = (bytes: number): void => {
+      underWay -= bytes
+      wire.onData?.(framed([CREDIT, 1, bytes]))
+    }
+    expect(await settle()).toBeGreaterThanOrEqual(WINDOW_BYTES - cost)
+    traffic.calls += 1
+    for (let i = 0; i < 5; i++) grant(piece.byteLength)
+    expect(await settle()).toBeLessThan(SHARED_WINDOW_BYTES + cost)
+    for (let bytes = 0; bytes < CALM_BYTES / 2; bytes += piece.byteLength) {
+      grant(piece.byteLength)
+      expect(await settle()).toBeLessThan(SHARED_WINDOW_BYTES + 2 * cost)
+    }
+    for (let bytes = 0; bytes < CALM_BYTES; bytes += piece.byteLength) {
+      grant(piece.byteLength)
+      await turn()
+    }
+    expect(await settle()).toBeGreaterThanOrEqual(WINDOW_BYTES - 2 * cost)
     channel.abort(new Error('enough'))
     await expect(sending).rejects.toThrow('enough')
   })
