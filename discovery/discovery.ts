@@ -34,6 +34,8 @@ export interface DiscoveryOptions {
   readonly modules: readonly string[]
   readonly profile: Profile
   readonly rendezvous?: Rendezvous | undefined
+  /** Roots elsewhere that were named beforehand; this actor itself may be among them. */
+  readonly join?: readonly PeerHint[] | undefined
 }
 
 /** The discovery layer of one actor: the pure core with libp2p, timers and the rendezvous around it. */
@@ -108,6 +110,7 @@ class Shell implements Discovery {
   #busy = false
   #closed = false
   #unwatch: (() => void) | undefined
+  #rejoin: NodeJS.Timeout | undefined
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
@@ -137,6 +140,9 @@ class Shell implements Discovery {
       const others = entries.filter((entry) => entry.peerId !== host.peerId)
       this.#feed({ type: 'peers', peers: others.map(({ peerId, addrs }) => ({ peerId, addrs })) })
     })
+    const { join = [], profile } = this.#options
+    // they may have been down, or cut off, when this actor started: the core passes over those that it knows
+    if (join.length > 0) this.#rejoin = setInterval(() => this.#feed({ type: 'peers', peers: join }), profile.lostRetry)
   }
 
   async joined(): Promise<void> {
@@ -164,6 +170,7 @@ class Shell implements Discovery {
     if (this.#closed) return
     this.#closed = true
     this.#unwatch?.()
+    clearInterval(this.#rejoin)
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#neighbours.close()
     const { gossip } = this.#options.host
@@ -181,7 +188,8 @@ class Shell implements Discovery {
     const { id, addresses, name } = this.self
     await rendezvous.announce({ peerId: id, addrs: addresses, name })
     const entries = await rendezvous.entries()
-    return entries.filter(({ peerId }) => peerId !== id).map(({ peerId, addrs }) => ({ peerId, addrs }))
+    const { join = [] } = this.#options
+    return [...entries.map(({ peerId, addrs }) => ({ peerId, addrs })), ...join].filter(({ peerId }) => peerId !== id)
   }
 
   /** The validator is the only reader: a message that it rejects goes no further, in this process and in the mesh. */

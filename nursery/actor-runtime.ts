@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { PeerHint } from '../discovery/core/input.ts'
 import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
@@ -56,6 +57,7 @@ export interface RuntimeOptions {
   /** Milliseconds until a child's parent uses force; a root has nobody who does. */
   readonly graceMs?: number | undefined
   readonly rendezvous?: Rendezvous | undefined
+  readonly join?: readonly PeerHint[] | undefined
 }
 
 /** A nursery that is open. */
@@ -163,6 +165,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       modules: namespaces,
       profile: profiles[options.profile],
       rendezvous: options.rendezvous,
+      join: options.join,
     })
     stops.push(async () => await discovery.close())
     const carriers = new Carriers({ secret, parent: self, depth: options.depth + 1 }, options.warmActors)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
+import { readJoinAddresses } from '../discovery/join-addresses.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
 import { InvalidArgument } from '../node/errors.ts'
@@ -20,6 +21,12 @@ export interface MeshOptions {
    * `GREENROOM_MESH`, else the mesh is private to this program and its actors.
    */
   readonly mesh?: string
+  /**
+   * Addresses of roots on other machines to join by, each with its peer id, at most 64; the own ones may be among them,
+   * so that all get one list. Default `GREENROOM_JOIN`, separated by commas, else none. Needs `mesh`, the same secret
+   * in this user's directory of that mesh here as there, and `listen` where the others can reach it.
+   */
+  readonly join?: readonly string[]
   /** `kept` gives the same peer id at every start of this name in this named mesh; default `fresh`. */
   readonly identity?: 'fresh' | 'kept'
   /** Multiaddrs to listen on; default a free port of the loopback interface and, on Linux, an abstract unix socket. */
@@ -59,6 +66,11 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   checkStartMethod(options.startMethod ?? 'process')
   checkWarmActors(options.warmActors ?? WARM_ACTORS)
   const mesh = options.mesh ?? (process.env['GREENROOM_MESH'] || undefined)
+  const join = readJoinAddresses(options.join ?? listed(process.env['GREENROOM_JOIN']))
+  if (join.length > 0 && mesh === undefined)
+    throw new InvalidArgument(
+      "roots of other machines are joined in a named mesh: give run() or joinMesh() a 'mesh' as well as 'join'",
+    )
   const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh })
   try {
     const runtime = await startRuntime({
@@ -75,12 +87,20 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       treeKey: new Uint8Array(randomBytes(TREE_KEY_BYTES)),
       depth: 0,
       rendezvous,
+      join,
     })
     return runtime
   } catch (error) {
     await rendezvous?.close()
     throw error
   }
+}
+
+function listed(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }
 
 function keysOf(rendezvous: Rendezvous | undefined, name: string): KeyStore {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as joinAddresses from '../../discovery/join-addresses.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
@@ -54,6 +55,7 @@ const limits: Record<string, unknown> = {
   ...retry,
   ...misconduct,
   ...neighbours,
+  ...joinAddresses,
   ...openGuard,
   ...portal,
   ...stallWatch,

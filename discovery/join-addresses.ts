@@ -1,0 +1,44 @@
+import { inspect } from 'node:util'
+import { multiaddr } from '@multiformats/multiaddr'
+import { InvalidArgument } from '../node/errors.ts'
+import type { PeerHint } from './core/input.ts'
+import { coreLimits } from './core/limits.ts'
+
+/** Addresses to join by that one root may be given. */
+export const MAX_JOIN_ADDRESSES: number = coreLimits.seeds
+const MAX_ADDRESS_CHARACTERS = 512
+
+/**
+ * Reads addresses to join by: multiaddrs that end in the peer id of a root, as `currentActor().addresses` shows them.
+ *
+ * @throws InvalidArgument naming the first one that cannot be used
+ */
+export function readJoinAddresses(addresses: readonly string[]): PeerHint[] {
+  if (!Array.isArray(addresses) || addresses.length > MAX_JOIN_ADDRESSES)
+    throw new InvalidArgument(`join takes an array of at most ${MAX_JOIN_ADDRESSES} addresses, got ${shown(addresses)}`)
+  const byPeer = Map.groupBy(addresses as readonly string[], peerOf)
+  return [...byPeer].map(([peerId, addrs]) => ({ peerId, addrs, eager: true }))
+}
+
+function peerOf(address: string): string {
+  const peer = lastPeerOf(address)
+  if (peer !== undefined) return peer
+  throw new InvalidArgument(
+    `join cannot use the address ${shown(address)}: give one with its root's peer id, like '/ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…'`,
+  )
+}
+
+function lastPeerOf(address: string): string | undefined {
+  if (typeof address !== 'string' || address.length > MAX_ADDRESS_CHARACTERS) return undefined
+  try {
+    const parts = multiaddr(address).getComponents()
+    const last = parts.at(-1)
+    return parts.length > 1 && last?.name === 'p2p' ? last.value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 80 })
+}
