@@ -4,7 +4,7 @@ import type { Reserve } from './assembly-budget.ts'
 import { decode } from './codec.ts'
 import { WINDOW_BYTES, WINDOW_ITEMS } from './item-sender.ts'
 import { ITEM, MAX_PIECE_BYTES, MAX_VALUE_BYTES, PIECE_BYTES, parseStreamFrame } from './protocol.ts'
-import { TurnLine } from './turn-line.ts'
+import { streamTurns } from './turn-line.ts'
 
 /** A large item of which the first pieces are there. */
 interface Assembly {
@@ -35,7 +35,7 @@ export interface ReceiverOwner {
  */
 export class ItemReceiver {
   readonly #owner: ReceiverOwner
-  readonly #readers = new TurnLine('reads')
+  readonly #readers = streamTurns('reads wait on one stream')
   #values: unknown[] = []
   /** Bytes of credit that taking an item gives back; of a frame with several items the last one does. */
   #costs: number[] = []

@@ -5,7 +5,7 @@ import { encode } from './codec.ts'
 import type { FrameStream } from './frame-stream.ts'
 import { ITEM, ITEMS, MAX_PIECE_BYTES, MAX_VALUE_BYTES, PIECE, PIECE_BYTES } from './protocol.ts'
 import { transferable } from './transferable.ts'
-import { TurnLine } from './turn-line.ts'
+import { streamTurns } from './turn-line.ts'
 import type { PeerTraffic } from './wire.ts'
 
 /** Items that a receiver lets a sender have under way. */
@@ -41,7 +41,7 @@ export class ItemSender {
   readonly #frames: FrameStream
   readonly #assertOpen: () => void
   readonly #traffic: Readonly<PeerTraffic>
-  readonly #turns = new TurnLine('sends')
+  readonly #turns = streamTurns('sends wait on one stream')
   readonly #flushLater = (): void => this.#flush()
   #creditItems = WINDOW_ITEMS
   #creditBytes = WINDOW_BYTES

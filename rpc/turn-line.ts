@@ -1,39 +1,39 @@
-import { currentScope } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope } from '../node/cancel-scope.ts'
 import { InvalidArgument } from '../node/errors.ts'
+import { WaitingLine } from './waiting-line.ts'
 
 /** Sends, or reads, of one stream that may wait at a time. */
 export const MAX_WAITERS = 10_000
 
-/** Where sends, or reads, of one stream wait for their turn. */
+/** Where several wait for their turn, up to a bound; whoever is cancelled leaves at once and keeps no place in it. */
 export class TurnLine {
-  readonly #what: string
-  readonly #waiting: PromiseWithResolvers<void>[] = []
+  readonly #maxWaiting: number
+  readonly #refusal: () => Error
+  readonly #waiting = new WaitingLine<PromiseWithResolvers<void>>()
 
-  /** @param what of which kind they are, in the plural */
-  constructor(what: string) {
-    this.#what = what
+  /** @param refusal the error for one that comes when `maxWaiting` wait already */
+  constructor(maxWaiting: number, refusal: () => Error) {
+    this.#maxWaiting = maxWaiting
+    this.#refusal = refusal
   }
 
   get length(): number {
-    return this.#waiting.length
+    return this.#waiting.size
   }
 
   /**
-   * Waits for one's turn; whoever leaves the line early keeps no place in it.
+   * Waits for one's turn.
    *
-   * @throws Cancelled when the current scope is cancelled
-   * @throws InvalidArgument when {@link MAX_WAITERS} wait already
+   * @throws Cancelled when the scope is cancelled
+   * @throws Error the refusal
    */
-  async wait(): Promise<void> {
-    if (this.#waiting.length >= MAX_WAITERS)
-      throw new InvalidArgument(`more than ${MAX_WAITERS} ${this.#what} wait on one stream`)
-    const scope = currentScope()
+  async wait(scope: CancelScope = currentScope()): Promise<void> {
+    if (this.#waiting.size >= this.#maxWaiting) throw this.#refusal()
     scope.throwIfCancelled()
     const turn = Promise.withResolvers<void>()
     this.#waiting.push(turn)
     const unlink = scope.onCancel((reason) => {
-      const at = this.#waiting.indexOf(turn)
-      if (at >= 0) this.#waiting.splice(at, 1)
+      this.#waiting.leave(turn)
       turn.reject(reason)
     })
     try {
@@ -45,10 +45,15 @@ export class TurnLine {
 
   /** Gives the turn to those who wait longest. */
   wake(count = 1): void {
-    for (let i = 0; i < count && this.#waiting.length > 0; i++) this.#waiting.shift()?.resolve()
+    for (let i = 0; i < count; i++) this.#waiting.shift()?.resolve()
   }
 
   wakeAll(): void {
-    for (const turn of this.#waiting.splice(0)) turn.resolve()
+    for (const turn of this.#waiting.clear()) turn.resolve()
   }
+}
+
+/** A line for the sends, or reads, of one stream. @param what of which kind they are, and where, in words */
+export function streamTurns(what: string): TurnLine {
+  return new TurnLine(MAX_WAITERS, () => new InvalidArgument(`more than ${MAX_WAITERS} ${what}`))
 }
