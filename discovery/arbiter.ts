@@ -1,9 +1,9 @@
 import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import type { Portal } from '../rpc/portal.ts'
+import { type ActorInfo, infoOf, targetOf } from './actor-info.ts'
 import { changesOf } from './changes.ts'
 import type { Token } from './core/token.ts'
 import { currentDiscovery, type Discovery } from './discovery.ts'
-import { type ActorInfo, infoOf, targetOf } from './find.ts'
 
 /** The elected arbiter and the term it was elected in. */
 export interface Arbiter {
@@ -60,12 +60,12 @@ export function watchArbiter(): AsyncGenerator<ArbiterChange, never> {
     const record = token === null ? undefined : discovery.state.registry.get(token.peerId)
     return { term: token?.term ?? discovery.state.election.term, actor: record && infoOf(record) }
   }
-  return changesOf(discovery.scope, (push) => {
-    push(describe(discovery.state.arbiter))
-    return discovery.onEvent((event) => {
+  return changesOf(discovery.scope, (push) => ({
+    present: [describe(discovery.state.arbiter)],
+    unsubscribe: discovery.onEvent((event) => {
       if (event.type === 'arbiter') push(describe(event.token))
-    })
-  })
+    }),
+  }))
 }
 
 async function nextEvent(discovery: Discovery): Promise<void> {

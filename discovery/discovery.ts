@@ -14,8 +14,9 @@ import { encodeMessage, type Message, parseMessage } from './core/messages.ts'
 import { createCore } from './core/state.ts'
 import type { CoreState } from './core/state.ts'
 import { Neighbours } from './neighbours.ts'
+import type { OwnMetadata } from './own-metadata.ts'
 import type { Profile } from './profile.ts'
-import { type ActorRecord, type ActorStatus, openRecord, signRecord, type SignedRecord } from './record.ts'
+import { type ActorRecord, type ActorStatus, checkRoom, openRecord, signRecord, type SignedRecord } from './record.ts'
 import type { Rendezvous } from './rendezvous.ts'
 
 export interface DiscoveryOptions {
@@ -32,6 +33,7 @@ export interface DiscoveryOptions {
   /** Incarnation of the parent: a child's is never lower. */
   readonly parentInc?: number | undefined
   readonly modules: readonly string[]
+  readonly metadata: OwnMetadata
   readonly profile: Profile
   readonly rendezvous?: Rendezvous | undefined
   /** Roots elsewhere that were named beforehand; this actor itself may be among them. */
@@ -48,6 +50,8 @@ export interface Discovery {
   readonly inc: number
   /** The core's state, to read from. */
   readonly state: CoreState
+  /** What this actor says of itself. */
+  readonly metadata: OwnMetadata
   /** Resolves when the registry of a parent, or of another root, was taken over, or nobody else is there. */
   joined(): Promise<void>
   /** Hears every event of the core; gives the function that unlinks. */
@@ -92,6 +96,7 @@ class Shell implements Discovery {
   readonly scope: CancelScope
   readonly inc: number
   readonly state: CoreState
+  readonly metadata: OwnMetadata
   readonly #options: DiscoveryOptions
   readonly #neighbours: Neighbours
   readonly #topic: string
@@ -119,6 +124,11 @@ class Shell implements Discovery {
     this.scope = options.scope
     this.inc = Math.max(Date.now(), options.parentInc ?? 0)
     this.state = createCore({ profile: options.profile })
+    this.metadata = options.metadata
+    this.metadata.link(
+      (next) => checkRoom({ ...this.#record({ inc: this.inc, rev: 0, seq: 0 }, 'up'), meta: next }),
+      () => this.#feed({ type: 'changed' }),
+    )
     this.#topic = `greenroom/1/${options.mesh}`
     this.#neighbours = new Neighbours(options.host, {
       onConnected: (peerId) => this.#feed({ type: 'connected', peerId }),
@@ -301,8 +311,13 @@ class Shell implements Discovery {
   }
 
   #signed(version: { inc: number; rev: number; seq: number }, status: ActorStatus) {
-    const { identity, self, root, mesh, parent, modules } = this.#options
-    const record: ActorRecord = {
+    const record = this.#record(version, status)
+    return { record, signed: signRecord(record, this.#options.identity.privateKey) }
+  }
+
+  #record(version: { inc: number; rev: number; seq: number }, status: ActorStatus): ActorRecord {
+    const { self, root, mesh, parent, modules } = this.#options
+    return {
       mesh,
       peerId: self.id,
       name: self.name,
@@ -314,9 +329,8 @@ class Shell implements Discovery {
       addrs: self.addresses.slice(0, MAX_ADDRESSES),
       status,
       modules,
-      meta: {},
+      meta: this.metadata.value,
     }
-    return { record, signed: signRecord(record, identity.privateKey) }
   }
 
   #emit(event: Event): void {

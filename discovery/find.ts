@@ -1,77 +1,64 @@
-import { checkActorName } from '../node/actor-name.ts'
-import { currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { ActorDied, InvalidArgument } from '../node/errors.ts'
 import { beginWait, endWait } from '../node/waits.ts'
-import { ActorDied, type ActorRef } from '../node/errors.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { Portal } from '../rpc/portal.ts'
-import { changesOf } from './changes.ts'
-import type { Change } from './core/change.ts'
-import { compareAge } from './core/version.ts'
+import { targetOf } from './actor-info.ts'
 import { currentDiscovery, type Discovery } from './discovery.ts'
-import type { ActorRecord } from './record.ts'
+import { type FindOptions, select, type Selection, selectionOf } from './selection.ts'
 
-/** An actor as discovery knows it. */
-export interface ActorInfo extends ActorRef {
-  readonly addresses: readonly string[]
-  /** Namespaces that it serves. */
-  readonly modules: readonly string[]
-  /** Peer id of the actor that started it; a root has none. */
-  readonly parent: string | undefined
-  /** Peer id of the top actor of its tree. */
-  readonly root: string
-}
-
-/** What {@link watchActors} gives. */
-export interface ActorChange {
-  readonly type: 'up' | 'updated' | 'down'
-  readonly actor: ActorInfo
-}
+/** Milliseconds until a wait tries actors again that are registered and could not be reached. */
+const RETRY_MS = 500
 
 /**
- * The oldest live actor of a name, or `undefined`.
+ * The oldest live actor of a name, of those that `where` selects, or `undefined`. A name never matches an id.
  *
  * Connects before it answers: an entry whose actor cannot be reached leaves the registry, and the next one is tried.
  *
- * @param name as given to `run`, `joinMesh`, `startActor` or `runInActor`; never an id
+ * @param nameOrOptions a name as given to `run`, `joinMesh`, `startActor` or `runInActor`; or only `{ where }`
+ * @throws InvalidArgument with the path to what cannot be used
  * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
- * const portal = await findActor('gretchen')
+ * const portal = await findActor('gretchen', { where: { tags: ['zone=eu'] } })
  * if (portal !== undefined) console.log(await portal.run(hi))
  * ```
  */
-export async function findActor(name: string): Promise<Portal | undefined> {
-  checkActorName(name)
-  const discovery = currentDiscovery()
-  for (;;) {
-    discovery.scope.throwIfCancelled()
-    const [record] = discovery.state.registry.find(name)
-    if (record === undefined) return undefined
-    const target = targetOf(record)
-    if (await isReachable(discovery, target)) return discovery.rpc.portal(target)
-  }
+export async function findActor(
+  nameOrOptions: string | FindOptions,
+  options?: FindOptions,
+): Promise<Portal | undefined> {
+  const selection = selectSomeone(nameOrOptions, options)
+  return (await lookUp(currentDiscovery(), selection)).portal
 }
 
 /**
- * Portals to all live actors of a name, oldest first; they connect at their first call.
+ * Portals to all live actors of a name, of those that `where` selects, or of the mesh; oldest first. They connect at
+ * their first call.
  *
+ * Oldest means: started first by the clock of its own machine, and the lower peer id of two that started in the same
+ * millisecond. Everybody who knows the same actors sees the same order.
+ *
+ * @throws InvalidArgument with the path to what cannot be used
  * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
  * ```ts
- * for (const portal of findActors('worker')) console.log(await portal.run(hi))
+ * for (const portal of findActors({ where: { tags: ['gpu'] } })) console.log(await portal.run(hi))
  * ```
  */
-export function findActors(name: string): Portal[] {
-  checkActorName(name)
+export function findActors(nameOrOptions?: string | FindOptions, options?: FindOptions): Portal[] {
+  const selection = selectionOf(nameOrOptions, options)
   const { state, rpc } = currentDiscovery()
-  return state.registry.find(name).map((record) => rpc.portal(targetOf(record)))
+  return select(state.registry, selection).map((record) => rpc.portal(targetOf(record)))
 }
 
 /**
- * Waits until an actor of a name is up anywhere in the mesh; the oldest when there are several. A cancel point.
+ * Waits until an actor of a name, of those that `where` selects, is up anywhere in the mesh; the oldest when there are
+ * several. A cancel point.
  *
  * Bounded by the scope it runs in: put it into `failAfter`.
  *
+ * @throws InvalidArgument with the path to what cannot be used
  * @throws Cancelled when the scope is cancelled
  * @throws GreenroomError `NO_ACTOR` when this process is no actor
  * @example
@@ -79,29 +66,15 @@ export function findActors(name: string): Portal[] {
  * await using portal = await failAfter(5_000, () => waitForActor('gretchen'))
  * ```
  */
-export async function waitForActor(name: string): Promise<Portal> {
-  checkActorName(name)
+export async function waitForActor(nameOrOptions: string | FindOptions, options?: FindOptions): Promise<Portal> {
+  const selection = selectSomeone(nameOrOptions, options)
   const scope = currentScope()
   const discovery = currentDiscovery()
-  const wait = beginWait(`waiting for an actor named '${name}'`)
+  const wait = beginWait(`waiting for ${selection.words}`)
   try {
     for (;;) {
-      scope.throwIfCancelled()
-      const change = Promise.withResolvers<void>()
-      // Listens before it looks, so that no actor comes up in between.
-      const unlisten = discovery.onEvent((event) => {
-        if ((event.type === 'up' || event.type === 'updated') && event.record.name === name) change.resolve()
-      })
-      const unlink = scope.onCancel(change.reject)
-      try {
-        const portal = await findActor(name)
-        if (portal !== undefined) return portal
-        await untilCancelled(discovery.scope, change.promise)
-      } finally {
-        unlisten()
-        unlink()
-        change.promise.catch(() => {})
-      }
+      const portal = await lookUpOrWait(discovery, scope, selection)
+      if (portal !== undefined) return portal
     }
   } catch (error) {
     noteInterrupted(error, wait.what)
@@ -111,44 +84,63 @@ export async function waitForActor(name: string): Promise<Portal> {
   }
 }
 
-/**
- * Watches the actors of the mesh, or those of one name: first those that are up, oldest first, then
- * every change. A cancel point.
- *
- * @throws LimitExceeded when the consumer lags more than 10,000 changes behind
- * @throws GreenroomError `NO_ACTOR` when this process is no actor
- * @example
- * ```ts
- * for await (const { type, actor } of watchActors()) console.log(type, actor.name)
- * ```
- */
-export function watchActors(name?: string): AsyncGenerator<ActorChange, never> {
-  const discovery = currentDiscovery()
-  const { registry } = discovery.state
-  return changesOf(discovery.scope, (push) => {
-    const tell = (type: ActorChange['type'], record: ActorRecord): void => {
-      if (name === undefined || record.name === name) push({ type, actor: infoOf(record) })
+/** Ends without a portal when there is a reason to look again. */
+async function lookUpOrWait(
+  discovery: Discovery,
+  scope: CancelScope,
+  selection: Selection,
+): Promise<Portal | undefined> {
+  scope.throwIfCancelled()
+  const change = Promise.withResolvers<void>()
+  // Listens before it looks, so that no actor comes up in between.
+  const unlisten = discovery.onEvent((event) => {
+    if (event.type !== 'up' && event.type !== 'updated') return
+    try {
+      if (selection.matches(event.record)) change.resolve()
+    } catch (error) {
+      change.reject(error)
     }
-    for (const record of [...registry.actors()].sort(compareAge)) tell('up', record)
-    return discovery.onEvent((event) => {
-      if (isChange(event)) tell(event.type, event.record)
-    })
   })
+  const unlink = scope.onCancel(change.reject)
+  let retry: NodeJS.Timeout | undefined
+  try {
+    const { portal, unreachable } = await lookUp(discovery, selection)
+    if (portal !== undefined) return portal
+    if (unreachable) retry = setTimeout(change.resolve, RETRY_MS)
+    await untilCancelled(discovery.scope, change.promise)
+    return undefined
+  } finally {
+    clearTimeout(retry)
+    unlisten()
+    unlink()
+    change.promise.catch(() => {})
+  }
 }
 
-/** A portal's target for a record. */
-export function targetOf(record: ActorRecord): Target {
-  return { name: record.name, id: record.peerId, addresses: record.addrs }
+interface LookUp {
+  readonly portal?: Portal
+  /** Whether actors are registered, still, that were not reached. */
+  readonly unreachable: boolean
 }
 
-/** What users see of a record. */
-export function infoOf(record: ActorRecord): ActorInfo {
-  const { name, peerId, addrs, modules, parent, root } = record
-  return { name, id: peerId, addresses: addrs, modules, parent, root }
+/** Tries each actor once: one that is a neighbour stays registered although it cannot be called at the moment. */
+async function lookUp(discovery: Discovery, selection: Selection): Promise<LookUp> {
+  const tried = new Set<string>()
+  for (;;) {
+    discovery.scope.throwIfCancelled()
+    const found = select(discovery.state.registry, selection)
+    const record = found.find(({ peerId }) => !tried.has(peerId))
+    if (record === undefined) return { unreachable: found.length > 0 }
+    tried.add(record.peerId)
+    const target = targetOf(record)
+    if (await isReachable(discovery, target)) return { portal: discovery.rpc.portal(target), unreachable: false }
+  }
 }
 
-function isChange(event: { readonly type: string }): event is Change {
-  return event.type === 'up' || event.type === 'updated' || event.type === 'down'
+function selectSomeone(nameOrOptions: string | FindOptions, options: FindOptions | undefined): Selection {
+  const given: unknown = nameOrOptions
+  if (given === undefined) throw new InvalidArgument("a look-up of one actor needs a name, or options with 'where'")
+  return selectionOf(nameOrOptions, options)
 }
 
 async function isReachable(discovery: Discovery, target: Target): Promise<boolean> {

@@ -109,7 +109,7 @@ export function signRecord(record: ActorRecord, privateKey: Ed25519PrivateKey): 
 }
 
 /** The bytes of a record that are signed. @throws BadRecord when a field, or the whole, is outside of `recordLimits` */
-export function encodeRecord(record: ActorRecord): Uint8Array {
+function encodeRecord(record: ActorRecord): Uint8Array {
   checkRecord(record)
   const { mesh, peerId, name, parent, root, inc, rev, seq, addrs, status, modules } = record
   const { tags = [], groups = [], version } = record.meta
@@ -121,6 +121,14 @@ export function encodeRecord(record: ActorRecord): Uint8Array {
   const bytes = new Uint8Array(codec.pack(fields))
   checkSize(bytes)
   return bytes
+}
+
+/** Bytes of a record that are left to a longer status and to the numbers of its version as they grow. */
+const growth = 48
+
+/** @throws BadRecord when a record would not fit into its bound at some later version */
+export function checkRoom(record: ActorRecord): void {
+  checkSize(encodeRecord(record), recordLimits.bytes - growth)
 }
 
 /**
@@ -222,11 +230,9 @@ function checkRecord(record: Unchecked): asserts record is ActorRecord {
   if (version !== undefined) checkText('meta.version', version, MAX_VERSION_BYTES)
 }
 
-function checkSize(bytes: Uint8Array): void {
-  if (bytes.length > recordLimits.bytes) {
-    throw new BadRecord(
-      `it has ${bytes.length} bytes, more than ${recordLimits.bytes}: give it less metadata or fewer modules`,
-    )
+function checkSize(bytes: Uint8Array, most: number = recordLimits.bytes): void {
+  if (bytes.length > most) {
+    throw new BadRecord(`it has ${bytes.length} bytes, more than ${most}: give it less metadata or fewer modules`)
   }
 }
 

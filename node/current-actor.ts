@@ -11,9 +11,28 @@ export interface Actor {
   readonly addresses: readonly string[]
   /** Whatever the parent passed at the start, copied once; changes stay in this process. */
   readonly statespace: Record<string, unknown>
+  /** Words by which look-ups select it, sorted. */
+  readonly tags: readonly string[]
+  /** Groups that it is a member of, sorted. */
+  readonly groups: readonly string[]
+  /** Of the program that it runs, when that was said. */
+  readonly version: string | undefined
   /** Aborts when the actor is cancelled. */
   readonly signal: AbortSignal
   readonly log: Log
+  /**
+   * Says anew by which words the actor is selected; the mesh sees it as `updated`, here at once and elsewhere in the
+   * time that a new actor takes to be seen.
+   *
+   * @param tags all of them, at most 32 of 1 to 128 bytes
+   * @throws InvalidArgument with the path to what cannot be used; the tags are as before then
+   * @example
+   * ```ts
+   * const { tags } = currentActor()
+   * currentActor().setTags([...tags, 'draining'])
+   * ```
+   */
+  setTags(tags: readonly string[]): void
   /** Counters of this actor since its start: what others get by `portal.stats()`. */
   stats(): ActorStats
   /**

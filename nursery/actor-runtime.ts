@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { PeerHint } from '../discovery/core/input.ts'
 import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
+import type { Metadata } from '../discovery/metadata.ts'
+import { OwnMetadata } from '../discovery/own-metadata.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
 import { checkActorName } from '../node/actor-name.ts'
@@ -42,6 +44,8 @@ export interface RuntimeOptions {
   readonly host?: Host | undefined
   readonly modules: readonly ExposedModule[]
   readonly statespace: Record<string, unknown>
+  /** What it says of itself at first. */
+  readonly metadata: Metadata
   readonly profile: ProfileName
   readonly stacks: StackPolicy
   /** How actors below are started unless told otherwise. */
@@ -124,6 +128,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
     const stats = new Stats()
+    const metadata = new OwnMetadata(options.metadata)
     const actor: Actor = {
       name,
       id: self.id,
@@ -132,6 +137,16 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       get signal() {
         return scope.signal
       },
+      get tags() {
+        return metadata.value.tags ?? []
+      },
+      get groups() {
+        return metadata.value.groups ?? []
+      },
+      get version() {
+        return metadata.value.version
+      },
+      setTags: (tags) => metadata.setTags(tags),
       log: areaLog('actor'),
       stats: () => stats.read(),
       onExit: (release) => exits.add(release),
@@ -163,6 +178,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       parent: options.parent,
       parentInc: options.parentInc,
       modules: namespaces,
+      metadata,
       profile: profiles[options.profile],
       rendezvous: options.rendezvous,
       join: options.join,

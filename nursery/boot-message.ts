@@ -1,4 +1,5 @@
 import type { LogLevel } from '../node/log.ts'
+import type { Metadata } from '../discovery/metadata.ts'
 import type { ProfileName } from '../discovery/profile.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { EncodedFailure } from '../rpc/error-codec.ts'
@@ -30,6 +31,8 @@ export interface BootMessage {
   readonly graceMs: number
   readonly modules: readonly ExposedModule[]
   readonly statespace: Record<string, unknown>
+  /** Its tags, groups and version. */
+  readonly metadata: Metadata
   readonly logLevel: LogLevel
   readonly profile: ProfileName
   readonly stacks: StackPolicy

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { checkMetadata, type Metadata, type MetadataOptions } from '../discovery/metadata.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import { checkLogLevel, logLevel, type LogLevel } from '../node/log.ts'
@@ -61,7 +62,7 @@ export interface NurseryOptions {
 }
 
 /** How `startActor` starts and restarts an actor. */
-export interface ActorOptions {
+export interface ActorOptions extends MetadataOptions {
   /** What the actor serves, as `expose` gave it; nothing else can be called in it. */
   readonly modules?: readonly ExposedModule[]
   /** Copied into the child once, at each start as it was at the first. */
@@ -95,6 +96,12 @@ export interface ActorOptions {
   readonly limits?: ActorLimits
 }
 
+/** An actor that `runInActor` starts: its name, and what else is said of it. */
+export interface OneShotOptions extends MetadataOptions {
+  /** 1 to 256 bytes. */
+  readonly name: string
+}
+
 /** How `nursery.start` treats a local task. */
 export interface TaskOptions {
   /**
@@ -120,6 +127,7 @@ export interface ActorSpec {
   readonly name: string
   readonly modules: readonly ExposedModule[]
   readonly statespace: Record<string, unknown>
+  readonly metadata: Metadata
   readonly logLevel: LogLevel
   readonly graceMs: number
   readonly bootTimeoutMs: number
@@ -171,6 +179,7 @@ export function actorSpec(
     name,
     modules: [...new Map(modules.map((module) => [module.namespace, module])).values()],
     statespace,
+    metadata: checkMetadata(options),
     logLevel: level,
     graceMs: checkMs('shutdownMs', shutdownMs === Number.POSITIVE_INFINITY ? MAX_TIMEOUT_MS : shutdownMs, 0),
     bootTimeoutMs: settings.bootTimeoutMs,
@@ -178,6 +187,15 @@ export function actorSpec(
     stdio,
     limits,
   }
+}
+
+/** @throws InvalidArgument when it is neither a name nor an object with one */
+export function oneShotOptions(nameOrOptions: string | OneShotOptions): OneShotOptions {
+  if (typeof nameOrOptions !== 'object' || nameOrOptions === null) return { name: nameOrOptions }
+  const { name: _name, tags: _tags, groups: _groups, version: _version, ...others } = nameOrOptions
+  for (const key of Object.keys(others))
+    throw new InvalidArgument(`'${key}' is no option of runInActor: use name, tags, groups or version`)
+  return nameOrOptions
 }
 
 /** @throws InvalidArgument when the word is unknown, or the strategy restarts nobody */

@@ -19,6 +19,8 @@ import {
   type NurseryOptions,
   type NurserySettings,
   nurserySettings,
+  type OneShotOptions,
+  oneShotOptions,
   type TaskOptions,
 } from './nursery-options.ts'
 import { attachReport, Books, type ChildPage, type NurseryReport } from './report.ts'
@@ -46,7 +48,7 @@ export interface Nursery {
    * Starts a process that runs one exposed function as its main task and ends with it, or up to 5,000 ms later while
    * other one-shots that ran beside it are not done.
    *
-   * @param name 1 to 256 bytes; several actors may share one
+   * @param name 1 to 256 bytes; several actors may share one; or the name with what else is said of the actor
    * @returns once the actor is up; `portal.result()` gives what the function gives; a stream has to be read to its
    * end or
    * left, since its producer waits for its reader
@@ -54,7 +56,11 @@ export interface Nursery {
    * @throws NotExposed when the function was not exposed
    * @throws Cancelled when the nursery is cancelled meanwhile; the process is gone then
    */
-  runInActor<F extends AnyFunction>(name: string, fn: F, ...args: Parameters<F>): Promise<Portal<RunResult<F>>>
+  runInActor<F extends AnyFunction>(
+    name: string | OneShotOptions,
+    fn: F,
+    ...args: Parameters<F>
+  ): Promise<Portal<RunResult<F>>>
   /**
    * Starts a process that serves calls until it is cancelled: the block waits for it.
    *
@@ -224,11 +230,16 @@ class Block implements Nursery, LiveNursery {
     return this.#runtime.rpc.portal<never>(target)
   }
 
-  async runInActor<F extends AnyFunction>(name: string, fn: F, ...args: Parameters<F>): Promise<Portal<RunResult<F>>> {
+  async runInActor<F extends AnyFunction>(
+    nameOrOptions: string | OneShotOptions,
+    fn: F,
+    ...args: Parameters<F>
+  ): Promise<Portal<RunResult<F>>> {
     const { module } = exposedFunction(fn)
+    const { name, ...options } = oneShotOptions(nameOrOptions)
     for (const [i, arg] of args.entries()) if (!isStream(arg)) transferable(arg, `args[${i}]`)
     this.#family.assertOpen()
-    const spec = actorSpec(name, { modules: [module] }, this.#settings, this.#runtime.options.startMethod)
+    const spec = actorSpec(name, { ...options, modules: [module] }, this.#settings, this.#runtime.options.startMethod)
     const page = this.books.open('one-shot', name)
     const { process, target } = await this.#boot(spec, page).catch(async (error: unknown) => {
       await leaveArguments(args)

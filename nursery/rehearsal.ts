@@ -17,6 +17,7 @@ export async function rehearse(): Promise<void> {
     listen: [],
     modules: [],
     statespace: {},
+    metadata: {},
     profile: 'loopback',
     stacks: 'none',
     startMethod: 'process',

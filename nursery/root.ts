@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { checkMetadata, type MetadataOptions } from '../discovery/metadata.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import { readJoinAddresses } from '../discovery/join-addresses.ts'
 import { checkActorName } from '../node/actor-name.ts'
@@ -13,7 +14,7 @@ import { checkWarmActors, WARM_ACTORS } from './warm-pool.ts'
 import { type ActorRuntime, privateMesh, startRuntime } from './actor-runtime.ts'
 
 /** How a root becomes an actor. */
-export interface MeshOptions {
+export interface MeshOptions extends MetadataOptions {
   /** This actor's name, 1 to 256 bytes; default `root`. */
   readonly name?: string
   /**
@@ -65,6 +66,7 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   if (options.logLevel !== undefined) setLogLevel(options.logLevel)
   checkStartMethod(options.startMethod ?? 'process')
   checkWarmActors(options.warmActors ?? WARM_ACTORS)
+  const metadata = checkMetadata(options)
   const mesh = options.mesh ?? (process.env['GREENROOM_MESH'] || undefined)
   const join = readJoinAddresses(options.join ?? listed(process.env['GREENROOM_JOIN']))
   if (join.length > 0 && mesh === undefined)
@@ -80,6 +82,7 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       listen: options.listen,
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
+      metadata,
       profile,
       startMethod: options.startMethod ?? 'process',
       warmActors: options.warmActors ?? WARM_ACTORS,

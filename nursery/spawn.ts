@@ -1,3 +1,4 @@
+import type { Metadata } from '../discovery/metadata.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import type { Target } from '../rpc/caller.ts'
 import { ActorProcess } from './actor-process.ts'
@@ -9,7 +10,7 @@ import type { ChildPage } from './report.ts'
 /** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
 export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
   const { self, root, options: own, discovery, carriers } = runtime
-  const { name, modules, statespace, logLevel, graceMs, bootTimeoutMs, startMethod, stdio, limits } = spec
+  const { name, modules, statespace, metadata, logLevel, graceMs, bootTimeoutMs, startMethod, stdio, limits } = spec
   if (own.depth + 1 > MAX_DEPTH)
     throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
   // Nobody could reap the processes of a thread that was ended by force.
@@ -32,6 +33,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       graceMs,
       modules,
       statespace,
+      metadata: { ...inherited(own.metadata), ...metadata },
       logLevel,
       profile: own.profile,
       stacks: own.stacks,
@@ -51,6 +53,11 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       () => {},
     )
   return process
+}
+
+/** The same program runs there, unless it is said otherwise. */
+function inherited({ version }: Metadata): Metadata {
+  return version === undefined ? {} : { version }
 }
 
 /**

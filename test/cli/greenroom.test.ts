@@ -58,7 +58,8 @@ test('--help explains itself', async () => {
 
 test('the tree shows each actor below its parent', () => {
   const actor = (name: string, parent?: string): ActorInfo => {
-    return { name, id: `id-of-${name}`, addresses: [], modules: [], parent: parent && `id-of-${parent}`, root: 'x' }
+    const nothing = { addresses: [], modules: [], tags: [], groups: [], version: undefined }
+    return { name, id: `id-of-${name}`, ...nothing, parent: parent && `id-of-${parent}`, root: 'x' }
   }
   const lines = drawTree([actor('a'), actor('b', 'a'), actor('c', 'b'), actor('d')], 'id-of-d')
   expect(lines.map((line) => line.replace(/ \(.*$/, ''))).toEqual(['  a', '    b', '      c', '* d'])

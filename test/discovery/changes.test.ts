@@ -11,8 +11,10 @@ function source<T>(life = new CancelScope()) {
   const changes = changesOf<T>(life, (to) => {
     subscribed += 1
     push = to
-    return () => {
-      subscribed -= 1
+    return {
+      unsubscribe: () => {
+        subscribed -= 1
+      },
     }
   })
   return { changes, push: (change: T) => push(change), subscribed: () => subscribed }
@@ -85,4 +87,29 @@ test('a watcher ends with its source', async () => {
   life.cancel('the actor ends')
   await expect(within('the wait', waiting)).rejects.toBe(life.reason)
   expect(subscribed()).toBe(0)
+})
+
+test('what is there at first comes first, however much it is, and does not count as waiting', async () => {
+  const present = Array.from({ length: MAX_WAITING_CHANGES + 1 }, (_, i) => i)
+  const changes = changesOf<number>(new CancelScope(), (push) => {
+    push(-1)
+    return { present, unsubscribe: () => {} }
+  })
+  const seen: number[] = []
+  for await (const change of changes) {
+    seen.push(change)
+    if (change === -1) break
+  }
+  expect(seen).toEqual([...present, -1])
+})
+
+test('a source that fails ends its watcher after what it gave before', async () => {
+  const changes = changesOf<number>(new CancelScope(), (push, fail) => {
+    push(1)
+    fail(new Error('broken'))
+    push(2)
+    return { unsubscribe: () => {} }
+  })
+  expect(await changes.next()).toEqual({ done: false, value: 1 })
+  await expect(changes.next()).rejects.toThrow('broken')
 })

@@ -125,8 +125,8 @@ describe('looking up', () => {
     for (const name of [undefined, '', 7, {}] as string[]) {
       await expect(findActor(name)).rejects.toBeInstanceOf(InvalidArgument)
       await expect(waitForActor(name)).rejects.toBeInstanceOf(InvalidArgument)
-      expect(() => findActors(name)).toThrow(InvalidArgument)
     }
+    for (const name of ['', 7, {}] as string[]) expect(() => findActors(name)).toThrow(InvalidArgument)
   })
 
   test('a killed actor leaves the registry: look-ups give undefined', async () => {
