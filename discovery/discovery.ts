@@ -262,6 +262,9 @@ class Shell implements Discovery {
       case 'publish':
         this.#publish(effect.message)
         return
+      case 'drop':
+        this.#neighbours.drop(effect.peerId)
+        return
       case 'dial':
         void this.#dial(effect.peerId, effect.addrs, effect.within)
         return

@@ -65,6 +65,11 @@ export class Neighbours {
     }
   }
 
+  /** Closes the streams to a peer, not the connection. */
+  drop(peer: string): void {
+    for (const stream of this.#streams.get(peer) ?? []) stream.abort(new Error('it is no neighbour any more'))
+  }
+
   close(): void {
     for (const streams of this.#streams.values()) for (const stream of streams) stream.close()
   }

@@ -12,6 +12,12 @@ export interface Profile {
   readonly joinRetry: number
   /** How long a root that knows of others waits for its first sync before it goes on alone. */
   readonly joinWait: number
+  /** Pause between two probes of one root, how long its answer may take, and that of neighbours who ask it then. */
+  readonly probe: { readonly interval: number; readonly timeout: number; readonly indirect: number }
+  /** How long a suspected root has to refute: `max` with one accuser, `min` with all that count. */
+  readonly suspicion: { readonly min: number; readonly max: number }
+  /** How long a link that nobody needs any more is kept. */
+  readonly linger: number
   /** Within this time a closed root is redialled a few times; only refusals to the end are a verdict. */
   readonly grace: number
   /** Bound of one dial. */
@@ -55,6 +61,9 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     sync: 5_000,
     joinRetry: 500,
     joinWait: 2_000,
+    probe: { interval: 500, timeout: 150, indirect: 150 },
+    suspicion: { min: 1_500, max: 9_000 },
+    linger: 10_000,
     grace: 100,
     dialTimeout: 1_000,
     dialFallback: 300,
@@ -65,7 +74,7 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ballot: 300,
     tombstoneTtl: 10 * minute,
     hiddenTtl: minute,
-    lostRetry: 10_000,
+    lostRetry: 5_000,
     lostTtl: 24 * hour,
   },
   lan: {
@@ -74,6 +83,9 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     sync: 10_000,
     joinRetry: 1_000,
     joinWait: 5_000,
+    probe: { interval: 1_000, timeout: 500, indirect: 500 },
+    suspicion: { min: 3_000, max: 18_000 },
+    linger: 20_000,
     grace: 250,
     dialTimeout: 3_000,
     dialFallback: 1_000,
@@ -84,7 +96,7 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ballot: 900,
     tombstoneTtl: 30 * minute,
     hiddenTtl: 2 * minute,
-    lostRetry: 30_000,
+    lostRetry: 10_000,
     lostTtl: 24 * hour,
   },
   wan: {
@@ -93,6 +105,9 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     sync: 30_000,
     joinRetry: 3_000,
     joinWait: 15_000,
+    probe: { interval: 4_000, timeout: 2_000, indirect: 2_000 },
+    suspicion: { min: 8_000, max: 48_000 },
+    linger: minute,
     grace: 2_000,
     dialTimeout: 10_000,
     dialFallback: 3_000,
@@ -103,7 +118,7 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     ballot: 3_000,
     tombstoneTtl: hour,
     hiddenTtl: 5 * minute,
-    lostRetry: minute,
+    lostRetry: 30_000,
     lostTtl: 24 * hour,
   },
 }

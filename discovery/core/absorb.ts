@@ -1,15 +1,20 @@
 import type { ActorRecord } from '../record.ts'
 import type { End, Fact, Known } from './fact.ts'
 import { pages, tell } from './outbox.ts'
-import { requestSign } from './own.ts'
 import { endOf } from './registry.ts'
-import type { Change, Merge } from './change.ts'
-import { emit, ownRecord, send } from './state.ts'
+import { outbid, refute } from './refutation.ts'
+import type { Merge } from './change.ts'
+import { ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
+import { suspend, takeAccusation } from './suspicion.ts'
+import { applyChanges, declareDead } from './verdict.ts'
 import { compareLives, compareVersions } from './version.ts'
+import type { Life } from './version.ts'
 
 /** How a fact came: on a neighbour's own stream, or by gossip that a neighbour passed on. */
-export type Via = 'stream' | 'gossip'
+type Via = 'stream' | 'gossip'
+
+type SuspectFact = Extract<Fact, { kind: 'suspect' }>
 
 /** Pause between two echoes of one accusation, in batches. */
 const echoPause = 20
@@ -28,7 +33,15 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
   let fromChild = isChild(turn, from)
   for (const fact of facts) {
     const before = replies.length
-    const merge = fact.kind === 'record' ? takeRecord(turn, fact.known, replies) : takeEnd(turn, fact.end, via, replies)
+    if (fact.kind === 'suspect') {
+      takeSuspect(turn, from, via, fact, replies)
+      if (via === 'gossip') replies.length = before
+      continue
+    }
+    // a root's own verdicts are gossip; what another tells on its stream is what it has heard, and may be old
+    const late = via === 'stream' && !fromChild
+    const merge =
+      fact.kind === 'record' ? takeRecord(turn, fact.known, replies) : takeEnd(turn, fact.end, via, late, replies)
     if (merge === undefined) continue
     applyChanges(turn, merge.changes)
     if (merge.changes.length > 0) news.push(fact)
@@ -47,39 +60,6 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
   for (const fact of news) warn(turn, from, self, fact)
 }
 
-/** Declares an actor dead on own evidence and tells everybody. */
-export function declareDead(turn: Turn, { peerId, inc, rev }: ActorRecord): void {
-  const { state, now } = turn
-  const end: End = { peerId, inc, rev, state: 'dead', by: ownRecord(state).peerId, age: 0 }
-  const merge = state.registry.mergeEnd(end, now)
-  if (merge.outcome !== 'new') return
-  state.counters.verdicts++
-  applyChanges(turn, merge.changes)
-  tell(turn, 'mesh', { kind: 'end', end })
-}
-
-/** Tells the users of the layer what changed and keeps the addresses of dead roots. */
-export function applyChanges(turn: Turn, changes: readonly Change[]): void {
-  const { state, now, rng } = turn
-  for (const change of changes) {
-    emit(turn, change)
-    const { record } = change
-    if (record.parent !== undefined) continue
-    turn.review = true
-    state.lost.delete(record.peerId)
-    if (change.type === 'down' && change.why === 'dead' && record.addrs.length > 0) {
-      const nextAt = now + state.profile.lostRetry * (0.5 + rng())
-      state.lost.set(record.peerId, { addrs: record.addrs, until: now + state.profile.lostTtl, nextAt, refusals: 0 })
-      if (state.lost.size > state.limits.lost) {
-        for (const oldest of state.lost.keys()) {
-          state.lost.delete(oldest)
-          break
-        }
-      }
-    }
-  }
-}
-
 function takeRecord(turn: Turn, known: Known, replies: Fact[]): Merge | undefined {
   const { state, now } = turn
   const { record } = known
@@ -93,7 +73,10 @@ function takeRecord(turn: Turn, known: Known, replies: Fact[]): Merge | undefine
     // a word of the child that was still on its way when its process ended
     declareDead(turn, record)
   }
+  const tombstone = state.registry.tombstone(record.peerId)
   const merge = state.registry.mergeRecord(known, now)
+  if (merge.outcome === 'new' && tombstone?.by === own.peerId && tombstone.inc === record.inc)
+    state.counters.falseVerdicts++
   if (merge.outcome === 'older') {
     const newer = state.registry.kept(record.peerId)
     if (newer !== undefined) replies.push({ kind: 'record', known: newer })
@@ -101,11 +84,14 @@ function takeRecord(turn: Turn, known: Known, replies: Fact[]): Merge | undefine
   return merge
 }
 
-function takeEnd(turn: Turn, end: End, via: Via, replies: Fact[]): Merge | undefined {
+function takeEnd(turn: Turn, end: End, via: Via, late: boolean, replies: Fact[]): Merge | undefined {
   const { state, now } = turn
-  const own = ownRecord(state)
-  if (end.peerId === own.peerId) {
-    refute(turn, end, replies)
+  if (end.peerId === ownRecord(state).peerId) {
+    answerAccusation(turn, end, replies)
+    return undefined
+  }
+  if (late && end.state === 'dead' && suspend(turn, end)) {
+    send(turn, end.peerId, { type: 'facts', facts: [{ kind: 'end', end }], claim: null })
     return undefined
   }
   const merge = state.registry.mergeEnd(end, now)
@@ -118,6 +104,30 @@ function takeEnd(turn: Turn, end: End, via: Via, replies: Fact[]): Merge | undef
     }
   }
   return merge
+}
+
+function takeSuspect(turn: Turn, from: string, via: Via, fact: SuspectFact, replies: Fact[]): void {
+  const { state } = turn
+  const { accusation } = fact
+  const { peerId } = accusation
+  if (peerId === ownRecord(state).peerId) {
+    answerAccusation(turn, accusation, replies)
+    return
+  }
+  const kept = state.registry.kept(peerId)
+  if (kept !== undefined && compareLives(accusation, kept.record) < 0) {
+    replies.push({ kind: 'record', known: kept })
+    return
+  }
+  if (takeAccusation(turn, accusation) && via === 'gossip' && peerId !== from)
+    send(turn, peerId, { type: 'facts', facts: [fact], claim: null })
+}
+
+/** Refutes what is said of this actor; who says it of a former life gets to know the present one. */
+function answerAccusation(turn: Turn, accusation: Life & { readonly by: string }, replies: Fact[]): void {
+  const { own } = turn.state
+  if (!refute(turn, accusation) && own !== undefined && compareLives(accusation, own.record) < 0)
+    replies.push({ kind: 'record', known: own })
 }
 
 /**
@@ -144,40 +154,6 @@ function warn(turn: Turn, from: string, self: string, fact: Fact): void {
   if (fact.kind !== 'end' || fact.end.state !== 'dead') return
   const { peerId } = fact.end
   if (peerId !== from && peerId !== self) send(turn, peerId, { type: 'facts', facts: [fact], claim: null })
-}
-
-function refute(turn: Turn, end: End, replies: Fact[]): void {
-  const { state } = turn
-  const own = ownRecord(state)
-  if (own.status === 'left' || state.signing?.status === 'left') return
-  if (compareLives(end, own) < 0) {
-    if (state.own !== undefined) replies.push({ kind: 'record', known: state.own })
-    return
-  }
-  if (end.inc > own.inc) {
-    outbid(turn, end, undefined)
-    return
-  }
-  const pending = state.signing
-  if (pending !== undefined && compareLives(end, pending) < 0) return
-  state.counters.refutations++
-  emit(turn, { type: 'accused', by: end.by })
-  requestSign(turn, { inc: own.inc, rev: end.rev + 1, seq: own.seq })
-}
-
-function outbid(turn: Turn, life: { inc: number }, record: ActorRecord | undefined): void {
-  const { state } = turn
-  const own = ownRecord(state)
-  if (own.status === 'left' || state.signing?.status === 'left') return
-  if (state.signing !== undefined && state.signing.inc > life.inc) return
-  // two living processes with one key would outbid each other for ever
-  if (state.reclaims >= state.limits.reclaims || life.inc >= Number.MAX_SAFE_INTEGER - 1) {
-    if (state.reclaims === state.limits.reclaims) emit(turn, { type: 'conflict', record })
-    state.reclaims = state.limits.reclaims + 1
-    return
-  }
-  state.reclaims++
-  requestSign(turn, { inc: Math.max(own.inc, life.inc + 1), rev: 0, seq: own.seq })
 }
 
 function isChild({ state }: Turn, peerId: string): boolean {

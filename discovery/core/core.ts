@@ -1,15 +1,20 @@
-import { absorb, applyChanges, declareDead } from './absorb.ts'
+import { absorb } from './absorb.ts'
 import type { Effect } from './effect.ts'
 import * as election from './election.ts'
 import type { Known } from './fact.ts'
+import { noteLag } from './health.ts'
 import type { Input, TimerName } from './input.ts'
 import * as links from './links.ts'
 import type { Message } from './messages.ts'
 import { flush } from './outbox.ts'
 import { requestNext, sayGoodbye, takeOwn } from './own.ts'
+import * as probes from './probes.ts'
+import { onProbe, onProbeRequest } from './relays.ts'
 import { ownRecord } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
+import { onSuspicionTimer } from './suspicion.ts'
 import * as sync from './sync.ts'
+import { applyChanges, declareDead } from './verdict.ts'
 import { onPreVote, onVote } from './voter.ts'
 
 /**
@@ -77,13 +82,9 @@ function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
     case 'dialled':
       links.onDialled(turn, input.peerId, input.outcome)
       return
-    case 'lookupFailed': {
-      const record = state.registry.get(input.peerId)
-      // a neighbour is alive, whatever kept a call from it
-      if (record === undefined || state.links.has(input.peerId) || input.peerId === ownRecord(state).peerId) return
-      declareDead(turn, record)
+    case 'lookupFailed':
+      onLookupFailed(turn, input.peerId)
       return
-    }
     case 'childExited':
       onChildExited(turn, input.peerId)
       return
@@ -91,6 +92,7 @@ function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
       onMessage(turn, input.from, input.via, input.message)
       return
     case 'timer':
+      noteLag(turn, state.timers.get(input.name) ?? turn.now)
       state.timers.delete(input.name)
       timers[input.name](turn)
       return
@@ -104,6 +106,8 @@ const timers: Readonly<Record<TimerName, (turn: Turn) => void>> = {
   sync: sync.onSyncTimer,
   join: sync.onJoinTimer,
   links: links.planDials,
+  probe: probes.onProbeTimer,
+  suspicion: onSuspicionTimer,
   election: election.onElectionTimer,
   ballot: election.onBallotTimer,
   beat: election.onBeatTimer,
@@ -145,6 +149,18 @@ function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: 
       return
     case 'release':
       election.onRelease(turn, from, message)
+      return
+    case 'probe':
+      onProbe(turn, from, message)
+      return
+    case 'ack':
+      probes.onAck(turn, from, message)
+      return
+    case 'probeRequest':
+      onProbeRequest(turn, from, message)
+      return
+    case 'nack':
+      probes.onNack(turn, from, message)
   }
 }
 
@@ -169,6 +185,17 @@ function onChildExited(turn: Turn, peerId: string): void {
   if (known !== undefined) declareDead(turn, known.record)
 }
 
+/** The dead do not answer, but neither does whoever is behind a cut: roots are verified, and a parent vouches for the rest. */
+function onLookupFailed(turn: Turn, peerId: string): void {
+  const { state } = turn
+  const record = state.registry.get(peerId)
+  const own = ownRecord(state)
+  // a neighbour is alive, whatever kept a call from it
+  if (record === undefined || state.links.has(peerId) || peerId === own.peerId) return
+  if (record.parent !== undefined) declareDead(turn, record)
+  else if (own.parent === undefined) links.verify(turn, record)
+}
+
 function leave(turn: Turn): void {
   const { state } = turn
   if (state.leaving) return
@@ -183,6 +210,7 @@ function settle(turn: Turn): void {
   for (let round = 0; turn.review && round < 4; round++) {
     turn.review = false
     links.reviewLinks(turn)
+    probes.reviewProbes(turn)
     election.reviewElection(turn)
   }
   election.reviewArbiter(turn)

@@ -18,12 +18,27 @@ export interface End {
   readonly age: number
 }
 
-/** What a registry is made of, and what gossip carries. */
-export type Fact = { readonly kind: 'record'; readonly known: Known } | { readonly kind: 'end'; readonly end: End }
+/** The word of one root that it gets no answer from another: not a verdict yet, and its owner may refute it. */
+export interface Accusation {
+  readonly peerId: string
+  readonly inc: number
+  readonly rev: number
+  /** Peer id of the accuser. */
+  readonly by: string
+  /** Milliseconds since the accusation. */
+  readonly age: number
+}
+
+/** What gossip carries; a registry is made of records and ends. */
+export type Fact =
+  | { readonly kind: 'record'; readonly known: Known }
+  | { readonly kind: 'end'; readonly end: End }
+  | { readonly kind: 'suspect'; readonly accusation: Accusation }
 
 /** The actor that a fact is about. */
 export function subjectOf(fact: Fact): string {
-  return fact.kind === 'record' ? fact.known.record.peerId : fact.end.peerId
+  if (fact.kind === 'record') return fact.known.record.peerId
+  return fact.kind === 'end' ? fact.end.peerId : fact.accusation.peerId
 }
 
 /** The peer ids and numbers around a fact on the wire, in bytes, generously. */

@@ -2,7 +2,17 @@ import type { Known } from './fact.ts'
 import type { Message } from './messages.ts'
 
 /** Names of the core's timers: each is set at most once, so that there are never more than these. */
-export type TimerName = 'batch' | 'sync' | 'join' | 'links' | 'election' | 'ballot' | 'beat' | 'lease'
+export type TimerName =
+  | 'batch'
+  | 'sync'
+  | 'join'
+  | 'links'
+  | 'probe'
+  | 'suspicion'
+  | 'election'
+  | 'ballot'
+  | 'beat'
+  | 'lease'
 
 /**
  * How a dial ended: `refused` means that nobody, or somebody else, listens there; `failed` is anything less certain.

@@ -20,6 +20,17 @@ export const coreLimits = {
   seedTries: 5,
   /** Dead roots whose addresses are kept. */
   lost: 1_000,
+  /** Dead roots that are dialled at a time. */
+  lostDials: 3,
+  /** Neighbours that a joining root has at most before its first sync: it needs no more to join. */
+  joinLinks: 3,
+  /** Neighbours that are asked about a root that does not answer. */
+  helpers: 3,
+  /** Probes under way for one neighbour, and for all of them. */
+  relaysEach: 4,
+  relays: 64,
+  /** Connections that leave one neighbour's probes unanswered in a row before they are made anew. */
+  deaf: 3,
   /** Ended children that a parent remembers. */
   exited: 4_096,
   /** Dials under way at the same time, those that verify a death apart: more of them time each other out. */

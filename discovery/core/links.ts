@@ -1,14 +1,18 @@
 import type { ActorRecord } from '../record.ts'
-import { declareDead } from './absorb.ts'
+import { committeeOf } from './electorate.ts'
 import type { DialOutcome, PeerHint } from './input.ts'
-import { arm, disarm, emit, ownRecord } from './state.ts'
+import { onLinked } from './relays.ts'
+import { RINGS } from './rings.ts'
+import { arm, disarm, dropLink, emit, ownRecord } from './state.ts'
 import type { Dial, Turn } from './state.ts'
+import { accuse } from './suspicion.ts'
 import { join, startSync } from './sync.ts'
+import { declareDead } from './verdict.ts'
 
 /*
- * Who is a neighbour: every live root of every root, the parent of a child. A closed connection is a reason to dial
- * again, never a verdict; only dials that are refused to the end of the grace are one. By rule the lower peer id of a
- * pair dials, since two dials at once leave two connections.
+ * Who is a neighbour: of a root those before and after it on the rings, and the rest of the committee when it is in it; of
+ * a child its parent. A closed connection is a reason to dial again, never a verdict; only dials that are refused to the
+ * end of the grace are one. By rule the lower peer id of a pair dials, since two dials at once leave two connections.
  */
 
 /** Takes in addresses told from outside. */
@@ -26,7 +30,7 @@ export function addPeers(turn: Turn, peers: readonly PeerHint[]): void {
     if (state.registry.get(peerId) !== undefined && own.parent === undefined) continue
     if (peerId !== own.parent && seedsOf(turn) >= state.limits.seeds) continue
     const first = eager === true || peerId === own.parent || own.peerId < peerId
-    addDial(turn, peerId, addrs, undefined, first ? now : now + state.profile.dialFallback)
+    addDial(turn, peerId, addrs, undefined, now + (first ? 0 : state.profile.dialFallback) + spread(turn, eager))
   }
   planDials(turn)
 }
@@ -38,9 +42,10 @@ export function onConnected(turn: Turn, peerId: string): void {
   if (peerId === own.peerId || (state.links.size >= state.limits.links && !state.links.has(peerId))) return
   const dial = state.dials.get(peerId)
   const seed = dial !== undefined && dial.inc === undefined ? dial.addrs : state.links.get(peerId)?.seed
-  state.links.set(peerId, { seed, stateAt: -Infinity, theirs: new Map() })
+  state.links.set(peerId, { seed, stateAt: -Infinity, theirs: new Map(), idleSince: undefined, deaf: 0 })
   state.dials.delete(peerId)
   turn.review = true
+  onLinked(turn, peerId)
   const record = state.registry.get(peerId)
   if (own.parent !== undefined) {
     if (peerId === own.parent) startSync(turn, peerId)
@@ -62,7 +67,7 @@ export function onDisconnected(turn: Turn, peerId: string): void {
   if (own.parent !== undefined) {
     const addrs = record?.addrs ?? state.parentAddrs
     if (peerId === own.parent && addrs.length > 0) addDial(turn, peerId, addrs, undefined, now)
-  } else if (record !== undefined && record.parent === undefined) {
+  } else if (record !== undefined && record.parent === undefined && wantedLinks(turn).has(peerId)) {
     // both ends may be alive and dial: a small head start keeps one connection from becoming two
     const headStart = own.peerId < peerId ? 0 : state.profile.grace / 4
     addDial(turn, peerId, record.addrs, record.inc, now + headStart).urgent = true
@@ -87,6 +92,7 @@ export function onDialled(turn: Turn, peerId: string, outcome: DialOutcome): voi
       dial.outdated = false
       dial.nextAt = now
     } else if (outcome === 'reached') {
+      dial.verify = false
       // the stream should follow at once; if it does not, this is tried again
       onFailed(turn, dial, 1)
       dial.nextAt = Math.max(dial.nextAt, now + state.profile.dialTimeout)
@@ -98,7 +104,7 @@ export function onDialled(turn: Turn, peerId: string, outcome: DialOutcome): voi
 
 /** Sees to it that every root that should be a neighbour is dialled, and nobody else. */
 export function reviewLinks(turn: Turn): void {
-  const { state, now } = turn
+  const { state } = turn
   const own = ownRecord(state)
   if (state.leaving) {
     state.dials.clear()
@@ -106,13 +112,18 @@ export function reviewLinks(turn: Turn): void {
     return
   }
   if (own.parent === undefined) {
-    for (const root of state.registry.roots()) {
-      if (root.peerId !== own.peerId && !state.links.has(root.peerId)) wantRoot(turn, root)
+    const wanted = wantedLinks(turn)
+    for (const peerId of wanted) {
+      const root = state.links.has(peerId) ? undefined : state.registry.get(peerId)
+      if (root !== undefined) wantRoot(turn, root)
     }
-    for (const [peerId, { inc }] of state.dials) {
-      if (inc !== undefined && state.registry.get(peerId) === undefined) state.dials.delete(peerId)
+    for (const [peerId, { inc, verify: verifies }] of state.dials) {
+      const known = state.registry.get(peerId) !== undefined
+      if (
+        inc === undefined ? known && state.joined && !wanted.has(peerId) : !known || !(verifies || wanted.has(peerId))
+      )
+        state.dials.delete(peerId)
     }
-    for (const [peerId, { until }] of state.lost) if (now >= until) state.lost.delete(peerId)
   }
   planDials(turn)
 }
@@ -128,9 +139,12 @@ export function planDials(turn: Turn): void {
   }
   let busy = 0
   for (const { deadline, urgent } of state.dials.values()) if (deadline !== undefined && !urgent) busy++
+  const enough = !state.joined && state.links.size >= state.limits.joinLinks
   let next = Infinity
   for (const dial of state.dials.values()) {
-    if (dial.deadline === undefined && now >= dial.nextAt && (dial.urgent || busy < state.limits.dials)) {
+    // the rest of the addresses told from outside waits until it is known whether they are needed
+    const held = enough && dial.inc === undefined
+    if (dial.deadline === undefined && now >= dial.nextAt && !held && (dial.urgent || busy < state.limits.dials)) {
       if (!dial.urgent) busy++
       dial.deadline = now + state.profile.dialTimeout * 2
       turn.effects.push({ type: 'dial', peerId: dial.peerId, addrs: dial.addrs, within: state.profile.dialTimeout })
@@ -138,15 +152,81 @@ export function planDials(turn: Turn): void {
     // one that is due and has to wait goes on when another ends
     next = Math.min(next, dial.deadline ?? (dial.nextAt > now ? dial.nextAt : Infinity))
   }
-  for (const [peerId, lost] of state.lost) {
-    if (now >= lost.nextAt && !state.links.has(peerId) && !state.dials.has(peerId)) {
-      lost.nextAt = now + state.profile.lostRetry * (0.5 + rng())
-      turn.effects.push({ type: 'dial', peerId, addrs: lost.addrs, within: state.profile.dialTimeout })
-    }
-    if (lost.nextAt > now) next = Math.min(next, lost.nextAt)
-  }
+  next = Math.min(next, dialLost(turn), trim(turn))
   if (next === Infinity) disarm(turn, 'links')
   else arm(turn, 'links', next)
+}
+
+/** A look-up or a call did not get through to a root: it is dialled until that is a verdict or none. */
+export function verify(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
+  const { state, now } = turn
+  if (addrs.length === 0) return
+  const dial = state.dials.get(peerId) ?? addDial(turn, peerId, addrs, inc, now)
+  dial.verify = true
+  if (dial.deadline === undefined) dial.nextAt = now
+  planDials(turn)
+}
+
+/** The roots that this one needs a link to. */
+function wantedLinks({ state }: Turn): Set<string> {
+  const own = ownRecord(state)
+  const { rings, relays } = state.liveness
+  const wanted = new Set(rings.neighbours(() => state.registry.roots()))
+  const committee = committeeOf(state)
+  if (committee.includes(own.peerId)) for (const member of committee) wanted.add(member)
+  wanted.delete(own.peerId)
+  for (const { target, sent } of relays.values()) if (!sent) wanted.add(target)
+  return wanted
+}
+
+/** Dials some of those that were declared dead; when to do so again. */
+function dialLost(turn: Turn): number {
+  const { state, now, rng } = turn
+  const { lost, limits, profile } = state
+  if (lost.size === 0) {
+    state.lostAt = Infinity
+    return Infinity
+  }
+  if (state.lostAt === Infinity) state.lostAt = now + profile.lostRetry * (0.5 + rng())
+  if (now < state.lostAt) return state.lostAt
+  state.lostAt = now + profile.lostRetry * (0.5 + rng())
+  const from = Math.floor(rng() * lost.size)
+  // not all healed halves should begin with the same few
+  const chosen = [...lost.keys()]
+  for (let index = 0; index < Math.min(limits.lostDials, chosen.length); index++) {
+    const peerId = chosen[(from + index) % chosen.length] ?? ''
+    const { addrs, until } = lost.get(peerId) ?? { addrs: [], until: 0 }
+    if (now >= until) lost.delete(peerId)
+    else if (!state.links.has(peerId) && !state.dials.has(peerId))
+      turn.effects.push({ type: 'dial', peerId, addrs, within: profile.dialTimeout })
+  }
+  return state.lostAt
+}
+
+/** Gives up links that nobody has needed for a while; when to look again. */
+function trim(turn: Turn): number {
+  const { state, now } = turn
+  const own = ownRecord(state)
+  if (own.parent !== undefined || !state.joined || state.links.size === 0) return Infinity
+  if (now < state.trimAt) return state.trimAt
+  const pause = state.profile.linger / 2
+  state.trimAt = now + pause
+  const wanted = wantedLinks(turn)
+  for (const [peerId, link] of state.links) {
+    if (wanted.has(peerId) || state.registry.kept(peerId)?.record.parent !== undefined) link.idleSince = undefined
+    else if (link.idleSince === undefined) link.idleSince = now
+    else if (now - link.idleSince >= pause) dropLink(turn, peerId)
+  }
+  return state.trimAt
+}
+
+/**
+ * In a large mesh everybody hears at once of a root that appears in the rendezvous, and one dial is enough: they wait
+ * for each other.
+ */
+function spread({ state, rng }: Turn, eager: boolean | undefined): number {
+  const { others } = state.liveness.rings
+  return eager === true || !state.joined || others <= RINGS ? 0 : rng() * others * state.profile.batch
 }
 
 function wantRoot(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
@@ -172,6 +252,7 @@ function onRefused(turn: Turn, dial: Dial): void {
     return
   }
   dial.refusals++
+  dial.urgent ||= dial.verify
   dial.nextAt = now + state.profile.grace / state.limits.refusals
   if (dial.refusals < state.limits.refusals) return
   state.dials.delete(dial.peerId)
@@ -181,6 +262,13 @@ function onRefused(turn: Turn, dial: Dial): void {
 
 function onFailed(turn: Turn, dial: Dial, chance: number): void {
   const { state, now } = turn
+  if (dial.verify) {
+    const record = state.registry.get(dial.peerId)
+    dial.verify = false
+    if (record !== undefined) accuse(turn, record)
+    // whoever needs no link to it leaves the rest to those that do
+    turn.review = true
+  }
   dial.urgent = false
   dial.refusals = 0
   dial.failures++
@@ -212,6 +300,7 @@ function addDial(turn: Turn, peerId: string, addrs: readonly string[], inc: numb
     refusals: 0,
     failures: 0,
     outdated: false,
+    verify: false,
   }
   turn.state.dials.set(peerId, dial)
   return dial

@@ -1,7 +1,8 @@
 import type { ActorRecord, SignedRecord } from '../record.ts'
 import { show } from '../show.ts'
-import type { Digest, End, Fact } from './fact.ts'
+import type { Accusation, Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
+import type { ProbeMessage } from './probe-messages.ts'
 import type { Claim, Token } from './token.ts'
 import { BadMessage, encodeToken, readFlag, readNumber, readPeerId, readToken } from './wire-fields.ts'
 
@@ -73,7 +74,7 @@ export interface Release {
 }
 
 /** Every message between the cores of two actors. */
-export type Message = Facts | Sync | State | PreVote | Vote | Ballot | Beat | Beaten | Release
+export type Message = Facts | Sync | State | PreVote | Vote | Ballot | Beat | Beaten | Release | ProbeMessage
 
 /** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
 export function encodeMessage(message: Message): unknown {
@@ -102,7 +103,12 @@ export function encodeMessage(message: Message): unknown {
     case 'prevote':
     case 'vote':
     case 'release':
+    case 'probeRequest':
+    case 'nack':
       return { ...message }
+    case 'probe':
+    case 'ack':
+      return { ...message, digest: encodeDigest(message.digest) }
   }
 }
 
@@ -153,6 +159,13 @@ export function parseMessage(
       return { type, token: readToken(fields['token']), beat: readNumber('beat', fields['beat']) }
     case 'release':
       return { type, term: readNumber('term', fields['term']) }
+    case 'probe':
+    case 'ack':
+      return { type, seq: readNumber('seq', fields['seq']), digest: readDigest(fields['digest']) }
+    case 'probeRequest':
+      return { type, seq: readNumber('seq', fields['seq']), target: readPeerId('a probe request', fields['target']) }
+    case 'nack':
+      return { type, seq: readNumber('seq', fields['seq']) }
     default:
       throw new BadMessage(`its type is ${show(type)}`)
   }
@@ -160,6 +173,10 @@ export function parseMessage(
 
 function encodeFact(fact: Fact): unknown {
   if (fact.kind === 'record') return ['record', fact.known.signed.bytes, fact.known.signed.signature]
+  if (fact.kind === 'suspect') {
+    const { peerId, inc, rev, by, age } = fact.accusation
+    return ['suspect', peerId, inc, rev, by, Math.round(age)]
+  }
   const { peerId, inc, rev, state, by, age } = fact.end
   return ['end', peerId, inc, rev, state, by, Math.round(age)]
 }
@@ -205,6 +222,7 @@ function readFact(value: unknown, open: (signed: SignedRecord) => ActorRecord): 
     const signed = { bytes: new Uint8Array(bytes), signature: new Uint8Array(signature) }
     return { kind, known: { record: open(signed), signed } }
   }
+  if (kind === 'suspect') return { kind, accusation: readAccusation(rest) }
   if (kind !== 'end') throw new BadMessage(`a fact's kind is ${show(kind)}`)
   const [peerId, inc, rev, state, by, age] = rest
   if (state !== 'dead' && state !== 'left') throw new BadMessage(`an end's state is ${show(state)}`)
@@ -217,6 +235,16 @@ function readFact(value: unknown, open: (signed: SignedRecord) => ActorRecord): 
     age: Math.min(readNumber('age', age), coreLimits.age),
   }
   return { kind, end }
+}
+
+function readAccusation([peerId, inc, rev, by, age]: unknown[]): Accusation {
+  return {
+    peerId: readPeerId('a suspicion', peerId),
+    inc: readNumber('inc', inc),
+    rev: readNumber('rev', rev),
+    by: readPeerId('by', by),
+    age: Math.min(readNumber('age', age), coreLimits.age),
+  }
 }
 
 function readClaim(value: unknown): Claim | null {

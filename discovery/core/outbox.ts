@@ -12,8 +12,9 @@ export type Audience = 'mesh' | 'children'
  */
 export function tell(turn: Turn, audience: Audience, fact: Fact, patient = false): void {
   const queue = turn.state.outbox[audience]
-  queue.delete(subjectOf(fact))
-  queue.set(subjectOf(fact), fact)
+  const key = keyOf(fact)
+  queue.delete(key)
+  queue.set(key, fact)
   if (queue.size > turn.state.limits.queue) {
     for (const oldest of queue.keys()) {
       queue.delete(oldest)
@@ -75,6 +76,11 @@ export function* pages(state: CoreState, facts: Iterable<Fact>, evenEmpty: boole
     bytes += size
   }
   if (page.length > 0 || (evenEmpty && !any)) yield page
+}
+
+/** A suspicion must not take the place of a record. */
+function keyOf(fact: Fact): string {
+  return fact.kind === 'suspect' ? `suspect ${subjectOf(fact)}` : subjectOf(fact)
 }
 
 function childLinks(state: CoreState): string[] {

@@ -3,6 +3,8 @@ import type { ActorRecord, ActorStatus } from '../record.ts'
 import type { Effect, Event } from './effect.ts'
 import type { Fact, Known } from './fact.ts'
 import type { TimerName } from './input.ts'
+import { createLiveness } from './liveness.ts'
+import type { Liveness } from './liveness.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
 import type { Message } from './messages.ts'
@@ -25,6 +27,10 @@ interface Link {
   stateAt: number
   /** What it told of its registry in the pages of the exchange under way, by peer id. */
   readonly theirs: Map<string, string>
+  /** Since when nobody needs this link; undefined while somebody does. */
+  idleSince: number | undefined
+  /** Probes in a row that were answered on the way over others, but not on this link. */
+  deaf: number
 }
 
 /** An actor that should be a neighbour and is not. */
@@ -42,13 +48,14 @@ export interface Dial {
   failures: number
   /** The addresses changed while a dial was under way, whose end then says nothing. */
   outdated: boolean
+  /** A look-up or a call did not get through: dialled once, whether it is a neighbour or not. */
+  verify: boolean
 }
 
 /** The addresses of a root that was declared dead. */
 interface Lost {
   readonly addrs: readonly string[]
   readonly until: number
-  nextAt: number
   refusals: number
 }
 
@@ -109,6 +116,17 @@ interface Election {
 interface Counters {
   refutations: number
   verdicts: number
+  /** Own verdicts that their owners refuted: they were wrong. */
+  falseVerdicts: number
+  /** Own suspicions, and how many of them their owners refuted. */
+  suspicions: number
+  falseSuspicions: number
+  /** Own probes that were sent, answered directly or over others, and missed. */
+  probes: number
+  acks: number
+  missed: number
+  /** Times at which this process noticed that it had been stopped or too busy. */
+  lags: number
   syncs: number
   dropped: number
   elections: number
@@ -132,6 +150,11 @@ export interface CoreState {
   readonly links: Map<string, Link>
   readonly dials: Map<string, Dial>
   readonly lost: Map<string, Lost>
+  /** When some of the lost are dialled next. */
+  lostAt: number
+  /** When links are looked through for those that nobody needs. */
+  trimAt: number
+  readonly liveness: Liveness
   /** Children that are gone, whatever is still said of them. */
   readonly exited: Set<string>
   readonly outbox: Outbox
@@ -169,6 +192,9 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
     links: new Map(),
     dials: new Map(),
     lost: new Map(),
+    lostAt: Infinity,
+    trimAt: -Infinity,
+    liveness: createLiveness(),
     exited: new Set(),
     outbox: { mesh: new Map(), children: new Map(), claimToMesh: false, claimToChildren: false },
     election: {
@@ -182,7 +208,20 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
     },
     timers: new Map(),
     arbiter: null,
-    counters: { refutations: 0, verdicts: 0, syncs: 0, dropped: 0, elections: 0 },
+    counters: {
+      refutations: 0,
+      verdicts: 0,
+      falseVerdicts: 0,
+      suspicions: 0,
+      falseSuspicions: 0,
+      probes: 0,
+      acks: 0,
+      missed: 0,
+      lags: 0,
+      syncs: 0,
+      dropped: 0,
+      elections: 0,
+    },
   }
 }
 
@@ -195,6 +234,11 @@ export function ownRecord(state: CoreState): ActorRecord {
 /** Asks for a message to a neighbour; without a link there is nobody to hear it. */
 export function send({ state, effects }: Turn, to: string, message: Message): void {
   if (state.links.has(to)) effects.push({ type: 'send', to, message })
+}
+
+/** Gives a link up; the connection below it may stay, for calls. */
+export function dropLink({ state, effects }: Turn, peerId: string): void {
+  if (state.links.delete(peerId)) effects.push({ type: 'drop', peerId })
 }
 
 /** Tells the users of the layer. */

@@ -140,6 +140,7 @@ function currentClaim({ state }: Turn): State['claim'] {
 }
 
 function versionOf(fact: Fact): string {
+  if (fact.kind === 'suspect') return `${fact.accusation.inc}.${fact.accusation.rev}.suspect`
   if (fact.kind === 'end') return `${fact.end.inc}.${fact.end.rev}.${fact.end.state}`
   const { inc, rev, seq } = fact.known.record
   return `${inc}.${rev}.${seq}`

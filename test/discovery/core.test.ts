@@ -9,6 +9,7 @@ import { profiles } from '../../discovery/profile.ts'
 import type { ActorRecord } from '../../discovery/record.ts'
 import {
   CoreHarness,
+  dialled,
   end,
   endFact,
   events,
@@ -19,7 +20,7 @@ import {
   sent,
 } from './support/core-harness.ts'
 
-const { batch, joinWait, joinRetry, sync } = profiles.loopback
+const { batch, grace, joinWait, joinRetry, sync } = profiles.loopback
 
 function root(fields: Partial<ActorRecord> = {}, limits = {}): CoreHarness {
   const core = new CoreHarness(record('m', fields), limits)
@@ -252,12 +253,34 @@ describe('the end of an actor', () => {
     expect(core.state.registry.get('k')).toBeUndefined()
   })
 
-  test('a failed lookup takes the entry out and tells everybody', () => {
+  test('a failed lookup takes the entry of an actor that is no root out and tells everybody', () => {
     const core = root()
     core.meet('z')
-    core.learn([recordFact('y')])
+    core.learn([recordFact('y', { parent: 'z' })])
     expect(changes(core.give({ type: 'lookupFailed', peerId: 'y' }))).toEqual(['down y'])
     expect(published(core.pass(2 * batch))).toContainEqual(endFact('y', { by: 'm' }))
+  })
+
+  test('a failed lookup of a root is verified: refused dials are its death, a failed one an accusation', () => {
+    const refusing = root()
+    refusing.learn([recordFact('a')])
+    expect(dialled(refusing.give({ type: 'lookupFailed', peerId: 'a' }))).toEqual(['a'])
+    for (let dial = 0; dial < coreLimits.refusals; dial++) {
+      refusing.give({ type: 'dialled', peerId: 'a', outcome: 'refused' })
+      refusing.pass(grace)
+    }
+    expect(refusing.state.registry.get('a')).toBeUndefined()
+
+    const failing = root()
+    failing.meet('z')
+    failing.learn([recordFact('a')])
+    failing.give({ type: 'lookupFailed', peerId: 'a' })
+    failing.give({ type: 'dialled', peerId: 'a', outcome: 'failed' })
+    expect(failing.state.registry.get('a')).toBeDefined()
+    expect(published(failing.pass(2 * batch))).toContainEqual({
+      kind: 'suspect',
+      accusation: { peerId: 'a', inc: 1, rev: 0, by: 'm', age: 0 },
+    })
   })
 
   test('a failed lookup of a neighbour or of oneself is no death', () => {

@@ -1,5 +1,6 @@
 import { decode, encode } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
+import type { Fact } from '../../discovery/core/fact.ts'
 import { coreLimits } from '../../discovery/core/limits.ts'
 import { encodeMessage, parseMessage } from '../../discovery/core/messages.ts'
 import { BadMessage } from '../../discovery/core/wire-fields.ts'
@@ -10,7 +11,8 @@ import { endFact, known, recordFact } from './support/core-harness.ts'
 
 const token = { term: 3, inc: 1_700_000_000_000, peerId: 'a' }
 const claim = { token, held: true }
-const facts = [recordFact('a'), endFact('b', { age: 12, state: 'left' })]
+const suspect: Fact = { kind: 'suspect', accusation: { peerId: 'c', inc: 7, rev: 2, by: 'a', age: 3 } }
+const facts = [recordFact('a'), endFact('b', { age: 12, state: 'left' }), suspect]
 const digest = { count: 2, sums: [4_000_000_000, 7] } as const
 
 const messages: Message[] = [
@@ -25,6 +27,10 @@ const messages: Message[] = [
   { type: 'beat', token, beat: 8 },
   { type: 'beaten', token, beat: 8 },
   { type: 'release', term: 4 },
+  { type: 'probe', seq: 9, digest },
+  { type: 'ack', seq: 9, digest },
+  { type: 'probeRequest', seq: 9, target: 'b' },
+  { type: 'nack', seq: 9 },
 ]
 
 describe('a message', () => {
@@ -54,6 +60,9 @@ describe('a bad message is refused by name', () => {
     [{ type: 'vote', term: Number.NaN, inc: 0 }, 'term is NaN'],
     [{ type: 'vote', term: 1n, inc: 0 }, 'term is bigint'],
     [{ type: 'prevoted', term: 1, granted: 1, seen: 1, claim: null }, 'granted is 1'],
+    [{ type: 'probe', seq: 1.5, digest: [0, 0, 0] }, 'seq is 1.5'],
+    [{ type: 'probeRequest', seq: 1, target: 'x'.repeat(129) }, 'instead of a peer id'],
+    [{ type: 'facts', facts: [['suspect', 'a', 1, 0, '', 0]] }, 'by names'],
     [{ type: 'facts', facts: {} }, 'facts is object'],
     [{ type: 'facts', facts: Array(coreLimits.pageFacts + 1).fill(null) }, 'more than 4096'],
     [{ type: 'facts', facts: [['record', 'text', 'text']] }, 'a record is no pair of bytes'],

@@ -10,6 +10,7 @@ import { end, endFact, known, recordFact } from './support/core-harness.ts'
 const times = { tombstoneTtl: 10_000, hiddenTtl: 1_000 }
 
 function merge(registry: Registry, fact: Fact, now = 0): readonly Change[] {
+  if (fact.kind === 'suspect') throw new TypeError('a registry keeps no suspicions')
   return fact.kind === 'record'
     ? registry.mergeRecord(fact.known, now).changes
     : registry.mergeEnd(fact.end, now).changes

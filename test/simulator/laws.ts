@@ -77,7 +77,7 @@ export class Laws {
 
   #bounded({ id, core }: SimulatedActor): void {
     const { timers, outbox, dials, registry, limits } = core
-    if (timers.size > 8) throw new Error(`${id} has ${timers.size} timers`)
+    if (timers.size > 10) throw new Error(`${id} has ${timers.size} timers`)
     if (outbox.mesh.size > limits.queue) throw new Error(`${id} has ${outbox.mesh.size} facts to publish`)
     if (dials.size > registry.size + limits.seeds) throw new Error(`${id} has ${dials.size} dials`)
   }

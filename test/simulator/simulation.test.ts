@@ -125,12 +125,15 @@ describe('seen from outside', () => {
     expect(timeUntil(simulation, () => settledBreaches(simulation.running()).length === 0)).toBeLessThan(20_000)
   })
 
-  test('a mesh at peace sends little: beats to the committee, and a digest now and then', () => {
+  test('a mesh at peace sends little: probes on the rings, beats to the committee, and a digest now and then', () => {
     const simulation = settled(12)
     const before = simulation.messages
     simulation.clock.runUntil(simulation.clock.now + 60_000)
-    // 4 beats and 4 acknowledgements each half second, and 2 messages for each of 24 actors every 5 s
-    expect(simulation.messages - before).toBeLessThan(2 * (60 / 0.5) * 8 + 2 * (60 / 5) * 24)
+    // 6 probes and acks of 12 roots and 4 beats and 4 acknowledgements each half second, and 2 messages for each of 24
+    // actors every 5 s
+    expect(simulation.messages - before).toBeLessThan(
+      1.05 * ((60 / 0.5) * 12 * 12 + (60 / 0.5) * 8 + (60 / 5) * 2 * 24),
+    )
   })
 
   test('an actor that leaves is gone without a verdict of anybody', () => {

@@ -159,6 +159,9 @@ export class Simulation {
         this.clock.after(between(this.rng, 0, 2), () => this.give(actor, { type: 'own', own }))
         return
       }
+      case 'drop':
+        this.#dropLink(actor, effect.peerId)
+        return
       case 'emit':
         if (effect.event.type === 'left') this.clock.after(5, () => this.crash(actor))
     }
@@ -207,6 +210,17 @@ export class Simulation {
         this.give(actor, { type: 'dialled', peerId, outcome: 'reached' })
       }
     })
+  }
+
+  /** One end closes; the other one hears of it, unless it is cut off. */
+  #dropLink(actor: SimulatedActor, peerId: string): void {
+    const other = this.#actors.get(peerId)
+    if (!this.network.unlink(actor.id, peerId) || other === undefined) return
+    const tell = (): void => {
+      this.clock.after(between(this.rng, 1, 10), () => this.give(other, { type: 'disconnected', peerId: actor.id }))
+    }
+    if (this.network.open(actor.place, other.place)) tell()
+    else this.#unheard.push(tell)
   }
 
   /** The operating system of a dead end closes; whoever is cut off from it hears of it when the cut is mended. */

@@ -46,9 +46,13 @@ export function endFact(peerId: string, fields: Partial<End> = {}): Fact {
   return { kind: 'end', end: end(peerId, fields) }
 }
 
-/** One core under a clock that the test moves. It signs what it is asked to at once. */
+/**
+ * One core under a clock that the test moves. It signs what it is asked to at once, and its neighbours answer its probes
+ * at once, those in `silent` excepted.
+ */
 export class CoreHarness {
   readonly state: CoreState
+  readonly silent = new Set<string>()
   now = 0
   readonly #rng = seeded(1)
   #own: ActorRecord
@@ -72,7 +76,10 @@ export class CoreHarness {
       this.#own = { ...this.#own, inc, rev, seq, status }
       return this.give({ type: 'own', own: { record: this.#own, signed: seal(this.#own) } })
     })
-    return [...effects, ...signed]
+    const answered = sent(effects, 'probe').flatMap(({ to, message: { seq, digest } }) =>
+      this.silent.has(to) ? [] : this.hear(to, { type: 'ack', seq, digest }),
+    )
+    return [...effects, ...signed, ...answered]
   }
 
   hear(from: string, message: Message, via: 'stream' | 'gossip' = 'stream'): Effect[] {

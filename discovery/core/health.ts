@@ -1,0 +1,74 @@
+import { arm } from './state.ts'
+import type { CoreState, Turn } from './state.ts'
+
+/*
+ * Lifeguard's local health (Dadgar, Phillips and Currey, arXiv 1707.00788): an actor that gets no answers, or is late
+ * itself, gives others more time, because the fault is probably its own.
+ */
+
+/** Own times are at most this many times as long. */
+export const MAX_STRETCH = 8
+
+/** Probes over which the share of answers is taken, about. */
+const memory = 24
+/** Below this share an actor takes itself for cut off, and above the second one for well again. */
+const cutOffBelow = 0.35
+const wellAbove = 0.7
+
+/** How many times as long as the profile says this actor's own times are. */
+export function stretchOf({ liveness }: CoreState): number {
+  return 1 + Math.floor(liveness.health.score)
+}
+
+/** Something went wrong that may be this actor's own fault. */
+export function worsen({ liveness }: CoreState, by: number): void {
+  const { health } = liveness
+  health.score = Math.min(MAX_STRETCH - 1, health.score + by)
+}
+
+/** Something went well. */
+export function recover({ liveness }: CoreState, by: number): void {
+  const { health } = liveness
+  health.score = Math.max(0, health.score - by)
+}
+
+/** Counts whether a probe was answered by its target; whether this actor has become well again by that. */
+export function noteAnswer({ liveness }: CoreState, answered: boolean): boolean {
+  const { health } = liveness
+  health.heard += (Number(answered) - health.heard) / memory
+  if (health.heard < cutOffBelow) health.cutOff = true
+  if (!health.cutOff || health.heard < wellAbove) return false
+  health.cutOff = false
+  return true
+}
+
+/** With nobody to ask, there is nothing to judge oneself by. */
+export function resetAnswers({ liveness }: CoreState): boolean {
+  const { health } = liveness
+  const was = health.cutOff
+  health.heard = 1
+  health.cutOff = false
+  return was
+}
+
+/**
+ * A timer ran out late: this process was stopped, or too busy. What it waited for may be in its buffers, so all that
+ * it waits for may take that much longer, and nobody is accused on waking.
+ */
+export function noteLag(turn: Turn, dueAt: number): void {
+  const { state, now } = turn
+  const { health, probes, suspicions } = state.liveness
+  const { timeout } = state.profile.probe
+  const lag = now - Math.max(dueAt, health.lagSeenAt)
+  if (lag < timeout / 2) return
+  health.lagSeenAt = now
+  state.counters.lags++
+  worsen(state, Math.min(2, lag / timeout))
+  for (const probe of probes.values()) probe.dueAt = Math.max(probe.dueAt + lag, now + timeout)
+  for (const suspicion of suspicions.values()) {
+    suspicion.since += lag
+    suspicion.deadline += lag
+  }
+  const due = state.timers.get('suspicion')
+  if (due !== undefined) arm(turn, 'suspicion', due + lag)
+}

@@ -1,0 +1,60 @@
+import type { ActorRecord } from '../record.ts'
+import type { Change } from './change.ts'
+import type { End } from './fact.ts'
+import { tell } from './outbox.ts'
+import { emit, ownRecord } from './state.ts'
+import type { CoreState, Turn } from './state.ts'
+import { compareLives } from './version.ts'
+
+/** Declares an actor dead on own evidence and tells everybody. */
+export function declareDead(turn: Turn, { peerId, inc, rev }: ActorRecord): void {
+  const { state, now } = turn
+  const end: End = { peerId, inc, rev, state: 'dead', by: ownRecord(state).peerId, age: 0 }
+  const merge = state.registry.mergeEnd(end, now)
+  if (merge.outcome !== 'new') return
+  state.counters.verdicts++
+  applyChanges(turn, merge.changes)
+  tell(turn, 'mesh', { kind: 'end', end })
+}
+
+/** Tells the users of the layer what changed, and those parts of the core that keep account of the roots. */
+export function applyChanges(turn: Turn, changes: readonly Change[]): void {
+  const { state } = turn
+  for (const change of changes) {
+    emit(turn, change)
+    if (change.record.parent !== undefined) continue
+    turn.review = true
+    onRootChange(state, change)
+    state.lost.delete(change.record.peerId)
+    if (change.type === 'down' && change.why === 'dead') keepAddresses(turn, change.record)
+  }
+}
+
+function onRootChange(state: CoreState, { type, record }: Change): void {
+  const self = ownRecord(state).peerId
+  const { rings } = state.liveness
+  if (type === 'up') rings.add(record.peerId, self)
+  else if (type === 'down') rings.remove(record.peerId, self)
+  clearSuspicion(state, record, type === 'down')
+}
+
+/** Forgets a suspicion that was refuted, or that came true. */
+function clearSuspicion(state: CoreState, { peerId, inc, rev }: ActorRecord, ended: boolean): void {
+  const { suspicions } = state.liveness
+  const suspicion = suspicions.get(peerId)
+  if (suspicion === undefined || (!ended && compareLives({ inc, rev }, suspicion) <= 0)) return
+  suspicions.delete(peerId)
+  const mine = suspicion.accusers.has(ownRecord(state).peerId)
+  if (!ended && mine && inc === suspicion.inc) state.counters.falseSuspicions++
+}
+
+/** So that the parts of a healed mesh find each other. */
+function keepAddresses({ state, now }: Turn, { peerId, addrs }: ActorRecord): void {
+  if (addrs.length === 0) return
+  state.lost.set(peerId, { addrs, until: now + state.profile.lostTtl, refusals: 0 })
+  if (state.lost.size <= state.limits.lost) return
+  for (const oldest of state.lost.keys()) {
+    state.lost.delete(oldest)
+    break
+  }
+}
