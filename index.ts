@@ -1,9 +1,19 @@
 export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
 export type { ActorInfo } from './discovery/actor-info.ts'
+export type { DiscoveryEvent } from './discovery/events.ts'
 export { findActor, findActors, waitForActor } from './discovery/find.ts'
+export { discovery } from './discovery/look.ts'
 export type { MetadataOptions } from './discovery/metadata.ts'
 export type { ProfileName } from './discovery/profile.ts'
 export type { Conditions, FindOptions, Where } from './discovery/selection.ts'
+export type {
+  ArbiterSnapshot,
+  DialSnapshot,
+  DiscoverySnapshot,
+  MemberSnapshot,
+  SelfSnapshot,
+  SnapshotOptions,
+} from './discovery/snapshot.ts'
 export { watchActors, type ActorChange } from './discovery/watch.ts'
 export type { ActorStats, CallStats, FunctionStats, Latency } from './node/actor-stats.ts'
 export { currentSignal } from './node/cancel-scope.ts'

@@ -14,6 +14,7 @@ import { encodeMessage, type Message, parseMessage } from './core/messages.ts'
 import { createCore } from './core/state.ts'
 import type { CoreState } from './core/state.ts'
 import { Neighbours } from './neighbours.ts'
+import type { Observation } from './observation.ts'
 import type { OwnMetadata } from './own-metadata.ts'
 import type { Profile } from './profile.ts'
 import { type ActorRecord, type ActorStatus, checkRoom, openRecord, signRecord, type SignedRecord } from './record.ts'
@@ -44,6 +45,7 @@ export interface DiscoveryOptions {
 export interface Discovery {
   readonly self: Target
   readonly rpc: Rpc
+  readonly mesh: string
   /** The actor's: what waits for others ends with it, also in a scope that is older than the actor. */
   readonly scope: CancelScope
   /** Incarnation of this actor. */
@@ -54,8 +56,8 @@ export interface Discovery {
   readonly metadata: OwnMetadata
   /** Resolves when the registry of a parent, or of another root, was taken over, or nobody else is there. */
   joined(): Promise<void>
-  /** Hears every event of the core; gives the function that unlinks. */
-  onEvent(listener: (event: Event) => void): () => void
+  /** Hears everything that happens; gives the function that unlinks. */
+  onEvent(listener: (event: Observation) => void): () => void
   /** A look-up's dial failed: the entry leaves the registry unless its owner refutes that. */
   lookupFailed(peerId: string): void
   /** This process's child is gone: nobody else knows as early. */
@@ -94,6 +96,7 @@ class Shell implements Discovery {
   readonly self: Target
   readonly rpc: Rpc
   readonly scope: CancelScope
+  readonly mesh: string
   readonly inc: number
   readonly state: CoreState
   readonly metadata: OwnMetadata
@@ -101,7 +104,7 @@ class Shell implements Discovery {
   readonly #neighbours: Neighbours
   readonly #topic: string
   readonly #timers = new Map<TimerName, NodeJS.Timeout>()
-  readonly #listeners = new Set<(event: Event) => void>()
+  readonly #listeners = new Set<(event: Observation) => void>()
   readonly #joined = Promise.withResolvers<void>()
   readonly #inputs: Input[] = []
   readonly #log = areaLog('discovery')
@@ -122,6 +125,7 @@ class Shell implements Discovery {
     this.self = options.self
     this.rpc = options.rpc
     this.scope = options.scope
+    this.mesh = options.mesh
     this.inc = Math.max(Date.now(), options.parentInc ?? 0)
     this.state = createCore({ profile: options.profile })
     this.metadata = options.metadata
@@ -131,11 +135,18 @@ class Shell implements Discovery {
     )
     this.#topic = `greenroom/1/${options.mesh}`
     this.#neighbours = new Neighbours(options.host, {
-      onConnected: (peerId) => this.#feed({ type: 'connected', peerId }),
-      onDisconnected: (peerId) => this.#feed({ type: 'disconnected', peerId }),
+      onConnected: (peerId) => {
+        this.#feed({ type: 'connected', peerId })
+        this.#tell({ type: 'linkUp', peerId })
+      },
+      onDisconnected: (peerId) => {
+        this.#feed({ type: 'disconnected', peerId })
+        this.#tell({ type: 'linkDown', peerId })
+      },
       onMessage: (peerId, message) => this.#receive(peerId, 'stream', message),
       onBreach: (peerId, error) => options.rpc.breach(peerId, error),
     })
+    options.rpc.onBreach((peerId, error) => this.#tell({ type: 'breach', peerId, why: error.message }))
   }
 
   async start(): Promise<void> {
@@ -159,7 +170,7 @@ class Shell implements Discovery {
     await this.#joined.promise
   }
 
-  onEvent(listener: (event: Event) => void): () => void {
+  onEvent(listener: (event: Observation) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -336,13 +347,17 @@ class Shell implements Discovery {
     }
   }
 
+  #tell(event: Observation): void {
+    for (const listener of this.#listeners) listener(event)
+  }
+
   #emit(event: Event): void {
     if (event.type === 'joined') this.#joined.resolve()
     else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
     else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
     else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
     this.#log.trace(show(event))
-    for (const listener of this.#listeners) listener(event)
+    this.#tell(event)
   }
 }
 

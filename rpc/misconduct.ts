@@ -27,6 +27,8 @@ interface Conduct {
  * What can happen to an honest one is none: late frames, cut streams, lost connections, and waiting.
  */
 export class Misconduct {
+  /** Hears of every breach. */
+  onBreach: ((peer: string, error: ProtocolError) => void) | undefined
   readonly #drop: Host['drop']
   readonly #stats: Stats
   readonly #peers = new Map<string, Conduct>()
@@ -41,13 +43,16 @@ export class Misconduct {
   breach(peer: string, error: ProtocolError): void {
     this.#stats.protocolErrors += 1
     this.#log.debug(`${peer.slice(-8)} broke the protocol: ${describeError(error)}`)
+    this.onBreach?.(peer, error)
     this.#strike(peer, this.#conductOf(peer), error)
   }
 
   /** A peer was cut off because of how many streams it opened in one go: no later breach is needed to drop it. */
   flood(peer: string): void {
     this.#stats.protocolErrors += 1
-    this.#expel(peer, new ProtocolError('it opened more streams in one go than an actor does'))
+    const error = new ProtocolError('it opened more streams in one go than an actor does')
+    this.onBreach?.(peer, error)
+    this.#expel(peer, error)
   }
 
   /** A stream of a peer was refused because the peer has as many as it may have. */

@@ -41,6 +41,8 @@ export interface Rpc {
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void
   /** Says that a peer broke a protocol that runs beside calls. */
   breach(peer: string, error: ProtocolError): void
+  /** Who hears of every breach, of the calls' protocols too; one at most. */
+  onBreach(listener: (peer: string, error: ProtocolError) => void): void
   /** The calls that have not ended, on both sides. */
   underWay(): UnderWay
   /** Leaves calls without a reply that end by this cancel of the actor: it dies, and that is their outcome. */
@@ -70,6 +72,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
+    onBreach: (listener) => void (misconduct.onBreach = listener),
     underWay: () => ({ made: caller.underWay(), served: callee.underWay() }),
     silence: (reason) => callee.silence(reason),
     idle: async () => await callee.idle(),

@@ -1,0 +1,93 @@
+import type { ActorRef } from '../node/errors.ts'
+import { type ActorInfo, infoOf } from './actor-info.ts'
+import { changesOf } from './changes.ts'
+import type { Gone } from './core/change.ts'
+import type { CoreState } from './core/state.ts'
+import { currentDiscovery } from './discovery.ts'
+import type { Observation } from './observation.ts'
+
+/**
+ * Something that has changed in the mesh, as this actor learnt of it; plain data. The name in an `ActorRef` is empty when
+ * the record of that peer is not known.
+ */
+export type DiscoveryEvent = {
+  /** When this actor learnt of it: milliseconds since 1970. */
+  readonly at: number
+} & (
+  | { readonly type: 'up' | 'updated'; readonly actor: ActorInfo }
+  /**
+   * An actor is gone: it said goodbye (`left`), `by` has seen or decided that it is `dead`, an actor above it is gone
+   * (`subtree`), or its peer id began a new life (`restarted`).
+   */
+  | { readonly type: 'down'; readonly actor: ActorInfo; readonly why: Gone; readonly by: ActorRef | undefined }
+  /** This actor has heard who else is there; `alone` when nobody was. */
+  | { readonly type: 'joined'; readonly alone: boolean }
+  /** There is another arbiter than before; `actor` is missing while there is none. */
+  | { readonly type: 'arbiter'; readonly term: number; readonly actor: ActorInfo | undefined; readonly self: boolean }
+  /** Somebody took this actor for dead, which it has refuted. */
+  | { readonly type: 'accused'; readonly by: ActorRef }
+  /** The discovery stream to a neighbour is up, or its last one is gone. */
+  | { readonly type: 'linkUp' | 'linkDown'; readonly peer: ActorRef }
+  /** A peer sent what no actor of this version sends. */
+  | { readonly type: 'breach'; readonly peer: ActorRef; readonly why: string }
+  /** An address to join by was given up. */
+  | { readonly type: 'seedLost'; readonly peer: ActorRef; readonly outcome: 'refused' | 'failed' }
+  /** Another process lives with this actor's identity. */
+  | { readonly type: 'conflict' }
+)
+
+/**
+ * Everything that changes in the mesh as this actor learns of it, from now on. Leaving the loop ends it. A cancel point.
+ *
+ * @throws LimitExceeded when the consumer lags more than 10,000 events behind
+ * @throws GreenroomError `NO_ACTOR` when this process is no actor
+ * @example
+ * ```ts
+ * for await (const event of discovery.events())
+ *   if (event.type === 'down') console.log(`${event.actor.name} is gone: ${event.why}`)
+ * ```
+ */
+export function events(): AsyncGenerator<DiscoveryEvent, never> {
+  const discovery = currentDiscovery()
+  return changesOf(discovery.scope, (push) => ({
+    unsubscribe: discovery.onEvent((observed) => {
+      const event = eventOf(observed, discovery.state)
+      if (event !== undefined) push(event)
+    }),
+  }))
+}
+
+function eventOf(observed: Observation, { registry, election }: CoreState): DiscoveryEvent | undefined {
+  const at = Date.now()
+  const refOf = (id: string): ActorRef => ({ name: registry.kept(id)?.record.name ?? '', id })
+  switch (observed.type) {
+    case 'up':
+    case 'updated':
+      return { at, type: observed.type, actor: infoOf(observed.record) }
+    case 'down': {
+      const { record, why } = observed
+      const by = why === 'dead' ? registry.tombstone(record.peerId)?.by : undefined
+      return { at, type: 'down', actor: infoOf(record), why, by: by === undefined ? undefined : refOf(by) }
+    }
+    case 'joined':
+      return { at, type: 'joined', alone: observed.alone }
+    case 'arbiter': {
+      const { token, self } = observed
+      const record = token === null ? undefined : registry.get(token.peerId)
+      return { at, type: 'arbiter', term: token?.term ?? election.term, actor: record && infoOf(record), self }
+    }
+    case 'accused':
+      return { at, type: 'accused', by: refOf(observed.by) }
+    case 'linkUp':
+    case 'linkDown':
+      return { at, type: observed.type, peer: refOf(observed.peerId) }
+    case 'breach':
+      return { at, type: 'breach', peer: refOf(observed.peerId), why: observed.why }
+    case 'seedLost':
+      return { at, type: 'seedLost', peer: refOf(observed.peerId), outcome: observed.outcome }
+    case 'conflict':
+      return { at, type: 'conflict' }
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import {
+  discovery,
+  type DiscoveryEvent,
+  failAfter,
+  findActors,
+  getArbiter,
+  InvalidArgument,
+  joinMesh,
+  sleep,
+} from '../../index.ts'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { deadline } from '../support/headroom.ts'
+import { startProgram } from '../support/program.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+import { crew } from './fixtures/crew.ts'
+
+useRuntimeDir()
+expectNothingLeft()
+
+const program = new URL('./fixtures/crew-program.ts', import.meta.url)
+
+test('events tell of links, actors and their ends, and who said so, and a snapshot of what is there', async () => {
+  await using mesh = await joinMesh({ mesh: 'test', name: 'port', modules: [crew] })
+  await failAfter(deadline(5_000), getArbiter)
+  const seen: DiscoveryEvent[] = []
+  const watching = failAfter(deadline(20_000), async () => {
+    for await (const event of discovery.events()) {
+      seen.push(event)
+      if (event.type === 'down' && event.actor.name === 'ship') break
+    }
+  })
+  await sleep(1)
+  const ship = await startProgram(program, { args: ['test', 'ship', '2'] })
+  const [, id = ''] = /^ready (\S+)/.exec(await ship.waitForLine(/^ready/)) ?? []
+  await eventually('both hands are known', () => findActors('hand').length === 2)
+  const { members, arbiter, self, links, counts, committee } = discovery.snapshot()
+  expect(self).toMatchObject({ name: 'port', id: mesh.actor.id, parent: null, joined: true })
+  expect(arbiter).toMatchObject({ name: 'port', id: mesh.actor.id, self: true, incarnation: self.incarnation })
+  expect(members.map(({ name }) => name)).toEqual(['port', 'ship', 'hand', 'hand'])
+  expect(members.filter(({ root }) => root === id).map(({ version }) => version)).toEqual(['7.1', '7.1', '7.1'])
+  expect(members.filter(({ linked }) => linked).map((member) => member.id)).toEqual([id])
+  expect(links).toEqual([{ name: 'ship', id }])
+  expect(committee).toEqual([mesh.actor.id, id])
+  expect(counts).toMatchObject({ actors: 4, roots: 2, links: 1 })
+  ship.kill('SIGKILL')
+  await watching
+  const of = (type: DiscoveryEvent['type']): DiscoveryEvent[] => seen.filter((event) => event.type === type)
+  expect(of('linkUp')).toMatchObject([{ peer: { id } }])
+  expect(of('linkDown')).toMatchObject([{ peer: { name: 'ship', id } }])
+  expect(of('up')).toMatchObject([
+    { actor: { name: 'ship', tags: ['captain'] } },
+    { actor: { name: 'hand' } },
+    { actor: { name: 'hand' } },
+  ])
+  const port = { name: 'port', id: mesh.actor.id }
+  expect(of('down')).toMatchObject([{ actor: { name: 'ship', id }, why: 'dead', by: port }])
+  for (const { at } of seen) expect(Math.abs(Date.now() - at)).toBeLessThan(deadline(30_000))
+  await ship.waitForExit()
+})
+
+test('pages of a snapshot follow each other, and what is no page is refused', async () => {
+  await using _mesh = await joinMesh()
+  expect(discovery.snapshot({ limit: 0 })).toMatchObject({ members: [], next: null, counts: { actors: 1 } })
+  const { members } = discovery.snapshot({ limit: 1 })
+  expect(members).toHaveLength(1)
+  for (const limit of [-1, 1.5, 10_001, '3', Number.NaN] as number[])
+    expect(() => discovery.snapshot({ limit })).toThrow(InvalidArgument)
+  for (const after of ['', 'x', 7, '1.'] as string[])
+    expect(() => discovery.snapshot({ after })).toThrow("after is the 'next' of a former snapshot")
+})
+
+test('without an actor there is nothing to look at', () => {
+  expect(() => discovery.snapshot()).toThrow(expect.objectContaining({ code: 'NO_ACTOR' }))
+  expect(() => discovery.events()).toThrow(expect.objectContaining({ code: 'NO_ACTOR' }))
+})
