@@ -79,6 +79,8 @@ export class Member {
   readonly name: string
   id = ''
   addresses: readonly string[] = []
+  /** Peer ids of its actors. */
+  actors: readonly string[] = []
   /** What it heard of others, in order. */
   readonly heard: Heard[] = []
   /** When it was killed, or told to leave. */
@@ -197,6 +199,7 @@ export class Member {
     if (said.type === 'ready') {
       this.id = said.id
       this.addresses = said.addresses
+      this.actors = said.actors
       this.awakeSince = monotonic()
       this.#ready.resolve()
     } else if (said.type === 'heard') this.heard.push(said.heard)

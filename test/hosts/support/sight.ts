@@ -51,7 +51,13 @@ export interface Started {
 
 /** From a member: the answer to a question, or what it heard by itself. */
 export type Said =
-  | { readonly type: 'ready'; readonly id: string; readonly addresses: readonly string[] }
+  | {
+      readonly type: 'ready'
+      readonly id: string
+      readonly addresses: readonly string[]
+      /** Peer ids of the actors that it was planned to have. */
+      readonly actors: readonly string[]
+    }
   | { readonly type: 'heard'; readonly heard: Heard }
   | { readonly type: 'answer'; readonly to: number; readonly value: unknown }
   | { readonly type: 'failure'; readonly to: number; readonly error: string }

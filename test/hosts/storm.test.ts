@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { seeded } from '../simulator/rng.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { deadline } from '../support/headroom.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+import { expectAgreement } from './support/agreement.ts'
+import { Laws } from './support/laws.ts'
+import { type Member, startMember } from './support/member.ts'
+import { storm } from './support/storm.ts'
+
+const runtime = useRuntimeDir()
+expectNothingLeft(10_000)
+
+const ROOTS = 16
+/** `GREENROOM_STORM_MS` and `GREENROOM_STORM_SEED` ask for a longer storm, or for another one. */
+const STORM_MS = Number(process.env['GREENROOM_STORM_MS'] ?? 20_000)
+const SEED = Number(process.env['GREENROOM_STORM_SEED'] ?? 1)
+/** Roots that start at the same time. */
+const STARTING = 2
+
+async function start(name: string): Promise<Member> {
+  return await startMember({ name, runtimeDir: runtime.path, actors: [`${name}.a`, `${name}.b`] })
+}
+
+test(
+  `sixteen roots that are killed and frozen at random never show a dead actor for long, and agree in the end: seed ${SEED}`,
+  async () => {
+    const members: Member[] = []
+    const random = seeded(SEED)
+    const laws = new Laws({ dead: deadline(2_000), frozen: Infinity, deadArbiter: deadline(5_000) })
+    await using stack = new AsyncDisposableStack()
+    stack.defer(async () => void (await Promise.all(members.map((member) => member.leave()))))
+    const names = Array.from({ length: ROOTS }, (_, i) => `root${i}`)
+    for (let i = 0; i < ROOTS; i += STARTING)
+      members.push(...(await Promise.all(names.slice(i, i + STARTING).map(start))))
+    const everybody = names.flatMap((name) => [name, `${name}.a`, `${name}.b`])
+    await expectAgreement(members, everybody, 10_000)
+    for (const member of members) laws.add(member)
+    const { events, looks } = await storm({ members, laws, random, ms: STORM_MS, restart: start })
+    await expectAgreement(members, everybody, 20_000)
+    for (const member of members) {
+      const name = everybody[Math.floor(random() * everybody.length)]!
+      const { id, answer } = await member.find(name)
+      expect(id).toBeDefined()
+      expect(answer).toBe(id)
+    }
+    expect({
+      broken: laws.broken.slice(0, 20),
+      of: laws.broken.length,
+      events: laws.broken.length > 0 ? events : [],
+    }).toEqual({
+      broken: [],
+      of: 0,
+      events: [],
+    })
+    expect(looks).toBeGreaterThan(STORM_MS / 2_000)
+    if (process.env['GREENROOM_STORM_MS'] !== undefined)
+      console.log(`${events.join('\n')}\n${laws.looked} sights, ${laws.missed} times a healthy root was missed`)
+  },
+  STORM_MS + 240_000,
+)
