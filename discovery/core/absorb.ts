@@ -1,7 +1,7 @@
 import type { ActorRecord } from '../record.ts'
 import type { End, Fact, Known } from './fact.ts'
 import { pages, tell } from './outbox.ts'
-import { endOf } from './registry.ts'
+import { endOf } from './tombstones.ts'
 import { outbid, refute } from './refutation.ts'
 import type { Merge } from './change.ts'
 import { ownRecord, send } from './state.ts'
@@ -11,8 +11,8 @@ import { applyChanges, declareDead } from './verdict.ts'
 import { compareLives, compareVersions } from './version.ts'
 import type { Life } from './version.ts'
 
-/** How a fact came: on a neighbour's own stream, or by gossip that a neighbour passed on. */
-type Via = 'stream' | 'gossip'
+/** How a fact came: told on a neighbour's stream, in a page of its registry, or by gossip that it passed on. */
+type Via = 'stream' | 'sync' | 'gossip'
 
 type SuspectFact = Extract<Fact, { kind: 'suspect' }>
 
@@ -35,23 +35,29 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
     const before = replies.length
     if (fact.kind === 'suspect') {
       takeSuspect(turn, from, via, fact, replies)
-      if (via === 'gossip') replies.length = before
+      if (via !== 'stream') replies.length = before
       continue
     }
     // a root's own verdicts are gossip; what another tells on its stream is what it has heard, and may be old
-    const late = via === 'stream' && !fromChild
+    const late = via !== 'gossip' && !fromChild
     const merge =
       fact.kind === 'record' ? takeRecord(turn, fact.known, replies) : takeEnd(turn, fact.end, via, late, replies)
     if (merge === undefined) continue
     applyChanges(turn, merge.changes)
     if (merge.changes.length > 0) news.push(fact)
     else if (merge.outcome === 'full') state.counters.dropped++
+    else if (merge.outcome === 'incredible') state.counters.incredible++
     if (merge.outcome === 'accused' && fact.kind === 'record') echo(turn, from, via, fact.known.record, replies)
-    if (via === 'gossip') replies.length = before
+    // a page is answered as a whole, and gossip never
+    if (via !== 'stream') replies.length = before
   }
   fromChild ||= isChild(turn, from)
   // gossip alone is not enough for a child: it may not be in this actor's gossip mesh yet, or never for want of room
-  for (const fact of news) tell(turn, via === 'stream' && fromChild ? 'mesh' : 'children', fact)
+  for (const fact of news) {
+    if (fromChild && via !== 'gossip') tell(turn, 'mesh', fact)
+    // what was pulled may be a whole mesh: children pull it themselves
+    else if (via !== 'sync') tell(turn, 'children', fact)
+  }
   if (via === 'stream') {
     for (const page of pages(state, replies, false)) {
       send(turn, from, { type: 'facts', facts: page, claim: state.election.claim ?? null })

@@ -13,9 +13,10 @@ export type Change =
 
 /**
  * What became of a fact: `new` was taken, `same` was known, `older` lost against a later one, `accused` is a record
- * whose life was already ended by somebody, `full` did not fit.
+ * whose life was already ended by somebody, `full` did not fit, `incredible` is an accusation of a life that its owner
+ * cannot have got to.
  */
-type Outcome = 'new' | 'same' | 'older' | 'accused' | 'full'
+type Outcome = 'new' | 'same' | 'older' | 'accused' | 'full' | 'incredible'
 
 /** The result of merging one fact. */
 export interface Merge {

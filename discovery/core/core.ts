@@ -7,6 +7,7 @@ import type { Input, TimerName } from './input.ts'
 import * as links from './links.ts'
 import type { Message } from './messages.ts'
 import { flush } from './outbox.ts'
+import { compare, onBuckets } from './pull.ts'
 import { requestNext, sayGoodbye, takeOwn } from './own.ts'
 import * as probes from './probes.ts'
 import { onProbe, onProbeRequest } from './relays.ts'
@@ -128,6 +129,9 @@ function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: 
     case 'sync':
       sync.onSync(turn, from, message)
       return
+    case 'buckets':
+      onBuckets(turn, from, message)
+      return
     case 'state':
       sync.onState(turn, from, message)
       return
@@ -152,9 +156,11 @@ function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: 
       return
     case 'probe':
       onProbe(turn, from, message)
+      compare(turn, from, message.digest)
       return
     case 'ack':
       probes.onAck(turn, from, message)
+      compare(turn, from, message.digest)
       return
     case 'probeRequest':
       onProbeRequest(turn, from, message)

@@ -1,9 +1,12 @@
 /** Bounds of the core's state and messages. */
 export const coreLimits = {
   /** Actors that a registry holds; records beyond it are counted and ignored. */
-  members: 100_000,
-  /** Ends that are remembered; the oldest goes first. */
-  tombstones: 20_000,
+  members: 120_000,
+  /** Ends that are remembered; those of actors that were never seen go first, then the oldest. */
+  tombstones: 65_536,
+  /** The highest incarnation, and revision, that an accusation of an unknown life may name. */
+  inc: 2 ** 48,
+  rev: 2 ** 20,
   /** Levels of parents between an actor and its root. */
   depth: 64,
   /** Facts that wait to be published; the oldest goes first, anti-entropy repairs. */
@@ -12,6 +15,13 @@ export const coreLimits = {
   pageBytes: 256 * 1024,
   /** Facts in one message. */
   pageFacts: 4_096,
+  /** Pulls under way at the same time. */
+  pulls: 2,
+  /** Pages of one pull. */
+  pullPages: 4_096,
+  /** Bytes of its registry, about, that an actor tells one neighbour in a second, and all of them. */
+  neighbourBytes: 8 * 1024 * 1024,
+  answerBytes: 32 * 1024 * 1024,
   /** Neighbours whose discovery stream is up at the same time. */
   links: 4_096,
   /** Addresses told from outside that are dialled to join. */

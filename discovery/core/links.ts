@@ -3,7 +3,7 @@ import { committeeOf } from './electorate.ts'
 import type { DialOutcome, PeerHint } from './input.ts'
 import { onLinked } from './relays.ts'
 import { RINGS } from './rings.ts'
-import { arm, disarm, dropLink, emit, ownRecord } from './state.ts'
+import { arm, disarm, dropLink, emit, newLink, ownRecord } from './state.ts'
 import type { Dial, Turn } from './state.ts'
 import { accuse } from './suspicion.ts'
 import { join, startSync } from './sync.ts'
@@ -42,7 +42,7 @@ export function onConnected(turn: Turn, peerId: string): void {
   if (peerId === own.peerId || (state.links.size >= state.limits.links && !state.links.has(peerId))) return
   const dial = state.dials.get(peerId)
   const seed = dial !== undefined && dial.inc === undefined ? dial.addrs : state.links.get(peerId)?.seed
-  state.links.set(peerId, { seed, stateAt: -Infinity, theirs: new Map(), idleSince: undefined, deaf: 0 })
+  state.links.set(peerId, newLink(seed))
   state.dials.delete(peerId)
   turn.review = true
   onLinked(turn, peerId)

@@ -1,10 +1,20 @@
 import type { ActorRecord, SignedRecord } from '../record.ts'
 import { show } from '../show.ts'
+import { LEVELS, SPAN } from './buckets.ts'
 import type { Accusation, Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { ProbeMessage } from './probe-messages.ts'
 import type { Claim, Token } from './token.ts'
-import { BadMessage, encodeToken, readFlag, readNumber, readPeerId, readToken } from './wire-fields.ts'
+import {
+  BadMessage,
+  encodeToken,
+  readBytes,
+  readFlag,
+  readNumber,
+  readPeerId,
+  readToken,
+  readWithin,
+} from './wire-fields.ts'
 
 /** Changes; by gossip to all, or directly to one neighbour. */
 export interface Facts {
@@ -13,14 +23,30 @@ export interface Facts {
   readonly claim: Claim | null
 }
 
-/** "This is my digest: send me your state if yours differs." */
+/** "This is my digest: look what differs." */
 export interface Sync {
   readonly type: 'sync'
   readonly digest: Digest
   readonly claim: Claim | null
 }
 
-/** One page of a registry. The last one has `more: false`; `answer` ends the exchange. */
+/** "These are the sums of my buckets, from a position on: tell me what you have in those that differ." */
+export interface Buckets {
+  readonly type: 'buckets'
+  /** There are `2 ** level` buckets; see `LEVELS`. */
+  readonly level: number
+  /** 0 to 65,535. */
+  readonly position: number
+  /** 8 bytes for each bucket from the one of the position on. */
+  readonly sums: Uint8Array
+  readonly digest: Digest
+  readonly claim: Claim | null
+}
+
+/**
+ * What stands in the buckets that differ. The last message of an answer has `more: false` and says how far it came;
+ * what is not further than it was asked for says "ask later". `answer`: what the other one of the exchange lacked.
+ */
 export interface State {
   readonly type: 'state'
   readonly facts: readonly Fact[]
@@ -28,6 +54,10 @@ export interface State {
   readonly digest: Digest
   readonly more: boolean
   readonly answer: boolean
+  /** Position up to which everything that differs was told; 65,536 is the end. */
+  readonly until: number
+  /** One bit for each bucket, set where they differ; empty when nothing does. */
+  readonly differs: Uint8Array
 }
 
 /** "Would you vote for me in this term?" Changes nothing at the voter (Raft's PreVote). */
@@ -74,7 +104,7 @@ export interface Release {
 }
 
 /** Every message between the cores of two actors. */
-export type Message = Facts | Sync | State | PreVote | Vote | Ballot | Beat | Beaten | Release | ProbeMessage
+export type Message = Facts | Sync | Buckets | State | PreVote | Vote | Ballot | Beat | Beaten | Release | ProbeMessage
 
 /** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
 export function encodeMessage(message: Message): unknown {
@@ -83,16 +113,11 @@ export function encodeMessage(message: Message): unknown {
       return { type: message.type, facts: message.facts.map(encodeFact), claim: encodeClaim(message.claim) }
     case 'sync':
       return { type: message.type, digest: encodeDigest(message.digest), claim: encodeClaim(message.claim) }
+    case 'buckets':
+      return { ...message, digest: encodeDigest(message.digest), claim: encodeClaim(message.claim) }
     case 'state': {
-      const { type, facts, claim, digest, more, answer } = message
-      return {
-        type,
-        facts: facts.map(encodeFact),
-        claim: encodeClaim(claim),
-        digest: encodeDigest(digest),
-        more,
-        answer,
-      }
+      const { facts, claim, digest } = message
+      return { ...message, facts: facts.map(encodeFact), claim: encodeClaim(claim), digest: encodeDigest(digest) }
     }
     case 'prevoted':
     case 'voted':
@@ -133,6 +158,19 @@ export function parseMessage(
       return { type, facts: readFacts(fields['facts'], open, refused), claim: readClaim(fields['claim']) }
     case 'sync':
       return { type, digest: readDigest(fields['digest']), claim: readClaim(fields['claim']) }
+    case 'buckets': {
+      const level = readWithin('level', fields['level'], LEVELS.least, LEVELS.most)
+      const position = readWithin('position', fields['position'], 0, SPAN - 1)
+      const sums = readBytes('sums', fields['sums'], (2 ** level - Math.floor((position * 2 ** level) / SPAN)) * 8)
+      return {
+        type,
+        level,
+        position,
+        sums,
+        digest: readDigest(fields['digest']),
+        claim: readClaim(fields['claim']),
+      }
+    }
     case 'state':
       return {
         type,
@@ -141,6 +179,8 @@ export function parseMessage(
         digest: readDigest(fields['digest']),
         more: readFlag('more', fields['more']),
         answer: readFlag('answer', fields['answer']),
+        until: readWithin('until', fields['until'], 0, SPAN),
+        differs: readDiffers(fields['differs']),
       }
     case 'prevote':
     case 'vote':
@@ -257,4 +297,12 @@ function readDigest(value: unknown): Digest {
   if (!Array.isArray(value)) throw new BadMessage(`digest is ${show(value)}`)
   const [count, first, second] = value as unknown[]
   return { count: readNumber('count', count), sums: [readNumber('sum', first), readNumber('sum', second)] }
+}
+
+/** Bits for as many buckets as registries compare, or none at all. */
+function readDiffers(value: unknown): Uint8Array {
+  const length = value instanceof Uint8Array ? value.length : 0
+  const level = Math.log2(length * 8)
+  const known = Number.isInteger(level) && level >= LEVELS.least && level <= LEVELS.most
+  return readBytes('differs', value, known ? length : 0)
 }

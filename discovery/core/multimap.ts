@@ -1,22 +1,27 @@
-/** Several values under one key. */
-export class Multimap {
-  readonly #values = new Map<string, Set<string>>()
+/** Values by key, of which mostly one has a key: that one is kept without a set around it. */
+export class Multimap<Value extends object> {
+  readonly #values = new Map<string, Value | Set<Value>>()
 
-  get(key: string): ReadonlySet<string> {
-    return this.#values.get(key) ?? nothing
+  add(key: string, value: Value): void {
+    const before = this.#values.get(key)
+    if (before === undefined) this.#values.set(key, value)
+    else if (before instanceof Set) before.add(value)
+    else if (before !== value) this.#values.set(key, new Set([before, value]))
   }
 
-  add(key: string, value: string): void {
-    const values = this.#values.get(key)
-    if (values === undefined) this.#values.set(key, new Set([value]))
-    else values.add(value)
+  delete(key: string, value: Value): void {
+    const before = this.#values.get(key)
+    if (before instanceof Set) {
+      before.delete(value)
+      if (before.size === 0) this.#values.delete(key)
+    } else if (before === value) this.#values.delete(key)
   }
 
-  remove(key: string, value: string): void {
+  /** The values of a key, in the order in which they came. */
+  get(key: string): Iterable<Value> {
     const values = this.#values.get(key)
-    values?.delete(value)
-    if (values?.size === 0) this.#values.delete(key)
+    return values === undefined ? nothing : values instanceof Set ? values : [values]
   }
 }
 
-const nothing: ReadonlySet<string> = new Set()
+const nothing: readonly never[] = []

@@ -83,7 +83,8 @@ function keyOf(fact: Fact): string {
   return fact.kind === 'suspect' ? `suspect ${subjectOf(fact)}` : subjectOf(fact)
 }
 
-function childLinks(state: CoreState): string[] {
+/** The own children whose streams are up. */
+export function childLinks(state: CoreState): string[] {
   const self = ownRecord(state).peerId
   return [...state.links.keys()].filter((peerId) => state.registry.get(peerId)?.parent === self)
 }

@@ -17,6 +17,10 @@ export function refute(turn: Turn, accusation: Life & { readonly by: string }): 
   const own = ownRecord(state)
   if (own.status === 'left' || state.signing?.status === 'left') return false
   if (compareLives(accusation, own) < 0) return false
+  if (!state.registry.isCredible({ ...accusation, peerId: own.peerId })) {
+    state.counters.incredible++
+    return false
+  }
   if (accusation.inc > own.inc) {
     outbid(turn, accusation, undefined)
     return true
@@ -49,12 +53,12 @@ export function outbid(turn: Turn, life: { inc: number }, record: ActorRecord | 
   const own = ownRecord(state)
   if (own.status === 'left' || state.signing?.status === 'left') return
   if (state.signing !== undefined && state.signing.inc > life.inc) return
-  // two living processes with one key would outbid each other for ever
-  if (state.reclaims >= state.limits.reclaims || life.inc >= Number.MAX_SAFE_INTEGER - 1) {
+  // two living processes with one key would outbid each other for ever; a word that nobody signed is no such process
+  if ((record !== undefined && state.reclaims >= state.limits.reclaims) || life.inc >= Number.MAX_SAFE_INTEGER - 1) {
     if (state.reclaims === state.limits.reclaims) emit(turn, { type: 'conflict', record })
     state.reclaims = state.limits.reclaims + 1
     return
   }
-  state.reclaims++
+  if (record !== undefined) state.reclaims++
   requestSign(turn, { inc: Math.max(own.inc, life.inc + 1), rev: 0, seq: own.seq })
 }

@@ -1,33 +1,24 @@
 import type { ActorRecord } from '../record.ts'
-import type { Gone, Change, Merge } from './change.ts'
-import { DigestSum, hashVersion } from './digest.ts'
-import type { VersionHash } from './digest.ts'
+import { Buckets } from './buckets.ts'
+import type { Difference, Slot } from './buckets.ts'
+import type { Change, Gone, Merge } from './change.ts'
+import { hashVersion, placeOf } from './digest.ts'
+import { Elders } from './elders.ts'
 import type { Digest, End, Fact, Known } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
 import { Multimap } from './multimap.ts'
+import { Rounds } from './rounds.ts'
+import { endOf, Tombstones } from './tombstones.ts'
+import type { Tombstone } from './tombstones.ts'
 import { compareAge, compareBytes, compareLives, compareVersions } from './version.ts'
+import type { Life } from './version.ts'
 
-interface Member {
+/** A kept record; `shown` while the actor and everything above it is alive. */
+interface Member extends Slot {
   known: Known
-  hash: VersionHash
-  /** Whether the actor and everything above it is alive. */
-  visible: boolean
-  /** When it was last hidden; only read while it is not visible. */
+  /** When it was last hidden; only read while it is not shown. */
   hiddenAt: number
-}
-
-/** The memory of an ended life. */
-export interface Tombstone {
-  readonly peerId: string
-  readonly inc: number
-  readonly rev: number
-  readonly state: 'dead' | 'left'
-  readonly by: string
-  /** When the end became known, on this machine's clock; may be negative. */
-  readonly at: number
-  /** When its record was last met by this accusation. */
-  echoedAt: number
 }
 
 /** How long the registry remembers, in milliseconds. */
@@ -53,25 +44,28 @@ const nothing: readonly Change[] = []
  */
 export class Registry {
   readonly #members = new Map<string, Member>()
-  readonly #tombstones = new Map<string, Tombstone>()
-  readonly #children = new Multimap()
-  readonly #names = new Multimap()
-  readonly #groups = new Multimap()
-  readonly #roots = new Set<string>()
-  readonly #hidden = new Set<string>()
-  readonly #digest = new DigestSum()
+  readonly #children = new Multimap<Member>()
+  readonly #names = new Multimap<Member>()
+  readonly #groups = new Multimap<Member>()
+  readonly #roots = new Map<string, Member>()
+  readonly #hidden = new Map<string, Member>()
+  readonly #buckets = new Buckets()
+  readonly #tombstones: Tombstones
+  readonly #elders: Elders
+  readonly #rounds = new Rounds(this.#hidden)
   readonly #times: RegistryTimes
   readonly #limits: CoreLimits
-  #elders: readonly ActorRecord[] | undefined
 
   constructor(times: RegistryTimes, limits: CoreLimits = coreLimits) {
     this.#times = times
     this.#limits = limits
+    this.#tombstones = new Tombstones(times.tombstoneTtl, limits.tombstones, this.#buckets)
+    this.#elders = new Elders(limits.committee)
   }
 
   /** The digest over all visible actors. */
   get digest(): Digest {
-    return this.#digest.value
+    return this.#buckets.digest
   }
 
   /** How many records are kept, those that are not visible included. */
@@ -87,7 +81,7 @@ export class Registry {
   /** The record of a visible actor. */
   get(peerId: string): ActorRecord | undefined {
     const member = this.#members.get(peerId)
-    return member?.visible === true ? member.known.record : undefined
+    return member?.shown === true ? member.known.record : undefined
   }
 
   /** The record kept for a peer id, visible or not. */
@@ -112,39 +106,63 @@ export class Registry {
 
   /** All visible actors, in no order. */
   *actors(): Generator<ActorRecord> {
-    for (const { visible, known } of this.#members.values()) if (visible) yield known.record
+    for (const { shown, known } of this.#members.values()) if (shown) yield known.record
+  }
+
+  /** How many roots are visible. */
+  get rootCount(): number {
+    return this.#roots.size
   }
 
   /** All visible roots, in no order. */
   *roots(): Generator<ActorRecord> {
-    for (const peerId of this.#roots) {
-      const record = this.get(peerId)
-      if (record !== undefined) yield record
-    }
+    for (const { known } of this.#roots.values()) yield known.record
   }
 
   /** The oldest roots that are up, oldest first: the committee of an election. */
   elders(): readonly ActorRecord[] {
-    this.#elders ??= [...this.roots()]
-      .filter((root) => root.status === 'up')
-      .sort(compareAge)
-      .slice(0, this.#limits.committee)
-    return this.#elders
+    return this.#elders.first(() => this.#rootsUp())
   }
 
   /** Everything to tell another registry: visible actors, parents before their children, then the ends. */
   *facts(now: number): Generator<Fact> {
-    const queue = [...this.#roots]
+    const queue: Member[] = [...this.#roots.values()]
     for (let index = 0; index < queue.length; index++) {
-      const peerId = queue[index] ?? ''
-      const member = this.#members.get(peerId)
-      if (member?.visible !== true) continue
+      const member = queue[index]
+      if (member?.shown !== true) continue
       yield { kind: 'record', known: member.known }
-      queue.push(...this.#children.get(peerId))
+      for (const child of this.#children.get(member.known.record.peerId)) queue.push(child)
     }
     for (const tombstone of this.#tombstones.values()) {
-      const end = endOf(tombstone, now)
-      if (end.age < this.#times.tombstoneTtl) yield { kind: 'end', end }
+      const fact = this.#endFact(tombstone, now)
+      if (fact !== undefined) yield fact
+    }
+  }
+
+  /** Sums over the versions in all parts of the span from a position on; see `Buckets`. */
+  sums(level: number, from: number): Uint8Array {
+    return this.#buckets.sums(level, from)
+  }
+
+  /** In which parts of the span another registry with these sums differs. */
+  compare(level: number, from: number, theirs: Uint8Array): Difference {
+    return this.#buckets.compare(level, from, theirs)
+  }
+
+  /** What to tell a registry that differs in some parts, by stretches of the span, and the end of each stretch. */
+  *difference(
+    from: number,
+    until: number,
+    difference: Difference,
+    now: number,
+  ): Generator<{ readonly until: number; readonly facts: Fact[] }> {
+    for (const stretch of this.#buckets.stretches(from, until, difference)) {
+      const facts: Fact[] = []
+      for (const slot of stretch.slots) {
+        const fact = 'known' in slot ? recordFact(slot as Member) : this.#endFact(slot as Tombstone, now)
+        if (fact !== undefined) facts.push(fact)
+      }
+      if (facts.length > 0) yield { until: stretch.until, facts }
     }
   }
 
@@ -163,7 +181,9 @@ export class Registry {
     if (member !== undefined) {
       // an owner that signs two records of one version makes no sense, but must not keep two registries apart
       const order =
-        compareVersions(record, member.known.record) || compareBytes(known.signed.bytes, member.known.signed.bytes)
+        compareVersions(record, member.known.record) ||
+        compareBytes(known.signed.bytes, member.known.signed.bytes) ||
+        compareBytes(known.signed.signature, member.known.signed.signature)
       if (order === 0) return { outcome: 'same', changes: nothing }
       if (order < 0) return { outcome: 'older', changes: nothing }
     } else if (!this.#makeRoom()) {
@@ -177,7 +197,7 @@ export class Registry {
 
   /** Takes in the word that a life is over. */
   mergeEnd(end: End, now: number): Merge {
-    if (end.age >= this.#times.tombstoneTtl) return { outcome: 'older', changes: nothing }
+    if (this.#tombstones.isOver(end.age)) return { outcome: 'older', changes: nothing }
     const tombstone = this.#tombstones.get(end.peerId)
     if (tombstone !== undefined) {
       const order = compareLives(end, tombstone) || rank[end.state] - rank[tombstone.state]
@@ -186,59 +206,67 @@ export class Registry {
     const member = this.#members.get(end.peerId)
     if (member !== undefined && compareLives(end, member.known.record) < 0)
       return { outcome: 'older', changes: nothing }
-    this.#bury(end, now)
+    if (!this.isCredible(end)) return { outcome: 'incredible', changes: nothing }
+    this.#tombstones.bury(end, now, member !== undefined)
     const changes: Change[] = []
     if (member !== undefined) this.#remove(member, end.state, now, changes)
     return { outcome: 'new', changes }
   }
 
-  /** Forgets what is past its time: ends, and records that stayed hidden. */
+  /**
+   * Whether an accusation may name this life. Only its owner can raise a version, so beyond what an honest owner gets to
+   * in any time, the record of that life has to be here: nobody uses up the numbers of another by making up ends.
+   */
+  isCredible({ peerId, inc, rev }: Life & { readonly peerId: string }): boolean {
+    if (inc <= this.#limits.inc && rev <= this.#limits.rev) return true
+    const record = this.#members.get(peerId)?.known.record
+    return record !== undefined && compareLives({ inc, rev }, record) <= 0
+  }
+
+  /** Forgets what is past its time, ends and records that stayed hidden, in stretches over a number of calls. */
   sweep(now: number): void {
-    for (const [peerId, { at }] of this.#tombstones) {
-      if (now - at >= this.#times.tombstoneTtl) this.#tombstones.delete(peerId)
-    }
-    for (const peerId of this.#hidden) {
-      const member = this.#members.get(peerId)
-      if (member !== undefined && now - member.hiddenAt >= this.#times.hiddenTtl) this.#forget(member)
+    this.#tombstones.sweep(now)
+    for (const [, member] of this.#rounds.next()) {
+      if (now - member.hiddenAt >= this.#times.hiddenTtl) this.#forget(member)
     }
   }
 
-  #callable(peerIds: ReadonlySet<string>): ActorRecord[] {
+  #callable(members: Iterable<Member>): ActorRecord[] {
     const found: ActorRecord[] = []
-    for (const peerId of peerIds) {
-      const record = this.get(peerId)
-      if (record?.status === 'up') found.push(record)
-    }
+    for (const { known } of members) if (known.record.status === 'up') found.push(known.record)
     return found.sort(compareAge)
   }
 
   #put(known: Known, now: number, changes: Change[]): void {
     const { record } = known
-    const before = this.#members.get(record.peerId)
-    const previous = before?.visible === true ? before.known.record : undefined
-    // a record that stays hidden must not be kept for ever by being told again and again
-    const hiddenAt = before === undefined || before.visible ? now : before.hiddenAt
-    if (before !== undefined) {
-      this.#hide(before)
-      this.#unlink(before)
+    let member = this.#members.get(record.peerId)
+    const previous = member?.shown === true ? member.known.record : undefined
+    if (member === undefined) {
+      const place = placeOf(record.peerId)
+      member = { place, shown: false, first: 0, second: 0, next: undefined, known, hiddenAt: now }
+      this.#members.set(record.peerId, member)
+      this.#buckets.put(member)
+    } else {
+      // a record that stays hidden must not be kept for ever by being told again and again
+      if (member.shown) this.#hide(member, now)
+      this.#unlink(member)
+      member.known = known
     }
-    const member: Member = { known, hash: hashVersion(record), visible: false, hiddenAt }
-    this.#members.set(record.peerId, member)
-    this.#hidden.add(record.peerId)
-    if (record.parent !== undefined) this.#children.add(record.parent, record.peerId)
+    this.#hidden.set(record.peerId, member)
+    if (record.parent !== undefined) this.#children.add(record.parent, member)
     if (this.#isAlive(record)) this.#show(member)
     const restarted = previous !== undefined && previous.inc !== record.inc
-    if (previous !== undefined && (restarted || !member.visible)) {
+    if (previous !== undefined && (restarted || !member.shown)) {
       changes.push({ type: 'down', record: previous, why: restarted ? 'restarted' : 'subtree' })
     }
-    if (member.visible && previous !== undefined && !restarted) changes.push({ type: 'updated', record, previous })
-    else if (member.visible) changes.push({ type: 'up', record })
+    if (member.shown && previous !== undefined && !restarted) changes.push({ type: 'updated', record, previous })
+    else if (member.shown) changes.push({ type: 'up', record })
     this.#settleBelow(record.peerId, now, changes)
   }
 
   #remove(member: Member, why: Gone, now: number, changes: Change[]): void {
     const { record } = member.known
-    if (member.visible) changes.push({ type: 'down', record, why })
+    if (member.shown) changes.push({ type: 'down', record, why })
     this.#forget(member)
     this.#settleBelow(record.peerId, now, changes)
   }
@@ -247,20 +275,19 @@ export class Registry {
   #settleBelow(peerId: string, now: number, changes: Change[]): void {
     const queue = [...this.#children.get(peerId)]
     for (let index = 0; index < queue.length; index++) {
-      const member = this.#members.get(queue[index] ?? '')
+      const member = queue[index]
       if (member === undefined) continue
       const { record } = member.known
       const alive = this.#isAlive(record)
-      if (alive === member.visible) continue
+      if (alive === member.shown) continue
       if (alive) {
         this.#show(member)
         changes.push({ type: 'up', record })
       } else {
-        this.#hide(member)
-        member.hiddenAt = now
+        this.#hide(member, now)
         changes.push({ type: 'down', record, why: 'subtree' })
       }
-      queue.push(...this.#children.get(record.peerId))
+      for (const child of this.#children.get(record.peerId)) queue.push(child)
     }
   }
 
@@ -282,63 +309,62 @@ export class Registry {
   }
 
   #show(member: Member): void {
-    const { record } = member.known
-    member.visible = true
+    const { record, signed } = member.known
     this.#hidden.delete(record.peerId)
-    this.#digest.add(member.hash)
-    this.#names.add(record.name, record.peerId)
-    for (const group of record.meta.groups ?? []) this.#groups.add(group, record.peerId)
-    if (record.parent === undefined) this.#roots.add(record.peerId)
-    if (record.parent === undefined) this.#elders = undefined
+    this.#buckets.show(member, hashVersion(record.peerId, record, signed.signature))
+    this.#names.add(record.name, member)
+    for (const group of record.meta.groups ?? []) this.#groups.add(group, member)
+    if (record.parent !== undefined) return
+    this.#roots.set(record.peerId, member)
+    if (record.status === 'up') this.#elders.add(record)
   }
 
-  #hide(member: Member): void {
-    if (!member.visible) return
+  #hide(member: Member, now: number): void {
+    if (!member.shown) return
     const { record } = member.known
-    member.visible = false
-    this.#hidden.add(record.peerId)
-    this.#digest.remove(member.hash)
-    this.#names.remove(record.name, record.peerId)
-    for (const group of record.meta.groups ?? []) this.#groups.remove(group, record.peerId)
+    member.hiddenAt = now
+    this.#hidden.set(record.peerId, member)
+    this.#buckets.hide(member)
+    this.#names.delete(record.name, member)
+    for (const group of record.meta.groups ?? []) this.#groups.delete(group, member)
+    if (record.parent !== undefined) return
     this.#roots.delete(record.peerId)
-    if (record.parent === undefined) this.#elders = undefined
+    this.#elders.delete(record)
   }
 
-  #unlink({ known: { record } }: Member): void {
-    if (record.parent !== undefined) this.#children.remove(record.parent, record.peerId)
+  #unlink(member: Member): void {
+    const { parent } = member.known.record
+    if (parent !== undefined) this.#children.delete(parent, member)
   }
 
   #forget(member: Member): void {
-    this.#hide(member)
+    const { peerId } = member.known.record
+    this.#hide(member, 0)
     this.#unlink(member)
-    this.#hidden.delete(member.known.record.peerId)
-    this.#members.delete(member.known.record.peerId)
+    this.#hidden.delete(peerId)
+    this.#members.delete(peerId)
+    this.#buckets.take(member)
   }
 
-  #bury({ peerId, inc, rev, state, by, age }: End, now: number): void {
-    // set anew, so that the order of the map is the order of burial and the first one is the oldest
-    this.#tombstones.delete(peerId)
-    this.#tombstones.set(peerId, { peerId, inc, rev, state, by, at: now - age, echoedAt: -Infinity })
-    if (this.#tombstones.size > this.#limits.tombstones) {
-      for (const oldest of this.#tombstones.keys()) {
-        this.#tombstones.delete(oldest)
-        break
-      }
-    }
+  *#rootsUp(): Generator<ActorRecord> {
+    for (const root of this.roots()) if (root.status === 'up') yield root
+  }
+
+  #endFact(tombstone: Tombstone, now: number): Fact | undefined {
+    const end = endOf(tombstone, now)
+    return this.#tombstones.isOver(end.age) ? undefined : { kind: 'end', end }
   }
 
   #makeRoom(): boolean {
     if (this.#members.size < this.#limits.members) return true
-    for (const peerId of this.#hidden) {
-      const member = this.#members.get(peerId)
-      if (member !== undefined) this.#forget(member)
+    for (const member of this.#hidden.values()) {
+      this.#forget(member)
       return true
     }
     return false
   }
 }
 
-/** A tombstone as the fact that it was made of, aged. */
-export function endOf({ peerId, inc, rev, state, by, at }: Tombstone, now: number): End {
-  return { peerId, inc, rev, state, by, age: Math.max(0, now - at) }
+function recordFact({ shown, known }: Member): Fact | undefined {
+  return shown ? { kind: 'record', known } : undefined
 }

@@ -1,8 +1,8 @@
 import type { Digest } from './fact.ts'
 import type { Ack, Probe, ProbeRequest } from './probe-messages.ts'
+import { endOf } from './tombstones.ts'
 import { arm, ownRecord, send } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
-import { endOf } from './registry.ts'
 
 /*
  * The helping side of the failure detector: answers probes, and probes for neighbours. A request costs at most one dial of

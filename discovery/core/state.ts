@@ -1,7 +1,7 @@
 import type { Profile } from '../profile.ts'
 import type { ActorRecord, ActorStatus } from '../record.ts'
 import type { Effect, Event } from './effect.ts'
-import type { Fact, Known } from './fact.ts'
+import type { Digest, Fact, Known } from './fact.ts'
 import type { TimerName } from './input.ts'
 import { createLiveness } from './liveness.ts'
 import type { Liveness } from './liveness.ts'
@@ -20,17 +20,42 @@ export interface CoreOptions {
 }
 
 /** A neighbour whose discovery stream is up. */
-interface Link {
+export interface Link {
   /** The address told from outside by which it was found, until its record is known. */
   readonly seed: readonly string[] | undefined
-  /** When the last full state was sent to it. */
-  stateAt: number
-  /** What it told of its registry in the pages of the exchange under way, by peer id. */
-  readonly theirs: Map<string, string>
+  /** How its registry and the own one differed when it last told its digest. */
+  differs: Differing | undefined
+  /** Nothing is pulled from it before that time. */
+  pullAt: number
+  /** Until when what it got of this registry keeps to its rate. */
+  toldUntil: number
   /** Since when nobody needs this link; undefined while somebody does. */
   idleSince: number | undefined
   /** Probes in a row that were answered on the way over others, but not on this link. */
   deaf: number
+}
+
+/** Two digests that differ: `since` when just so, `first` since when at all. */
+interface Differing {
+  readonly own: Digest
+  readonly theirs: Digest
+  readonly since: number
+  readonly first: number
+}
+
+/** What is being fetched from a neighbour. */
+export interface Pull {
+  readonly link: Link
+  /** Of the neighbour's registry, as far as it is known. */
+  readonly digest: Digest
+  /** Everything before it has been compared. */
+  position: number
+  /** When it is given up, unless a page comes. */
+  deadline: number
+  answered: boolean
+  pages: number
+  /** The versions in the page that is coming in, by peer id. */
+  readonly theirs: Map<string, string>
 }
 
 /** An actor that should be a neighbour and is not. */
@@ -128,6 +153,12 @@ interface Counters {
   /** Times at which this process noticed that it had been stopped or too busy. */
   lags: number
   syncs: number
+  /** Exchanges that were begun because registries differed. */
+  pulls: number
+  /** Questions that were put off, because enough was answered lately. */
+  busy: number
+  /** Accusations of lives that cannot be. */
+  incredible: number
   dropped: number
   elections: number
 }
@@ -148,6 +179,10 @@ export interface CoreState {
   /** Where the parent was said to be. */
   parentAddrs: readonly string[]
   readonly links: Map<string, Link>
+  /** By neighbour. */
+  readonly pulls: Map<string, Pull>
+  /** Until when what all neighbours together got of this registry keeps to its rate. */
+  toldUntil: number
   readonly dials: Map<string, Dial>
   readonly lost: Map<string, Lost>
   /** When some of the lost are dialled next. */
@@ -190,6 +225,8 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
     joinBy: Infinity,
     parentAddrs: [],
     links: new Map(),
+    pulls: new Map(),
+    toldUntil: 0,
     dials: new Map(),
     lost: new Map(),
     lostAt: Infinity,
@@ -219,6 +256,9 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
       missed: 0,
       lags: 0,
       syncs: 0,
+      pulls: 0,
+      busy: 0,
+      incredible: 0,
       dropped: 0,
       elections: 0,
     },
@@ -229,6 +269,11 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
 export function ownRecord(state: CoreState): ActorRecord {
   if (state.own === undefined) throw new TypeError("the core's first input must be 'start'")
   return state.own.record
+}
+
+/** A neighbour of which nothing is known yet but where it was found. */
+export function newLink(seed: Link['seed']): Link {
+  return { seed, differs: undefined, pullAt: -Infinity, toldUntil: -Infinity, idleSince: undefined, deaf: 0 }
 }
 
 /** Asks for a message to a neighbour; without a link there is nobody to hear it. */

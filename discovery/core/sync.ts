@@ -1,22 +1,23 @@
 import { absorb } from './absorb.ts'
 import { adopt } from './election.ts'
-import { sameDigest, subjectOf } from './fact.ts'
-import type { Fact } from './fact.ts'
+import { sameDigest } from './fact.ts'
 import type { State, Sync } from './messages.ts'
-import { pages } from './outbox.ts'
+import { childLinks } from './outbox.ts'
+import { onPage, sendSame, startPull } from './pull.ts'
 import { arm, disarm, emit, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
 
 /*
- * Anti-entropy: A sends its digest; if B's differs, B answers with its whole registry in pages; if A's still differs
- * after merging them, A sends what B did not have. Gossip is a hint, this is the truth.
+ * Anti-entropy: neighbours tell each other their digests, and whoever sees that they differ pulls what is in the
+ * buckets that do. Gossip is a hint, this is the truth.
  */
 
-/** Starts an exchange with a neighbour. */
+/** Starts an exchange with a neighbour: who knows nothing yet pulls, everybody else shows what it has. */
 export function startSync(turn: Turn, to: string): void {
   const { state } = turn
   state.counters.syncs++
-  send(turn, to, { type: 'sync', digest: state.registry.digest, claim: state.election.claim ?? null })
+  if (state.joined) sendDigest(turn, to)
+  else startPull(turn, to)
 }
 
 /** Syncs with a random neighbour, forgets what is past its time, and sets the next time. */
@@ -37,15 +38,15 @@ export function awaitJoin(turn: Turn): void {
 
 /** Tries once more to get the first sync, or gives up waiting. */
 export function onJoinTimer(turn: Turn): void {
-  const { state, now, rng } = turn
+  const { state, now } = turn
   if (state.joined) return
   if (now >= state.joinBy) {
     join(turn, true)
     return
   }
-  const partners = partnersOf(turn)
-  const partner = partners[Math.floor(rng() * partners.length)]
-  if (partner !== undefined) startSync(turn, partner)
+  // whoever has not answered by now may be gone
+  for (const [peerId, pull] of state.pulls) if (!pull.answered) state.pulls.delete(peerId)
+  pullFromAnyone(turn)
   arm(turn, 'join', Math.min(now + state.profile.joinRetry, Math.max(state.joinBy, now + 1)))
 }
 
@@ -60,64 +61,42 @@ export function join(turn: Turn, alone: boolean): void {
 
 /** Answers another's digest. */
 export function onSync(turn: Turn, from: string, { digest, claim }: Sync): void {
-  const { state, now } = turn
   adopt(turn, claim, from)
-  const own = state.registry.digest
-  if (sameDigest(digest, own)) {
-    const nothing: State = {
-      type: 'state',
-      facts: [],
-      claim: currentClaim(turn),
-      digest: own,
-      more: false,
-      answer: false,
-    }
-    send(turn, from, nothing)
-    return
-  }
-  const link = state.links.get(from)
-  // the answer is as large as the registry: nobody gets it again and again at will
-  if (link === undefined || now - link.stateAt < state.profile.batch) return
-  link.stateAt = now
-  sendState(turn, from, state.registry.facts(now), false)
+  if (sameDigest(digest, turn.state.registry.digest)) sendSame(turn, from)
+  else startPull(turn, from, digest)
 }
 
 /** Merges a page of another's registry. */
 export function onState(turn: Turn, from: string, message: State): void {
-  const { state, now } = turn
-  const link = state.links.get(from)
-  if (link !== undefined) {
-    for (const fact of message.facts) link.theirs.set(subjectOf(fact), versionOf(fact))
-    // pages without end would otherwise fill the memory
-    if (link.theirs.size > state.limits.members + state.limits.tombstones) link.theirs.clear()
-  }
+  const { state } = turn
   adopt(turn, message.claim, from)
-  absorb(turn, from, 'stream', message.facts)
-  if (message.more) return
-  if (!message.answer && link !== undefined && !sameDigest(message.digest, state.registry.digest)) {
-    const missing = [...state.registry.facts(now)].filter(
-      (fact) => link.theirs.get(subjectOf(fact)) !== versionOf(fact),
-    )
-    sendState(turn, from, missing, true)
-  }
-  link?.theirs.clear()
+  const before = state.registry.digest
+  absorb(turn, from, 'sync', message.facts)
+  const news = !sameDigest(before, state.registry.digest)
+  const progress = message.answer ? 'stray' : onPage(turn, from, message)
+  // children hear the changes of others from here alone
+  if (news && !message.more) for (const child of childLinks(state)) if (child !== from) sendDigest(turn, child)
+  if (progress === 'busy' && !state.joined) pullFromAnyone(turn, from)
+  const same = !message.answer && !message.more && sameDigest(message.digest, state.registry.digest)
+  if (progress !== 'done' && !same) return
   const own = ownRecord(state)
   const enough = own.parent === undefined ? isRoot(turn, from) : from === own.parent
   if (enough) join(turn, false)
 }
 
-function sendState(turn: Turn, to: string, facts: Iterable<Fact>, answer: boolean): void {
-  const { digest } = turn.state.registry
-  let waiting: Fact[] | undefined
-  for (const page of pages(turn.state, facts, true)) {
-    if (waiting !== undefined) sendPage(waiting, true)
-    waiting = page
+/** Asks neighbours in a random order until one can be asked: nobody has to feed all who join. */
+function pullFromAnyone(turn: Turn, except?: string): void {
+  const partners = partnersOf(turn).filter((peerId) => peerId !== except)
+  const first = Math.floor(turn.rng() * partners.length)
+  for (let index = 0; index < partners.length; index++) {
+    const partner = partners[(first + index) % partners.length]
+    if (partner !== undefined && startPull(turn, partner)) return
   }
-  sendPage(waiting ?? [], false)
+}
 
-  function sendPage(page: Fact[], more: boolean): void {
-    send(turn, to, { type: 'state', facts: page, claim: currentClaim(turn), digest, more, answer })
-  }
+function sendDigest(turn: Turn, to: string): void {
+  const { state } = turn
+  send(turn, to, { type: 'sync', digest: state.registry.digest, claim: state.election.claim ?? null })
 }
 
 /**
@@ -133,15 +112,4 @@ function partnersOf({ state }: Turn): string[] {
 function isRoot({ state }: Turn, peerId: string): boolean {
   const record = state.registry.get(peerId)
   return record !== undefined && record.parent === undefined
-}
-
-function currentClaim({ state }: Turn): State['claim'] {
-  return state.election.claim ?? null
-}
-
-function versionOf(fact: Fact): string {
-  if (fact.kind === 'suspect') return `${fact.accusation.inc}.${fact.accusation.rev}.suspect`
-  if (fact.kind === 'end') return `${fact.end.inc}.${fact.end.rev}.${fact.end.state}`
-  const { inc, rev, seq } = fact.known.record
-  return `${inc}.${rev}.${seq}`
 }

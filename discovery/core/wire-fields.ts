@@ -29,6 +29,20 @@ export function readNumber(field: string, value: unknown): number {
   return value
 }
 
+/** Reads a whole number within bounds. @throws BadMessage */
+export function readWithin(field: string, value: unknown, least: number, most: number): number {
+  const number = readNumber(field, value)
+  if (number < least || number > most) throw new BadMessage(`${field} is ${number}, not ${least} to ${most}`)
+  return number
+}
+
+/** Reads bytes of one length, as a copy. @throws BadMessage */
+export function readBytes(field: string, value: unknown, length: number): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new BadMessage(`${field} is ${show(value)}, not bytes`)
+  if (value.length !== length) throw new BadMessage(`${field} has ${value.length} bytes instead of ${length}`)
+  return new Uint8Array(value)
+}
+
 /** Reads true or false. @throws BadMessage */
 export function readFlag(field: string, value: unknown): boolean {
   if (typeof value !== 'boolean') throw new BadMessage(`${field} is ${show(value)}, not true or false`)

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { step } from '../../discovery/core/core.ts'
 import type { Effect } from '../../discovery/core/effect.ts'
-import { subjectOf } from '../../discovery/core/fact.ts'
-import type { Fact } from '../../discovery/core/fact.ts'
+import { sameDigest, subjectOf } from '../../discovery/core/fact.ts'
+import type { Digest, Fact } from '../../discovery/core/fact.ts'
+import { SPAN } from '../../discovery/core/buckets.ts'
 import { coreLimits } from '../../discovery/core/limits.ts'
+import type { Buckets } from '../../discovery/core/messages.ts'
+import { compare } from '../../discovery/core/pull.ts'
 import { createCore } from '../../discovery/core/state.ts'
 import { profiles } from '../../discovery/profile.ts'
 import type { ActorRecord } from '../../discovery/record.ts'
@@ -14,6 +17,7 @@ import {
   endFact,
   events,
   known,
+  page,
   published,
   record,
   recordFact,
@@ -61,7 +65,7 @@ describe('a core', () => {
   test('ignores conversations of those who are no neighbours, and what pretends to be its own', () => {
     const core = root()
     const { digest } = core.state.registry
-    core.hear('stranger', { type: 'state', facts: [recordFact('x')], claim: null, digest, more: false, answer: true })
+    core.hear('stranger', page([recordFact('x')], digest, { answer: true }))
     expect(core.state.registry.get('x')).toBeUndefined()
     core.hear('m', { type: 'facts', facts: [recordFact('x')], claim: null })
     expect(core.state.registry.get('x')).toBeUndefined()
@@ -79,11 +83,9 @@ describe('joining', () => {
     expect(events(core.start(true)).map(({ type }) => type)).toEqual(['up'])
     core.give({ type: 'connected', peerId: 'a' })
     const digest = { count: 9, sums: [1, 1] } as const
-    const page = { type: 'state', claim: null, digest, answer: false } as const
-    expect(events(core.hear('a', { ...page, facts: [recordFact('a')], more: true })).map(({ type }) => type)).toEqual([
-      'up',
-    ])
-    const last = core.hear('a', { ...page, facts: [recordFact('b')], more: false })
+    const first = core.hear('a', page([recordFact('a')], digest, { until: 9 }))
+    expect(events(first).map(({ type }) => type)).toEqual(['up'])
+    const last = core.hear('a', page([recordFact('b')], digest))
     expect(events(last)).toContainEqual({ type: 'joined', alone: false })
   })
 
@@ -91,7 +93,7 @@ describe('joining', () => {
     const core = new CoreHarness(record('m'))
     core.start(true)
     core.give({ type: 'connected', peerId: 'a' })
-    expect(sent(core.pass(joinRetry), 'sync')).toHaveLength(1)
+    expect(sent(core.pass(joinRetry), 'buckets')).toHaveLength(1)
     expect(events(core.pass(joinWait))).toContainEqual({ type: 'joined', alone: true })
   })
 
@@ -101,7 +103,7 @@ describe('joining', () => {
     core.give({ type: 'connected', peerId: 'm' })
     core.give({ type: 'connected', peerId: 'x' })
     const { digest } = core.state.registry
-    const done = { type: 'state', facts: [], claim: null, digest, more: false, answer: false } as const
+    const done = page([], digest)
     core.hear('x', done)
     core.pass(10 * joinWait)
     expect(core.state.joined).toBe(false)
@@ -111,6 +113,17 @@ describe('joining', () => {
 
 describe('syncing', () => {
   const other = { count: 5, sums: [1, 2] } as const
+  const pauses = 10 * batch
+
+  /** The sums of a registry that holds nothing. */
+  const empty: Buckets = {
+    type: 'buckets',
+    level: 4,
+    position: 0,
+    sums: new Uint8Array(128),
+    digest: { count: 0, sums: [0, 0] },
+    claim: null,
+  }
 
   test('equal digests need one short answer', () => {
     const core = root()
@@ -120,47 +133,168 @@ describe('syncing', () => {
     expect(answers).toMatchObject([{ message: { facts: [], more: false } }])
   })
 
-  test('different digests are answered with everything, parents first', () => {
-    const core = root()
-    core.learn([recordFact('c', { parent: 'b', root: 'm' }), recordFact('b', { parent: 'm' }), endFact('gone')])
-    core.meet('z')
-    const [answer] = sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'state')
-    expect(subjects(answer?.message.facts ?? [])).toEqual(['m', 'z', 'b', 'c', 'gone'])
-    expect(answer?.message).toMatchObject({ more: false, answer: false, claim: { token: { peerId: 'm' } } })
-  })
-
-  test('whoever asks again at once gets nothing', () => {
+  test('another digest is answered with the sums of the own buckets', () => {
     const core = root()
     core.meet('z')
-    const ask = () => sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'state')
-    expect(ask()).toHaveLength(1)
-    expect(ask()).toHaveLength(0)
-    core.now += batch
-    expect(ask()).toHaveLength(1)
+    expect(sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'buckets')).toMatchObject([
+      { to: 'z', message: { position: 0, digest: core.state.registry.digest } },
+    ])
   })
 
-  test('a large registry comes in pages', () => {
-    const core = root({}, { pageBytes: 2_000 })
-    core.learn(Array.from({ length: 20 }, (_, index) => recordFact(`r${index}`)))
+  test('sums are answered with what is in the buckets that differ, ends among it', () => {
+    const core = root()
+    core.learn([recordFact('c', { parent: 'b', root: 'm' }), recordFact('b', { parent: 'm' })])
+    core.learn(Array.from({ length: 100 }, (_, index) => endFact(`gone${index}`)))
     core.meet('z')
-    const pages = sent(core.hear('z', { type: 'sync', digest: other, claim: null }), 'state').map(
-      ({ message }) => message,
+    const [answer] = sent(core.hear('z', empty), 'state')
+    const told = subjects(answer?.message.facts ?? [])
+    expect(told).toEqual(expect.arrayContaining(['m', 'z', 'b', 'c']))
+    expect(told.filter((peerId) => peerId.startsWith('gone')).length).toBeGreaterThan(5)
+    expect(answer?.message).toMatchObject({
+      more: false,
+      answer: false,
+      until: SPAN,
+      claim: { token: { peerId: 'm' } },
+    })
+  })
+
+  test('one difference among many costs a few facts', () => {
+    const many = Array.from({ length: 1_000 }, (_, index) => recordFact(`r${index}`))
+    const [asking, asked] = [root(), new CoreHarness(record('z'))]
+    asked.start()
+    for (const core of [asking, asked]) core.learn([recordFact('m'), recordFact('z'), ...many])
+    asking.meet('z')
+    asked.meet('m')
+    asked.learn([recordFact('r7', { seq: 1 })])
+    const question = sent(
+      asking.hear('z', { type: 'sync', digest: asked.state.registry.digest, claim: null }),
+      'buckets',
     )
-    expect(pages.length).toBeGreaterThan(2)
-    expect(pages.map(({ more }) => more)).toEqual([...Array<boolean>(pages.length - 1).fill(true), false])
-    expect(new Set(pages.flatMap(({ facts }) => subjects(facts))).size).toBe(22)
+    expect(question[0]?.message.sums.length).toBe(2_048)
+    const [answer] = sent(asked.hear('m', question[0]!.message), 'state')
+    expect(answer?.message.facts.length).toBeLessThan(20)
+    asking.hear('z', answer!.message)
+    expect(sameDigest(asking.state.registry.digest, asked.state.registry.digest)).toBe(true)
   })
 
-  test('the answer to a state holds only what the other does not have, and ends the exchange', () => {
+  test('a digest that differs for longer than gossip takes is pulled for, one that does not is not', () => {
+    const core = root()
+    core.meet('z')
+    const see = (digest: Digest) => {
+      const turn = { state: core.state, now: core.now, rng: () => 0.5, effects: [], review: false }
+      compare(turn, 'z', digest)
+      return sent(turn.effects, 'buckets').length
+    }
+    expect(see(other)).toBe(0)
+    core.now += pauses
+    expect(see(core.state.registry.digest)).toBe(0)
+    expect(see(other)).toBe(0)
+    core.now += batch
+    expect(see(other)).toBe(0)
+    core.now += pauses
+    expect(see(other)).toBe(1)
+    expect(see(other)).toBe(0)
+  })
+
+  test('digests that go on changing are pulled for after a while', () => {
+    const core = root()
+    core.meet('z')
+    let pulled = 0
+    for (let count = 0; count < 30; count++) {
+      const turn = { state: core.state, now: core.now, rng: () => 0.5, effects: [], review: false }
+      compare(turn, 'z', { count, sums: [1, 2] })
+      pulled += sent(turn.effects, 'buckets').length
+      core.now += batch
+    }
+    expect(pulled).toBe(1)
+  })
+
+  test('nobody is fed faster than its rate: it is told to ask later', () => {
+    const core = root({}, { neighbourBytes: 100 })
+    core.meet('z')
+    const ask = () => sent(core.hear('z', empty), 'state').map(({ message }) => message.until)
+    expect(ask()).toEqual([SPAN])
+    expect(ask()).toEqual([0])
+    expect(core.state.counters.busy).toBe(1)
+    core.now += 60_000
+    expect(ask()).toEqual([SPAN])
+  })
+
+  test('who joins and is told to ask later asks another one at once', () => {
+    const core = new CoreHarness(record('m'))
+    core.start(true)
+    core.learn([recordFact('a'), recordFact('b')])
+    core.give({ type: 'connected', peerId: 'a' })
+    core.give({ type: 'connected', peerId: 'b' })
+    expect(sent(core.hear('a', page([], other, { until: 0 })), 'buckets').map(({ to }) => to)).toEqual(['b'])
+  })
+
+  test('a large registry is pulled page by page, each when the one before was merged', () => {
+    const [asking, asked] = [root({}, { pageBytes: 3_000 }), new CoreHarness(record('z'), { pageBytes: 3_000 })]
+    asked.start()
+    asked.learn(Array.from({ length: 60 }, (_, index) => recordFact(`r${index}`)))
+    asking.meet('z')
+    asked.meet('m')
+    let questions = sent(asking.hear('z', { type: 'sync', digest: other, claim: null }), 'buckets')
+    let rounds = 0
+    while (questions.length > 0 && rounds < 100) {
+      rounds++
+      const answers = sent(asked.hear('m', questions[0]!.message), 'state')
+      for (const { message } of answers) expect(message.facts.length).toBeLessThan(12)
+      const next = answers.flatMap(({ message }) => asking.hear('z', message))
+      questions = sent(next, 'buckets')
+      for (const { message } of sent(next, 'state')) asked.hear('m', message)
+    }
+    expect(rounds).toBeGreaterThan(5)
+    expect(sameDigest(asking.state.registry.digest, asked.state.registry.digest)).toBe(true)
+    expect(asking.state.pulls.size).toBe(0)
+  })
+
+  test('what the other does not have is given back', () => {
     const core = root()
     core.meet('z')
     core.learn([recordFact('y')])
+    core.hear('z', { type: 'sync', digest: other, claim: null })
     const facts = [recordFact('z'), recordFact('x'), recordFact('y', { seq: 1 })]
-    const state = { type: 'state', facts, claim: null, digest: other, more: false } as const
-    const [reply] = sent(core.hear('z', { ...state, answer: false }), 'state')
+    const [reply] = sent(core.hear('z', page(facts, other)), 'state')
     expect(subjects(reply?.message.facts ?? [])).toEqual(['m'])
     expect(reply?.message.answer).toBe(true)
-    expect(sent(core.hear('z', { ...state, answer: true }), 'state')).toEqual([])
+    expect(sent(core.hear('z', page(facts, other, { answer: true })), 'state')).toEqual([])
+  })
+
+  test.each([
+    ['goes back', { until: 0 }],
+    ['stands still without a fact', { until: 7, facts: [] }],
+  ])('an answer that %s ends the pull', (_, rest) => {
+    const core = root()
+    core.meet('z')
+    core.hear('z', { type: 'sync', digest: other, claim: null })
+    expect(core.state.pulls.size).toBe(1)
+    expect(sent(core.hear('z', page([recordFact('x')], other, rest)), 'buckets')).toEqual([])
+    expect(core.state.pulls.size).toBe(0)
+  })
+
+  test('of two that ask each other at once one answers', () => {
+    const core = root()
+    const answers: Record<string, number> = {}
+    for (const peerId of ['a', 'z']) {
+      core.meet(peerId)
+      core.pass(pauses)
+      core.hear(peerId, { type: 'sync', digest: other, claim: null })
+      answers[peerId] = sent(core.hear(peerId, empty), 'state').length
+    }
+    expect(answers).toEqual({ a: 1, z: 0 })
+  })
+
+  test('children are shown the digest when a sync brought news, and pull', () => {
+    const core = root()
+    core.meet('z')
+    core.meet('k', { parent: 'm' })
+    core.pass(batch)
+    core.hear('z', { type: 'sync', digest: other, claim: null })
+    const effects = core.hear('z', page([recordFact('y')], other))
+    expect(sent(effects, 'sync')).toMatchObject([{ to: 'k', message: { digest: core.state.registry.digest } }])
+    expect(published(core.pass(2 * batch))).toEqual([])
   })
 
   test('goes on with a random neighbour for ever', () => {

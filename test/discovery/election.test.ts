@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { arbiterOf, isArbiter } from '../../discovery/core/election.ts'
 import type { Effect } from '../../discovery/core/effect.ts'
 import { profiles } from '../../discovery/profile.ts'
-import { CoreHarness, endFact, events, published, record, recordFact, sent } from './support/core-harness.ts'
+import { CoreHarness, endFact, events, page, published, record, recordFact, sent } from './support/core-harness.ts'
 
 const { lease, beat, rankDelay } = profiles.loopback
 
@@ -18,7 +18,7 @@ function rootAmong(others: Record<string, number>, inc = 10): CoreHarness {
 
 function syncWith(core: CoreHarness, peerId: string): Effect[] {
   const { digest } = core.state.registry
-  return core.hear(peerId, { type: 'state', facts: [], claim: null, digest, more: false, answer: true })
+  return core.hear(peerId, page([], digest))
 }
 
 /** Grants whatever the core asks for; what it does then. */

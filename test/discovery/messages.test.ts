@@ -1,5 +1,6 @@
 import { decode, encode } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
+import { SPAN } from '../../discovery/core/buckets.ts'
 import type { Fact } from '../../discovery/core/fact.ts'
 import { coreLimits } from '../../discovery/core/limits.ts'
 import { encodeMessage, parseMessage } from '../../discovery/core/messages.ts'
@@ -15,11 +16,17 @@ const suspect: Fact = { kind: 'suspect', accusation: { peerId: 'c', inc: 7, rev:
 const facts = [recordFact('a'), endFact('b', { age: 12, state: 'left' }), suspect]
 const digest = { count: 2, sums: [4_000_000_000, 7] } as const
 
+const buckets = { type: 'buckets', level: 4, position: 0, sums: new Uint8Array(128), digest: [1, 2, 3], claim: null }
+const state = { type: 'state', facts: [], claim: null, digest: [1, 2, 3], more: false, answer: false, until: 0 }
+
 const messages: Message[] = [
   { type: 'facts', facts, claim },
   { type: 'facts', facts: [], claim: null },
   { type: 'sync', digest, claim },
-  { type: 'state', facts, claim: null, digest, more: true, answer: false },
+  { type: 'buckets', level: 4, position: 0, sums: new Uint8Array(128).fill(7), digest, claim },
+  { type: 'buckets', level: 11, position: 65_535, sums: new Uint8Array(8), digest, claim: null },
+  { type: 'state', facts, claim: null, digest, more: true, answer: false, until: 9, differs: new Uint8Array(2) },
+  { type: 'state', facts: [], claim, digest, more: false, answer: true, until: SPAN, differs: new Uint8Array(0) },
   { type: 'prevote', term: 4, inc: 5 },
   { type: 'vote', term: 4, inc: 5 },
   { type: 'prevoted', term: 4, granted: true, seen: 3, claim },
@@ -72,6 +79,14 @@ describe('a bad message is refused by name', () => {
     [{ type: 'facts', facts: [['end', 'a', 1, 0, 'dead', 'b', -5]] }, 'age is -5'],
     [{ type: 'sync', digest: [1, 2], claim: null }, 'sum is undefined'],
     [{ type: 'sync', digest: [1, 2, 3], claim: [1, 2, 'a'] }, 'held is undefined'],
+    [{ ...buckets, level: 12 }, 'level is 12, not 4 to 11'],
+    [{ ...buckets, position: SPAN }, 'position is 65536, not 0 to 65535'],
+    [{ ...buckets, sums: new Uint8Array(120) }, 'sums has 120 bytes instead of 128'],
+    [{ ...buckets, position: 4_096 }, 'sums has 128 bytes instead of 120'],
+    [{ ...buckets, sums: [1] }, 'sums is object, not bytes'],
+    [{ ...state, until: SPAN + 1 }, 'until is 65537'],
+    [{ ...state, differs: new Uint8Array(3) }, 'differs has 3 bytes instead of 0'],
+    [{ ...state, differs: new Uint8Array(512) }, 'differs has 512 bytes instead of 0'],
     [{ type: 'beat', token: [1, 2, ''], beat: 1 }, 'a token names'],
   ]
 

@@ -1,9 +1,10 @@
 import { step } from '../../../discovery/core/core.ts'
 import type { Effect, Event } from '../../../discovery/core/effect.ts'
-import type { End, Fact, Known } from '../../../discovery/core/fact.ts'
+import { SPAN } from '../../../discovery/core/buckets.ts'
+import type { Digest, End, Fact, Known } from '../../../discovery/core/fact.ts'
 import type { Input } from '../../../discovery/core/input.ts'
 import type { CoreLimits } from '../../../discovery/core/limits.ts'
-import type { Message } from '../../../discovery/core/messages.ts'
+import type { Message, State } from '../../../discovery/core/messages.ts'
 import { createCore } from '../../../discovery/core/state.ts'
 import type { CoreState } from '../../../discovery/core/state.ts'
 import { profiles } from '../../../discovery/profile.ts'
@@ -109,6 +110,12 @@ export class CoreHarness {
     this.now = until
     return effects
   }
+}
+
+/** The last page of what another registry has that differs. */
+export function page(facts: readonly Fact[], digest: Digest, rest: Partial<State> = {}): State {
+  const end = { more: false, answer: false, until: SPAN, differs: new Uint8Array(2).fill(0xff) }
+  return { type: 'state', facts, claim: null, digest, ...end, ...rest }
 }
 
 /** The messages of a type that were sent, with their receivers. */
