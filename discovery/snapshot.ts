@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { type ActorRef, InvalidArgument } from '../node/errors.ts'
 import { infoOf } from './actor-info.ts'
-import { committeeOf } from './core/electorate.ts'
+import { committeeOf, holderOf } from './core/electorate.ts'
 import type { Digest } from './core/fact.ts'
 import type { CoreState } from './core/state.ts'
 import { compareAge, compareTexts, type Seniority } from './core/version.ts'
@@ -174,7 +174,7 @@ export function readSnapshot(state: CoreState, request: SnapshotRequest): Discov
       self: arbiter.peerId === self.id,
     },
     term: election.term,
-    committee: [...committeeOf(state)],
+    committee: committeeOf(state).flatMap((seat) => holderOf(state, seat) ?? []),
     digest: showDigest(registry.digest),
     counts: {
       actors: count,

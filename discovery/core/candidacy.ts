@@ -1,29 +1,30 @@
-import { committeeOf } from './electorate.ts'
+import { committeeOf, electorateOfClaims, electorateOfVotes, holderOf, ownSeat } from './electorate.ts'
+import type { Candidacy } from './election-state.ts'
+import { keepVote } from './keep.ts'
 import { flush, tellClaim } from './outbox.ts'
 import { beginReign } from './reign.ts'
+import { firstStanding } from './standing.ts'
 import { arm, disarm, ownRecord, send } from './state.ts'
-import type { Candidacy, Turn } from './state.ts'
+import type { Turn } from './state.ts'
+import type { Message } from './messages.ts'
 import { majority } from './token.ts'
 
 /** Asks the committee for its votes: first whether it would give them. */
 export function ask(turn: Turn, committee: readonly string[]): void {
   const { state, now } = turn
-  const { election } = state
-  const { peerId, inc } = ownRecord(state)
-  const term = election.term + 1
-  const candidacy: Candidacy = {
-    phase: 'asking',
-    term,
-    committee,
-    granted: new Set([peerId]),
-    refused: new Set(),
-    sentAt: now,
-  }
-  election.candidacy = candidacy
+  const candidacy = newCandidacy(turn, committee)
   disarm(turn, 'election')
   arm(turn, 'ballot', now + state.profile.ballot)
-  for (const member of committee) if (member !== peerId) send(turn, member, { type: 'prevote', term, inc })
+  const { inc } = ownRecord(state)
+  sendToOthers(turn, committee, { type: 'prevote', term: candidacy.term, inc, ...electorateOfVotes(state) })
   count(turn, candidacy)
+}
+
+/** Stands without asking first, because the arbiter handed its office over (Raft's TimeoutNow). */
+export function standAtOnce(turn: Turn, committee: readonly string[]): void {
+  const candidacy = newCandidacy(turn, committee)
+  disarm(turn, 'election')
+  stand(turn, candidacy)
 }
 
 /** Goes on when a majority is reached, or cannot be reached any more. */
@@ -39,22 +40,85 @@ export function count(turn: Turn, candidacy: Candidacy): void {
   }
 }
 
-function stand(turn: Turn, candidacy: Candidacy): void {
+/** Asks for the votes of a term, once the own one is kept where it has to be. */
+export function requestVotes(turn: Turn, candidacy: Candidacy): void {
   const { state, now } = turn
   const { election } = state
   const { peerId, inc } = ownRecord(state)
-  const { term, committee, granted, refused } = candidacy
+  const { term, committee } = candidacy
+  candidacy.sentAt = now
+  candidacy.granted.add(ownSeat(state))
+  election.promise = { to: peerId, term, until: now + state.profile.lease }
+  arm(turn, 'ballot', now + state.profile.ballot)
+  const claim = election.claim ?? null
+  sendToOthers(turn, committee, { type: 'vote', term, inc, claim, ...electorateOfVotes(state) })
+  count(turn, candidacy)
+}
+
+/** Gives a candidacy up; who voted is free to vote in a later term at once. */
+export function withdraw(turn: Turn, { phase, term, granted }: Candidacy): void {
+  const { state } = turn
+  const { election } = state
+  const { peerId } = ownRecord(state)
+  election.candidacy = undefined
+  disarm(turn, 'ballot')
+  // an arbiter that stood again still rules by what its voters promised
+  if (phase === 'asking' || election.reign !== undefined) return
+  if (election.promise?.to === peerId) election.promise = undefined
+  for (const seat of granted) sendTo(turn, seat, { type: 'release', term })
+}
+
+/** Tries again, later than those who have not tried yet. */
+export function retry(turn: Turn): void {
+  const { state, now, rng } = turn
+  const rank = Math.max(0, committeeOf(state).indexOf(ownSeat(state)))
+  disarm(turn, 'election')
+  arm(turn, 'election', now + state.profile.rankDelay * (2 + rank + rng() * 4))
+}
+
+/** Sends a message to whoever holds a seat, unless that is this root itself. */
+export function sendTo(turn: Turn, seat: string, message: Message): void {
+  const to = holderOf(turn.state, seat)
+  if (to !== undefined && to !== ownRecord(turn.state).peerId) send(turn, to, message)
+}
+
+function newCandidacy({ state, now }: Turn, committee: readonly string[]): Candidacy {
+  const candidacy: Candidacy = {
+    phase: 'asking',
+    term: state.election.term + 1,
+    committee,
+    granted: new Set([ownSeat(state)]),
+    refused: new Set(),
+    sentAt: now,
+  }
+  state.election.candidacy = candidacy
+  return candidacy
+}
+
+function sendToOthers(turn: Turn, committee: readonly string[], message: Message): void {
+  const own = ownSeat(turn.state)
+  for (const seat of committee) if (seat !== own) sendTo(turn, seat, message)
+}
+
+function stand(turn: Turn, candidacy: Candidacy): void {
+  const { state } = turn
+  const { election, elector } = state
+  const { peerId, inc } = ownRecord(state)
+  const { term, granted, refused } = candidacy
+  if (elector?.keeping !== undefined || (election.voted !== undefined && term <= election.voted.term)) {
+    // a vote for another is on its way to the disk, or was given since
+    withdraw(turn, candidacy)
+    retry(turn)
+    return
+  }
   state.counters.elections++
   candidacy.phase = 'standing'
-  candidacy.sentAt = now
   granted.clear()
-  granted.add(peerId)
   refused.clear()
   election.term = Math.max(election.term, term)
-  election.voted = { term, candidate: peerId }
-  election.promise = { to: peerId, term, until: now + state.profile.lease }
-  for (const member of committee) if (member !== peerId) send(turn, member, { type: 'vote', term, inc })
-  count(turn, candidacy)
+  election.voted = { term, candidate: peerId, inc }
+  if (elector === undefined) requestVotes(turn, candidacy)
+  else keepVote(turn, elector, term, { peerId, inc }, { do: 'stand', candidacy })
 }
 
 function win(turn: Turn, { term, committee, granted, sentAt }: Candidacy): void {
@@ -63,29 +127,11 @@ function win(turn: Turn, { term, committee, granted, sentAt }: Candidacy): void 
   const { peerId, inc } = ownRecord(state)
   const token = { term, inc, peerId }
   election.candidacy = undefined
+  election.rival = undefined
   disarm(turn, 'ballot')
-  election.claim = { token, held: true }
+  election.claim = { token, held: true, ...electorateOfClaims(state), ...firstStanding(turn) }
   election.reign = beginReign(turn, token, committee, granted, sentAt)
   turn.review = true
   tellClaim(turn, 'mesh')
   flush(turn)
-}
-
-/** Gives a candidacy up; who voted is free to vote in a later term at once. */
-export function withdraw(turn: Turn, { phase, term, granted }: Candidacy): void {
-  const { state } = turn
-  const own = ownRecord(state).peerId
-  state.election.candidacy = undefined
-  disarm(turn, 'ballot')
-  if (phase === 'asking') return
-  if (state.election.promise?.to === own) state.election.promise = undefined
-  for (const member of granted) if (member !== own) send(turn, member, { type: 'release', term })
-}
-
-/** Tries again, later than those who have not tried yet. */
-export function retry(turn: Turn): void {
-  const { state, now, rng } = turn
-  const rank = Math.max(0, committeeOf(state).indexOf(ownRecord(state).peerId))
-  disarm(turn, 'election')
-  arm(turn, 'election', now + state.profile.rankDelay * (2 + rank + rng() * 4))
 }

@@ -9,8 +9,11 @@ import type { Message } from './messages.ts'
 import { flush } from './outbox.ts'
 import { compare, onBuckets } from './pull.ts'
 import { requestNext, sayGoodbye, takeOwn } from './own.ts'
+import { onPersistFailed, onPersisted } from './persisted.ts'
 import * as probes from './probes.ts'
+import type { KeptVotes } from './quorum.ts'
 import { onProbe, onProbeRequest } from './relays.ts'
+import { onRoll, onRollCall, recallVotes } from './roll.ts'
 import { ownRecord } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
 import { onSuspicionTimer } from './suspicion.ts'
@@ -36,7 +39,7 @@ export function step(state: CoreState, now: number, rng: () => number, input: In
   const turn: Turn = { state, now, rng, effects: [], review: false }
   if (input.type === 'start') {
     if (state.own !== undefined) throw new TypeError("the core has had its 'start' already")
-    start(turn, input.own, input.expectPeers === true)
+    start(turn, input.own, input.expectPeers === true, input.votes)
   } else {
     ownRecord(state)
     election.checkLease(turn)
@@ -46,9 +49,10 @@ export function step(state: CoreState, now: number, rng: () => number, input: In
   return turn.effects
 }
 
-function start(turn: Turn, own: Known, expectPeers: boolean): void {
+function start(turn: Turn, own: Known, expectPeers: boolean, votes: KeptVotes | undefined): void {
   const { state, now } = turn
   onOwn(turn, own)
+  if (state.elector !== undefined && state.quorum !== undefined) recallVotes(turn, state.elector, state.quorum, votes)
   sync.onSyncTimer(turn)
   const root = own.record.parent === undefined
   if (root && !expectPeers) {
@@ -96,6 +100,12 @@ function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
       noteLag(turn, state.timers.get(input.name) ?? turn.now)
       state.timers.delete(input.name)
       timers[input.name](turn)
+      return
+    case 'persisted':
+      onPersisted(turn, input.id)
+      return
+    case 'persistFailed':
+      onPersistFailed(turn, input.id)
       return
     case 'leave':
       leave(turn)
@@ -153,6 +163,15 @@ function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: 
       return
     case 'release':
       election.onRelease(turn, from, message)
+      return
+    case 'handover':
+      election.onHandover(turn, from, message)
+      return
+    case 'rollcall':
+      onRollCall(turn, from, message)
+      return
+    case 'roll':
+      onRoll(turn, from, message)
       return
     case 'probe':
       onProbe(turn, from, message)
@@ -212,6 +231,7 @@ function leave(turn: Turn): void {
 
 /** What one change may change elsewhere is looked at once, at the end. */
 function settle(turn: Turn): void {
+  election.reviewRival(turn)
   // an election that was won or given up at once changes the standing once more
   for (let round = 0; turn.review && round < 4; round++) {
     turn.review = false

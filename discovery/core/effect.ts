@@ -1,6 +1,7 @@
 import type { ActorRecord, ActorStatus } from '../record.ts'
 import type { TimerName } from './input.ts'
 import type { Facts, Message } from './messages.ts'
+import type { KeptVotes } from './quorum.ts'
 import type { Change } from './change.ts'
 import type { Token } from './token.ts'
 
@@ -25,15 +26,32 @@ export type Effect =
       readonly seq: number
       readonly status: ActorStatus
     }
+  /**
+   * Write this to disk, replacing what was there, and answer with `persisted` once it would survive a crash of the
+   * machine, or with `persistFailed`. One at a time.
+   */
+  | { readonly type: 'persist'; readonly id: number; readonly votes: KeptVotes }
   | { readonly type: 'emit'; readonly event: Event }
+
+/**
+ * `differs`: these roots count the votes of another electorate. `crowded`: these are more electors than were declared.
+ * `doubled`: two live roots have this elector's name. `incomplete`: a new electorate waits for these (none named: for
+ * any).
+ */
+export type ElectorateProblem = 'differs' | 'crowded' | 'doubled' | 'incomplete'
 
 /** What the users of the discovery layer learn. */
 export type Event =
   | Change
   /** The first sync is complete; `alone` when nobody was there to sync with. */
   | { readonly type: 'joined'; readonly alone: boolean }
-  /** The arbiter as far as this actor knows, or null while there is none; `self` when it is this actor. */
-  | { readonly type: 'arbiter'; readonly token: Token | null; readonly self: boolean }
+  /**
+   * The arbiter as far as this actor knows, or null while there is none; `self` when it is this actor, `provisional`
+   * when it says that it sees less than half of what it saw before.
+   */
+  | { readonly type: 'arbiter'; readonly token: Token | null; readonly self: boolean; readonly provisional: boolean }
+  /** Something about the declared electorate keeps votes from being counted. */
+  | { readonly type: 'electorate'; readonly problem: ElectorateProblem; readonly names: readonly string[] }
   /** The last word of a leaving actor is on its way: its streams may be closed. */
   | { readonly type: 'left' }
   /** Somebody called this live actor dead; it has refuted that. */

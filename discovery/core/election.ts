@@ -1,17 +1,36 @@
-import { ask, count, retry, withdraw } from './candidacy.ts'
-import { boundUntil, committeeOf, promised, takesPart } from './electorate.ts'
-import type { Ballot, Beat, Beaten, Release } from './messages.ts'
-import { flush, tellClaim } from './outbox.ts'
+import { adopt, arbiterOf } from './adopt.ts'
+import { ask, count, retry, standAtOnce, withdraw } from './candidacy.ts'
+import {
+  boundUntil,
+  committeeOf,
+  electorateOfClaims,
+  electorateOfVotes,
+  holderOf,
+  isMember,
+  isOurs,
+  ownSeat,
+  promised,
+  seatOf,
+  takesPart,
+} from './electorate.ts'
+import type { Ballot, Beat, Beaten, Handover, Release } from './election-messages.ts'
+import type { Elector } from './election-state.ts'
+import { stepDown } from './office.ts'
+import type { Quorum } from './quorum.ts'
 import { beatNow, onAcknowledged, reviewReign, sameMembers } from './reign.ts'
+import { callRoll, reviewRoll, tell } from './roll.ts'
+import { reviewStanding, saysProvisional } from './standing.ts'
 import { arm, disarm, emit, ownRecord, send } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
-import { compareClaims, compareTokens } from './token.ts'
-import type { Claim, Token } from './token.ts'
+import { raiseTerm } from './terms.ts'
+import { compareTokens } from './token.ts'
+
+export { adopt, arbiterOf, reviewRival } from './adopt.ts'
 
 /*
  * Raft's election (Ongaro 2014) without its log: terms, one vote a term, PreVote, and a lease. The electorate is the
- * committee of the oldest live roots as a candidate sees it when it begins. Two parts of a cut mesh may each have an
- * arbiter (elastic); tokens are ordered, the higher one stays when the parts meet.
+ * committee of the oldest live roots as a candidate sees it when it begins, so that two parts of a cut mesh may each have
+ * an arbiter (elastic), or the declared electors, of whom only one part can have a majority (quorum).
  */
 
 /** Looks at the election again, after roots, links or the own standing have changed. */
@@ -24,11 +43,16 @@ export function reviewElection(turn: Turn): void {
     disarm(turn, 'election')
     return
   }
+  if (state.elector !== undefined && state.quorum !== undefined && !reviewElector(turn, state.elector, state.quorum))
+    return
   const committee = committeeOf(state)
-  const member = committee.includes(ownRecord(state).peerId)
+  const member = isMember(state, committee)
   if (election.reign !== undefined) {
     if (!member) stepDown(turn)
-    else reviewReign(turn, election.reign, committee)
+    else {
+      reviewReign(turn, election.reign, committee)
+      reviewStanding(turn, false)
+    }
     return
   }
   if (election.candidacy !== undefined && !sameMembers(election.candidacy.committee, committee)) {
@@ -42,10 +66,14 @@ export function reviewElection(turn: Turn): void {
 export function onElectionTimer(turn: Turn): void {
   const { state } = turn
   const { candidacy, reign } = state.election
-  const own = ownRecord(state).peerId
+  if (!takesPart(state)) return
+  if (state.elector !== undefined && !state.elector.settled) {
+    if (state.elector.keeping === undefined) callRoll(turn, state.elector)
+    return
+  }
   const committee = committeeOf(state)
-  if (candidacy !== undefined || reign !== undefined || !takesPart(state) || !committee.includes(own)) return
-  if (promised(turn, own)) schedule(turn)
+  if (candidacy !== undefined || reign !== undefined || !isMember(state, committee)) return
+  if (promised(turn, ownRecord(state).peerId)) schedule(turn)
   else ask(turn, committee)
 }
 
@@ -57,77 +85,38 @@ export function onBallotTimer(turn: Turn): void {
   retry(turn)
 }
 
-/**
- * Takes in a claim: a higher one is accepted, whoever rules below it steps down, and a lower one never is.
- *
- * `from` is the neighbour on whose stream it came; an arbiter that does not know better yet is told.
- */
-export function adopt(turn: Turn, claim: Claim | null, from?: string): void {
-  if (claim === null) return
-  const { state, now } = turn
-  const { election } = state
-  const { token } = claim
-  const previous = election.claim
-  const order = previous === undefined ? 1 : compareClaims(claim, previous)
-  if (order <= 0) {
-    if (order < 0 && claim.held && from === token.peerId && previous !== undefined) {
-      send(turn, from, { type: 'facts', facts: [], claim: previous })
-    }
-    return
-  }
-  const own = ownRecord(state)
-  // an office of an earlier life of this peer id, of which nothing is left
-  const mine = token.peerId === own.peerId
-  const accepted = { token, held: claim.held && !mine }
-  election.claim = accepted
-  election.term = Math.max(election.term, token.term)
-  turn.review = true
-  tellClaim(turn, 'children')
-  if (mine && claim.held) tellClaim(turn, 'mesh')
-  const { reign, candidacy } = election
-  if (reign !== undefined) {
-    endReign(turn)
-    // who acknowledged is free to follow the other one at once
-    release(turn, reign.committee, reign.token.term)
-  }
-  if (candidacy !== undefined && (candidacy.phase === 'asking' || candidacy.term <= token.term)) {
-    withdraw(turn, candidacy)
-  }
-  if (accepted.held) {
-    election.quietUntil = now + state.profile.lease
-    // what was promised to another stands: that one may rule until then
-    if (!promised(turn, token.peerId)) {
-      election.promise = { to: token.peerId, term: token.term, until: now + state.profile.lease }
-    }
-  } else if (election.promise?.to === token.peerId) election.promise = undefined
-}
-
 /** Counts a vote. */
 export function onBallot(turn: Turn, from: string, message: Ballot): void {
   const { state } = turn
   const { election } = state
-  election.term = Math.max(election.term, message.seen)
+  if (!isOurs(turn, from, message.electorate, electorateOfVotes(state).electorate)) return
+  raiseTerm(turn, message.seen)
   adopt(turn, message.claim)
   const { candidacy, reign } = election
   if (message.type === 'voted' && message.granted && (candidacy ?? reign?.token)?.term !== message.term) {
     // a vote that came too late binds its voter for nothing
     send(turn, from, { type: 'release', term: message.term })
   }
-  if (candidacy === undefined || candidacy.term !== message.term || !candidacy.committee.includes(from)) return
+  if (candidacy === undefined || candidacy.term !== message.term) return
+  const seat = seatOf(state, candidacy.committee, from)
+  if (seat === undefined) {
+    state.counters.foreignVotes++
+    return
+  }
   if ((message.type === 'prevoted') !== (candidacy.phase === 'asking')) return
-  if (message.granted) candidacy.granted.add(from)
-  else candidacy.refused.add(from)
+  if (message.granted) candidacy.granted.add(seat)
+  else candidacy.refused.add(seat)
   count(turn, candidacy)
 }
 
 /** Acknowledges the arbiter's beat, which promises it this vote for a lease. */
-export function onBeat(turn: Turn, from: string, { token, beat }: Beat): void {
+export function onBeat(turn: Turn, from: string, { token, beat, ...side }: Beat): void {
   const { state, now } = turn
   const { election } = state
   if (token.peerId !== from || ownRecord(state).parent !== undefined) return
-  adopt(turn, { token, held: true }, from)
+  adopt(turn, { token, held: true, ...claimed(side) }, from)
   const { claim } = election
-  if (claim === undefined || compareTokens(claim.token, token) !== 0) return
+  if (claim === undefined || compareTokens(claim.token, token) !== 0 || claim.electorate !== side.electorate) return
   if (!claim.held) {
     // heard of its end before: whoever still beats must hear of it too
     send(turn, from, { type: 'facts', facts: [], claim })
@@ -156,14 +145,30 @@ export function onRelease(turn: Turn, from: string, { term }: Release): void {
   }
   const { claim } = election
   if (claim?.held === true && claim.token.peerId === from && claim.token.term === term) {
-    adopt(turn, { token: claim.token, held: false }, from)
+    adopt(turn, { token: claim.token, held: false, ...electorateOfClaims(turn.state) }, from)
   }
+}
+
+/** Follows an arbiter that leaves: stands at once, since nobody else will be asked to. */
+export function onHandover(turn: Turn, from: string, { token, electorate }: Handover): void {
+  const { state } = turn
+  const { election } = state
+  if (token.peerId !== from) return
+  adopt(turn, { token, held: false, ...(electorate === undefined ? {} : { electorate }) }, from)
+  const { claim, reign, candidacy } = election
+  if (claim === undefined || claim.held || compareTokens(claim.token, token) !== 0 || reign !== undefined) return
+  const committee = committeeOf(state)
+  if (!takesPart(state) || !isMember(state, committee) || promised(turn, ownRecord(state).peerId)) return
+  if (candidacy !== undefined) withdraw(turn, candidacy)
+  standAtOnce(turn, committee)
 }
 
 /** Sends the next beat. */
 export function onBeatTimer(turn: Turn): void {
   const { reign } = turn.state.election
-  if (reign !== undefined) beatNow(turn, reign)
+  if (reign === undefined) return
+  reviewStanding(turn, true)
+  beatNow(turn, reign)
 }
 
 /** Steps down when the lease has run out: before anything else is done, so that a pause cannot be overlooked. */
@@ -178,39 +183,23 @@ export function onLeaseTimer(turn: Turn): void {
   if (reign !== undefined) arm(turn, 'lease', reign.leaseUntil)
 }
 
-/** Gives the office up by own will or for want of a majority. */
-function stepDown(turn: Turn): void {
-  const { state } = turn
-  const { election } = state
-  const { reign } = election
-  if (reign === undefined) return
-  endReign(turn)
-  election.claim = { token: reign.token, held: false }
-  release(turn, committeeOf(state), reign.token.term)
-  tellClaim(turn, 'mesh')
-  flush(turn)
-}
-
-/** The arbiter that this actor knows of, if it holds office and lives. */
-export function arbiterOf({ election, registry }: CoreState): Token | null {
-  const { claim } = election
-  if (claim?.held !== true) return null
-  return registry.get(claim.token.peerId)?.inc === claim.token.inc ? claim.token : null
-}
-
 /** Whether this actor is the arbiter and may act as such at this moment. */
 export function isArbiter({ election }: CoreState, now: number): boolean {
   return election.reign !== undefined && now < election.reign.leaseUntil
 }
 
-/** Emits the arbiter when it is another than before. */
+/** Emits the arbiter when it is another than before, or says something else of its side. */
 export function reviewArbiter(turn: Turn): void {
   const { state } = turn
   const token = arbiterOf(state)
   const before = state.arbiter
-  if (token === before || (token !== null && before !== null && compareTokens(token, before) === 0)) return
+  const provisional = token !== null && saysProvisional(state)
+  const same = token === before || (token !== null && before !== null && compareTokens(token, before) === 0)
+  if (same && provisional === state.provisional) return
   state.arbiter = token
-  emit(turn, { type: 'arbiter', token, self: token !== null && token.peerId === ownRecord(state).peerId })
+  state.provisional = provisional
+  const self = token !== null && token.peerId === ownRecord(state).peerId
+  emit(turn, { type: 'arbiter', token, self, provisional })
 }
 
 /** Each older member gets a head start, so that mostly one stands at a time. */
@@ -220,7 +209,7 @@ function schedule(turn: Turn): void {
   if (election.candidacy !== undefined) return
   const own = ownRecord(state).peerId
   const committee = committeeOf(state)
-  const rank = committee.indexOf(own)
+  const rank = committee.indexOf(ownSeat(state))
   const bound = boundUntil(turn, own)
   const due = state.timers.get('election')
   if (now >= bound && committee.length === 1) {
@@ -233,15 +222,20 @@ function schedule(turn: Turn): void {
   if (due === undefined || due > at) arm(turn, 'election', at)
 }
 
-function release(turn: Turn, members: readonly string[], term: number): void {
-  for (const member of members) send(turn, member, { type: 'release', term })
+/** Whether a declared electorate counts, as far as this root knows. */
+function reviewElector(turn: Turn, elector: Elector, quorum: Quorum): boolean {
+  const { state } = turn
+  const { name, peerId } = ownRecord(state)
+  if (elector.roll?.includes(name) === true && holderOf(state, name) !== peerId) tell(turn, elector, 'doubled', [name])
+  if (elector.settled) return true
+  if (state.election.reign !== undefined) stepDown(turn)
+  reviewRoll(turn, elector, quorum)
+  return false
 }
 
-function endReign(turn: Turn): void {
-  const { election } = turn.state
-  election.reign = undefined
-  if (election.promise?.to === ownRecord(turn.state).peerId) election.promise = undefined
-  turn.review = true
-  disarm(turn, 'beat')
-  disarm(turn, 'lease')
+function claimed({ electorate, standing }: Omit<Beat, 'token' | 'beat'>): Pick<Beat, 'electorate' | 'standing'> {
+  return {
+    ...(electorate === undefined ? {} : { electorate }),
+    ...(standing === undefined ? {} : { standing }),
+  }
 }

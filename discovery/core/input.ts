@@ -1,5 +1,6 @@
 import type { Known } from './fact.ts'
 import type { Message } from './messages.ts'
+import type { KeptVotes } from './quorum.ts'
 
 /** Names of the core's timers: each is set at most once, so that there are never more than these. */
 export type TimerName =
@@ -29,8 +30,16 @@ export interface PeerHint {
 
 /** What happens to a core. */
 export type Input =
-  /** The first input: this actor's own signed record. `expectPeers`: wait for a first sync before electing. */
-  | { readonly type: 'start'; readonly own: Known; readonly expectPeers?: boolean }
+  /**
+   * The first input: this actor's own signed record. `expectPeers`: wait for a first sync before electing. `votes`:
+   * what an earlier process of this elector kept.
+   */
+  | {
+      readonly type: 'start'
+      readonly own: Known
+      readonly expectPeers?: boolean
+      readonly votes?: KeptVotes | undefined
+    }
   /** The own record, signed as a `sign` effect asked. */
   | { readonly type: 'own'; readonly own: Known }
   /** The content of the own record (addresses, modules, metadata) has changed: sign it anew. */
@@ -53,5 +62,9 @@ export type Input =
   | { readonly type: 'message'; readonly from: string; readonly via: 'stream' | 'gossip'; readonly message: Message }
   /** A timer has run out. Early, late and stale ones do no harm. */
   | { readonly type: 'timer'; readonly name: TimerName }
+  /** What a `persist` effect asked for is on disk. */
+  | { readonly type: 'persisted'; readonly id: number }
+  /** It could not be written. */
+  | { readonly type: 'persistFailed'; readonly id: number }
   /** This actor goes away by its own will. */
   | { readonly type: 'leave' }

@@ -49,6 +49,10 @@ export const coreLimits = {
   refusals: 3,
   /** Members of the committee that elects the arbiter. */
   committee: 5,
+  /** By how much the words of others may raise the highest term known within one lease. */
+  termJump: 2 ** 20,
+  /** Peers of another electorate that are told about, each once. */
+  strangers: 64,
   /** Beats whose send time an arbiter remembers. */
   beats: 16,
   /** How often an actor outbids another life of its own peer id before it reports a conflict. */

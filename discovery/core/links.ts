@@ -1,5 +1,5 @@
 import type { ActorRecord } from '../record.ts'
-import { committeeOf } from './electorate.ts'
+import { electorsToLink } from './electorate.ts'
 import type { DialOutcome, PeerHint } from './input.ts'
 import { onLinked } from './relays.ts'
 import { RINGS } from './rings.ts'
@@ -172,8 +172,7 @@ function wantedLinks({ state }: Turn): Set<string> {
   const own = ownRecord(state)
   const { rings, relays } = state.liveness
   const wanted = new Set(rings.neighbours(() => state.registry.roots()))
-  const committee = committeeOf(state)
-  if (committee.includes(own.peerId)) for (const member of committee) wanted.add(member)
+  for (const peerId of electorsToLink(state)) wanted.add(peerId)
   wanted.delete(own.peerId)
   for (const { target, sent } of relays.values()) if (!sent) wanted.add(target)
   return wanted

@@ -1,20 +1,13 @@
 import type { ActorRecord, SignedRecord } from '../record.ts'
 import { show } from '../show.ts'
 import { LEVELS, SPAN } from './buckets.ts'
+import { encodeClaim, encodeElection, parseElection, readClaim } from './election-messages.ts'
+import type { ElectionMessage } from './election-messages.ts'
 import type { Accusation, Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { ProbeMessage } from './probe-messages.ts'
-import type { Claim, Token } from './token.ts'
-import {
-  BadMessage,
-  encodeToken,
-  readBytes,
-  readFlag,
-  readNumber,
-  readPeerId,
-  readToken,
-  readWithin,
-} from './wire-fields.ts'
+import type { Claim } from './token.ts'
+import { BadMessage, readBytes, readFlag, readNumber, readPeerId, readWithin } from './wire-fields.ts'
 
 /** Changes; by gossip to all, or directly to one neighbour. */
 export interface Facts {
@@ -60,51 +53,8 @@ export interface State {
   readonly differs: Uint8Array
 }
 
-/** "Would you vote for me in this term?" Changes nothing at the voter (Raft's PreVote). */
-export interface PreVote {
-  readonly type: 'prevote'
-  readonly term: number
-  readonly inc: number
-}
-
-/** "Vote for me in this term." */
-export interface Vote {
-  readonly type: 'vote'
-  readonly term: number
-  readonly inc: number
-}
-
-/** The answer to `prevote` and `vote`: `term` is the one asked for, `seen` the highest that the voter knows. */
-export interface Ballot {
-  readonly type: 'prevoted' | 'voted'
-  readonly term: number
-  readonly granted: boolean
-  readonly seen: number
-  readonly claim: Claim | null
-}
-
-/** The arbiter's sign of life to its committee. */
-export interface Beat {
-  readonly type: 'beat'
-  readonly token: Token
-  readonly beat: number
-}
-
-/** The acknowledgement of a beat: a promise not to vote for another for the length of a lease. */
-export interface Beaten {
-  readonly type: 'beaten'
-  readonly token: Token
-  readonly beat: number
-}
-
-/** "What you promised me for this term no longer binds you." */
-export interface Release {
-  readonly type: 'release'
-  readonly term: number
-}
-
 /** Every message between the cores of two actors. */
-export type Message = Facts | Sync | Buckets | State | PreVote | Vote | Ballot | Beat | Beaten | Release | ProbeMessage
+export type Message = Facts | Sync | Buckets | State | ElectionMessage | ProbeMessage
 
 /** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
 export function encodeMessage(message: Message): unknown {
@@ -119,21 +69,14 @@ export function encodeMessage(message: Message): unknown {
       const { facts, claim, digest } = message
       return { ...message, facts: facts.map(encodeFact), claim: encodeClaim(claim), digest: encodeDigest(digest) }
     }
-    case 'prevoted':
-    case 'voted':
-      return { ...message, claim: encodeClaim(message.claim) }
-    case 'beat':
-    case 'beaten':
-      return { ...message, token: encodeToken(message.token) }
-    case 'prevote':
-    case 'vote':
-    case 'release':
     case 'probeRequest':
     case 'nack':
       return { ...message }
     case 'probe':
     case 'ack':
       return { ...message, digest: encodeDigest(message.digest) }
+    default:
+      return encodeElection(message)
   }
 }
 
@@ -182,23 +125,6 @@ export function parseMessage(
         until: readWithin('until', fields['until'], 0, SPAN),
         differs: readDiffers(fields['differs']),
       }
-    case 'prevote':
-    case 'vote':
-      return { type, term: readNumber('term', fields['term']), inc: readNumber('inc', fields['inc']) }
-    case 'prevoted':
-    case 'voted':
-      return {
-        type,
-        term: readNumber('term', fields['term']),
-        granted: readFlag('granted', fields['granted']),
-        seen: readNumber('seen', fields['seen']),
-        claim: readClaim(fields['claim']),
-      }
-    case 'beat':
-    case 'beaten':
-      return { type, token: readToken(fields['token']), beat: readNumber('beat', fields['beat']) }
-    case 'release':
-      return { type, term: readNumber('term', fields['term']) }
     case 'probe':
     case 'ack':
       return { type, seq: readNumber('seq', fields['seq']), digest: readDigest(fields['digest']) }
@@ -206,8 +132,11 @@ export function parseMessage(
       return { type, seq: readNumber('seq', fields['seq']), target: readPeerId('a probe request', fields['target']) }
     case 'nack':
       return { type, seq: readNumber('seq', fields['seq']) }
-    default:
-      throw new BadMessage(`its type is ${show(type)}`)
+    default: {
+      const message = parseElection(type, fields)
+      if (message === undefined) throw new BadMessage(`its type is ${show(type)}`)
+      return message
+    }
   }
 }
 
@@ -219,10 +148,6 @@ function encodeFact(fact: Fact): unknown {
   }
   const { peerId, inc, rev, state, by, age } = fact.end
   return ['end', peerId, inc, rev, state, by, Math.round(age)]
-}
-
-function encodeClaim(claim: Claim | null): unknown {
-  return claim === null ? null : [...encodeToken(claim.token), claim.held]
 }
 
 function encodeDigest({ count, sums }: Digest): unknown {
@@ -285,12 +210,6 @@ function readAccusation([peerId, inc, rev, by, age]: unknown[]): Accusation {
     by: readPeerId('by', by),
     age: Math.min(readNumber('age', age), coreLimits.age),
   }
-}
-
-function readClaim(value: unknown): Claim | null {
-  if (value === null || value === undefined) return null
-  const token = readToken(value)
-  return { token, held: readFlag('held', (value as unknown[])[3]) }
 }
 
 function readDigest(value: unknown): Digest {

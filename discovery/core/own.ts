@@ -1,4 +1,5 @@
 import type { ActorStatus } from '../record.ts'
+import { electorateOfClaims } from './electorate.ts'
 import type { Known } from './fact.ts'
 import { flush, tell } from './outbox.ts'
 import type { Change } from './change.ts'
@@ -45,6 +46,10 @@ export function sayGoodbye(turn: Turn, own: Known): void {
   const facts = [{ kind: 'record', known: own }] as const
   for (const peerId of state.links.keys()) {
     send(turn, peerId, { type: 'facts', facts, claim: state.election.claim ?? null })
+  }
+  const { successor } = state.election
+  if (successor !== undefined) {
+    send(turn, successor.peerId, { type: 'handover', token: successor.token, ...electorateOfClaims(state) })
   }
   flush(turn)
   emit(turn, { type: 'left' })

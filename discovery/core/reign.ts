@@ -1,5 +1,8 @@
-import { arm, send } from './state.ts'
-import type { Reign, Turn } from './state.ts'
+import { holderOf, ownSeat, seatOf } from './electorate.ts'
+import type { Beat } from './election-messages.ts'
+import type { Reign } from './election-state.ts'
+import { arm, ownRecord, send } from './state.ts'
+import type { CoreState, Turn } from './state.ts'
 import { majority } from './token.ts'
 import type { Token } from './token.ts'
 
@@ -13,6 +16,9 @@ import type { Token } from './token.ts'
  * still be bound to another arbiter. (To credit new members with an acknowledgement instead let two arbiters rule one
  * committee: found by the simulator.)
  */
+
+/** Share of a lease that an arbiter gives up: clocks may run at rates that differ by this much, a hundredth. */
+export const CLOCK_MARGIN = 0.01
 
 /** Begins to rule over the committee that voted; the votes count as acknowledgements from when they were asked for. */
 export function beginReign(
@@ -42,17 +48,22 @@ export function beatNow(turn: Turn, reign: Reign): void {
   reign.beat++
   reign.sentAt.set(reign.beat, now)
   reign.sentAt.delete(reign.beat - state.limits.beats)
-  for (const member of membersOf(reign)) {
-    if (member !== reign.token.peerId) send(turn, member, { type: 'beat', token: reign.token, beat: reign.beat })
+  const own = ownRecord(state).peerId
+  const beat = { type: 'beat', token: reign.token, beat: reign.beat, ...sideOf(state) } as const
+  for (const seat of membersOf(reign)) {
+    const to = holderOf(state, seat)
+    if (to !== undefined && to !== own) send(turn, to, beat)
   }
   measureLease(turn, reign)
   arm(turn, 'beat', now + state.profile.beat)
 }
 
 /** Takes note of a member's acknowledgement. */
-export function onAcknowledged(turn: Turn, reign: Reign, member: string, beat: number): void {
+export function onAcknowledged(turn: Turn, reign: Reign, from: string, beat: number): void {
   const sentAt = reign.sentAt.get(beat)
-  if (sentAt === undefined || !membersOf(reign).has(member)) return
+  const member = seatOf(turn.state, [...membersOf(reign)], from)
+  if (member === undefined) turn.state.counters.foreignVotes++
+  if (sentAt === undefined || member === undefined) return
   reign.acked.set(member, Math.max(sentAt, reign.acked.get(member) ?? sentAt))
   confirm(turn, reign)
   measureLease(turn, reign)
@@ -82,9 +93,10 @@ export function sameMembers(a: readonly string[], b: readonly string[]): boolean
 function confirm(turn: Turn, reign: Reign): void {
   const { coming } = reign
   if (coming === undefined) return
+  const own = ownSeat(turn.state)
   let agreed = 0
   for (const member of coming.committee) {
-    if (member === reign.token.peerId || (reign.acked.get(member) ?? -Infinity) >= coming.since) agreed++
+    if (member === own || (reign.acked.get(member) ?? -Infinity) >= coming.since) agreed++
   }
   if (agreed < majority(coming.committee.length)) return
   reign.committee = coming.committee
@@ -96,13 +108,20 @@ function confirm(turn: Turn, reign: Reign): void {
 function measureLease(turn: Turn, reign: Reign): void {
   const { state, now } = turn
   const { lease } = state.profile
-  const times = reign.committee.map((member) =>
-    member === reign.token.peerId ? now : (reign.acked.get(member) ?? -Infinity),
-  )
+  const own = ownSeat(state)
+  const times = reign.committee.map((member) => (member === own ? now : (reign.acked.get(member) ?? -Infinity)))
   times.sort((a, b) => b - a)
   const decisive = times[majority(reign.committee.length) - 1] ?? -Infinity
-  reign.leaseUntil = Math.min(decisive, (reign.unsettledSince ?? Infinity) + lease) + lease
+  reign.leaseUntil = Math.min(decisive, (reign.unsettledSince ?? Infinity) + lease) + lease * (1 - CLOCK_MARGIN)
   if (!state.timers.has('lease') && reign.leaseUntil > now) arm(turn, 'lease', reign.leaseUntil)
+}
+
+/** What the arbiter says of itself with every beat. */
+function sideOf({ election: { claim } }: CoreState): Pick<Beat, 'electorate' | 'standing'> {
+  return {
+    ...(claim?.electorate === undefined ? {} : { electorate: claim.electorate }),
+    ...(claim?.standing === undefined ? {} : { standing: claim.standing }),
+  }
 }
 
 function membersOf({ committee, coming }: Reign): ReadonlySet<string> {

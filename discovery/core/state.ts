@@ -1,6 +1,8 @@
 import type { Profile } from '../profile.ts'
 import type { ActorRecord, ActorStatus } from '../record.ts'
 import type { Effect, Event } from './effect.ts'
+import { newElection, newElector } from './election-state.ts'
+import type { Election, Elector } from './election-state.ts'
 import type { Digest, Fact, Known } from './fact.ts'
 import type { TimerName } from './input.ts'
 import { createLiveness } from './liveness.ts'
@@ -8,13 +10,16 @@ import type { Liveness } from './liveness.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
 import type { Message } from './messages.ts'
+import type { Quorum } from './quorum.ts'
 import { Registry } from './registry.ts'
-import type { Claim, Token } from './token.ts'
+import type { Token } from './token.ts'
 import type { Version } from './version.ts'
 
 /** What a core is made with. */
 export interface CoreOptions {
   readonly profile: Profile
+  /** The declared electorate; default elastic. */
+  readonly quorum?: Quorum | undefined
   /** Lower bounds than `coreLimits`, for tests. */
   readonly limits?: Partial<CoreLimits>
 }
@@ -94,49 +99,6 @@ interface Outbox {
   claimToChildren: boolean
 }
 
-/** A candidacy; its committee is fixed when it begins. */
-export interface Candidacy {
-  phase: 'asking' | 'standing'
-  readonly term: number
-  readonly committee: readonly string[]
-  readonly granted: Set<string>
-  readonly refused: Set<string>
-  /** When the votes were asked for: a won lease counts from here. */
-  sentAt: number
-}
-
-/** An arbiter's own view of its office. */
-export interface Reign {
-  readonly token: Token
-  /** The committee whose majority carries the lease: the one that elected, later one that has acknowledged. */
-  committee: readonly string[]
-  /** The committee as the registry shows it now, when it is another; `since` when. */
-  coming: { readonly committee: readonly string[]; readonly since: number } | undefined
-  /** Since when the registry has shown another committee than the confirmed one. */
-  unsettledSince: number | undefined
-  beat: number
-  readonly sentAt: Map<number, number>
-  /** By committee member: the send time of the last beat that it acknowledged. */
-  readonly acked: Map<string, number>
-  leaseUntil: number
-}
-
-/** What an actor knows of the election. */
-interface Election {
-  /** The highest term seen. */
-  term: number
-  /** The one vote of the highest term voted in. */
-  voted: { readonly term: number; readonly candidate: string } | undefined
-  /** The highest claim accepted. */
-  claim: Claim | undefined
-  /** Not to vote for another before that time. */
-  promise: { readonly to: string; readonly term: number; readonly until: number } | undefined
-  /** The arbiter of the claim was heard of lately: not to stand against it before that time. */
-  quietUntil: number
-  candidacy: Candidacy | undefined
-  reign: Reign | undefined
-}
-
 /** Counters for whoever looks at a core. */
 interface Counters {
   refutations: number
@@ -161,12 +123,19 @@ interface Counters {
   incredible: number
   dropped: number
   elections: number
+  /** Terms too far above the own one to be believed. */
+  absurdTerms: number
+  /** Votes, acknowledgements and candidacies of actors that are no electors, or of another electorate. */
+  foreignVotes: number
 }
 
 /** The whole state of one actor's discovery. Made by `createCore`, changed by `step` alone. */
 export interface CoreState {
   readonly profile: Profile
   readonly limits: CoreLimits
+  readonly quorum: Quorum | undefined
+  /** Only while an electorate is declared. */
+  readonly elector: Elector | undefined
   readonly registry: Registry
   own: Known | undefined
   /** The version and status that a `sign` effect asked for and that has not come back yet. */
@@ -197,6 +166,8 @@ export interface CoreState {
   readonly timers: Map<TimerName, number>
   /** The arbiter that was last emitted. */
   arbiter: Token | null
+  /** What that one last said of its side. */
+  provisional: boolean
   readonly counters: Counters
 }
 
@@ -211,11 +182,13 @@ export interface Turn {
 }
 
 /** Makes a core that waits for its `start`. */
-export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
+export function createCore({ profile, limits: lower, quorum }: CoreOptions): CoreState {
   const limits = { ...coreLimits, ...lower }
   return {
     profile,
     limits,
+    quorum,
+    elector: quorum === undefined ? undefined : newElector(quorum),
     registry: new Registry(profile, limits),
     own: undefined,
     signing: undefined,
@@ -234,17 +207,10 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
     liveness: createLiveness(),
     exited: new Set(),
     outbox: { mesh: new Map(), children: new Map(), claimToMesh: false, claimToChildren: false },
-    election: {
-      term: 0,
-      voted: undefined,
-      claim: undefined,
-      promise: undefined,
-      quietUntil: -Infinity,
-      candidacy: undefined,
-      reign: undefined,
-    },
+    election: newElection(),
     timers: new Map(),
     arbiter: null,
+    provisional: false,
     counters: {
       refutations: 0,
       verdicts: 0,
@@ -261,6 +227,8 @@ export function createCore({ profile, limits: lower }: CoreOptions): CoreState {
       incredible: 0,
       dropped: 0,
       elections: 0,
+      absurdTerms: 0,
+      foreignVotes: 0,
     },
   }
 }

@@ -2,6 +2,7 @@ import type { ActorRecord } from '../record.ts'
 import type { Change } from './change.ts'
 import type { End } from './fact.ts'
 import { tell } from './outbox.ts'
+import { noteRoot } from './standing.ts'
 import { emit, ownRecord } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
 import { compareLives } from './version.ts'
@@ -25,6 +26,7 @@ export function applyChanges(turn: Turn, changes: readonly Change[]): void {
     if (change.record.parent !== undefined) continue
     turn.review = true
     onRootChange(state, change)
+    noteRoot(turn, change)
     state.lost.delete(change.record.peerId)
     if (change.type === 'down' && change.why === 'dead') keepAddresses(turn, change.record)
   }

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { arbiterOf, isArbiter } from '../../discovery/core/election.ts'
+import { arbiterOf } from '../../discovery/core/adopt.ts'
+import { isArbiter } from '../../discovery/core/election.ts'
 import type { Effect } from '../../discovery/core/effect.ts'
+import { CLOCK_MARGIN } from '../../discovery/core/reign.ts'
 import { profiles } from '../../discovery/profile.ts'
 import { CoreHarness, endFact, events, page, published, record, recordFact, sent } from './support/core-harness.ts'
 
 const { lease, beat, rankDelay } = profiles.loopback
+/** How long an arbiter itself counts a lease: clocks may differ by the rest. */
+const reign = lease * (1 - CLOCK_MARGIN)
 
 /** A root of inc 10 among older and younger ones, joined, that has not elected yet. */
 function rootAmong(others: Record<string, number>, inc = 10): CoreHarness {
@@ -122,7 +126,7 @@ describe('a candidate', () => {
 
 describe('a voter', () => {
   const vote = (core: CoreHarness, from: string, term: number, inc: number) =>
-    sent(core.hear(from, { type: 'vote', term, inc }), 'voted').map(({ message }) => message.granted)
+    sent(core.hear(from, { type: 'vote', term, inc, claim: null }), 'voted').map(({ message }) => message.granted)
 
   test('votes once a term, and the same again', () => {
     const core = rootAmong({ a: 1, b: 2 })
@@ -223,7 +227,7 @@ describe('an arbiter', () => {
     const sentAt = core.now
     core.now += 200
     acknowledge(core, effects, ['b'])
-    core.pass(sentAt + lease - core.now - 1)
+    core.pass(sentAt + reign - core.now - 1)
     expect(isArbiter(core.state, core.now)).toBe(true)
     const last = core.pass(1)
     expect(isArbiter(core.state, core.now)).toBe(false)
@@ -272,7 +276,7 @@ describe('an arbiter', () => {
     core.give({ type: 'connected', peerId: 'b' })
     const met = core.learn([recordFact('b', { inc: 11 })])
     expect(sent(met, 'beat').map(({ to }) => to)).toEqual(['b'])
-    core.pass(2 * lease - 1)
+    core.pass(lease + reign - 1)
     expect(isArbiter(core.state, core.now)).toBe(true)
     core.pass(1)
     expect(isArbiter(core.state, core.now)).toBe(false)

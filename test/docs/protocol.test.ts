@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import * as joinAddresses from '../../discovery/join-addresses.ts'
+import * as quorum from '../../discovery/core/quorum.ts'
+import * as reign from '../../discovery/core/reign.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
@@ -55,6 +57,8 @@ const limits: Record<string, unknown> = {
   ...retry,
   ...misconduct,
   ...neighbours,
+  ...quorum,
+  ...reign,
   ...joinAddresses,
   ...openGuard,
   ...portal,

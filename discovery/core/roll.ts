@@ -1,0 +1,157 @@
+import { electorateOfClaims, holderOf, isOurs } from './electorate.ts'
+import type { ElectorateProblem } from './effect.ts'
+import type { Roll, RollCall } from './election-messages.ts'
+import type { Elector } from './election-state.ts'
+import { keep } from './keep.ts'
+import { MAX_ELECTORS, sameRoll } from './quorum.ts'
+import type { KeptVotes, Quorum } from './quorum.ts'
+import { arm, disarm, emit, ownRecord, send } from './state.ts'
+import type { Turn } from './state.ts'
+import { compareTexts } from './version.ts'
+
+/*
+ * An elector without a vote file may be a new one, or one that lost its disk and with it the memory of its votes. It
+ * cannot tell, so it neither votes nor stands until every other elector of the roll has told it, in this very life,
+ * the highest term that it knows: whoever it may have voted for is among them, or lost as much, and has that term or
+ * a higher one. From then on it votes in higher terms alone. So at most one vote a term and elector is counted while
+ * less than a majority lost their disks at once, and a new electorate has to be complete once before it can elect
+ * (as with `bootstrap_expect` of HashiCorp's Consul). A majority is not enough to ask: the candidate that got the
+ * lost vote might be missing in it (Michael et al., "Recovering Shared Objects Without Stable Storage", DISC 2017).
+ *
+ * Where only a size is declared, the electors are those that meet first. Each agrees to one list of names, on disk, and
+ * the list counts when all on it have agreed to it; so no two lists that share an elector ever count.
+ */
+
+/** Takes in what an earlier process of this elector kept. */
+export function recallVotes(turn: Turn, elector: Elector, quorum: Quorum, votes: KeptVotes | undefined): void {
+  const { state, now } = turn
+  elector.awakeAt = now + state.profile.lease
+  if (votes === undefined) return
+  const { roll, settled, term, candidate } = votes
+  const same = quorum.electors === undefined ? roll.length === quorum.size : sameRoll(roll, quorum.electors)
+  if (same && roll.includes(ownRecord(state).name)) {
+    elector.roll = roll
+    elector.settled = settled
+    elector.kept = votes
+  }
+  elector.floor = term
+  state.election.term = Math.max(state.election.term, term)
+  state.election.voted = { term, candidate: candidate?.peerId ?? '', inc: candidate?.inc ?? 0 }
+}
+
+/** Goes on towards an electorate that counts. */
+export function reviewRoll(turn: Turn, elector: Elector, quorum: Quorum): void {
+  const { state } = turn
+  if (elector.settled || elector.keeping !== undefined) return
+  for (const [name, { peerId }] of elector.heard) if (holderOf(state, name) !== peerId) elector.heard.delete(name)
+  elector.roll ??= chooseRoll(turn, elector, quorum)
+  if (elector.roll !== undefined && !elector.roll.includes(ownRecord(state).name)) {
+    disarm(turn, 'election')
+    return
+  }
+  if (elector.roll !== undefined) settle(turn, elector, elector.roll)
+  if (elector.keeping === undefined && !state.timers.has('election')) callRoll(turn, elector)
+}
+
+/** Asks those again that have not said what is needed. */
+export function callRoll(turn: Turn, elector: Elector): void {
+  const { state, now } = turn
+  const own = ownRecord(state)
+  const { roll } = elector
+  const call: RollCall = { type: 'rollcall', inc: own.inc, ...electorateOfClaims(state) }
+  if (roll === undefined) {
+    for (const peerId of state.links.keys())
+      if (state.registry.get(peerId)?.parent === undefined) send(turn, peerId, call)
+    tell(turn, elector, 'incomplete', [])
+  } else {
+    const missing = roll.filter((name) => name !== own.name && !agrees(elector, name, roll))
+    for (const name of missing) {
+      const peerId = holderOf(state, name)
+      if (peerId !== undefined) send(turn, peerId, call)
+    }
+    tell(turn, elector, 'incomplete', missing)
+  }
+  arm(turn, 'election', now + state.profile.beat)
+}
+
+/** Says what this root knows of the electorate. */
+export function onRollCall(turn: Turn, from: string, { inc, electorate }: RollCall): void {
+  const { state } = turn
+  const { elector, election } = state
+  const ours = electorateOfClaims(state)
+  const answer = { type: 'roll', inc, ...ours } as const
+  if (!isOurs(turn, from, electorate, ours.electorate) || elector === undefined) {
+    send(turn, from, { ...answer, roll: null, settled: false, term: 0 })
+    return
+  }
+  const term = Math.max(election.term, elector.floor, election.voted?.term ?? 0)
+  const observes = elector.roll !== undefined && !elector.roll.includes(ownRecord(state).name)
+  send(turn, from, { ...answer, roll: elector.roll ?? null, settled: elector.settled || observes, term })
+}
+
+/** Takes note of what another root knows of the electorate. */
+export function onRoll(turn: Turn, from: string, { inc, electorate, roll, settled, term }: Roll): void {
+  const { state } = turn
+  const { elector, quorum } = state
+  const own = ownRecord(state)
+  const record = state.registry.get(from)
+  if (!isOurs(turn, from, electorate, electorateOfClaims(state).electorate)) return
+  if (elector === undefined || quorum === undefined || elector.settled || inc !== own.inc) return
+  if (record === undefined || record.parent !== undefined || holderOf(state, record.name) !== from) return
+  if (elector.heard.size >= 4 * MAX_ELECTORS && !elector.heard.has(record.name)) return
+  elector.heard.set(record.name, { peerId: from, roll, settled, term })
+  turn.review = true
+}
+
+/** Tells once what keeps the electorate from counting. */
+export function tell(turn: Turn, elector: Elector, problem: ElectorateProblem, names: readonly string[]): void {
+  const { state, now } = turn
+  // at first everybody waits for everybody
+  if (problem === 'incomplete' && now < elector.awakeAt - state.profile.lease + state.profile.joinWait) return
+  const told = `${problem} ${names.join(' ')}`
+  if (elector.told === told) return
+  elector.told = told
+  emit(turn, { type: 'electorate', problem, names })
+}
+
+/** With a declared size: the list that others have, or all that are there when they are as many as were declared. */
+function chooseRoll(turn: Turn, elector: Elector, { size }: Quorum): readonly string[] | undefined {
+  const { name } = ownRecord(turn.state)
+  const heard = [...elector.heard]
+  const settled = heard.find(([, other]) => other.settled && other.roll?.length === size)?.[1].roll
+  const roll = settled ?? heard.find(([, other]) => other.roll?.length === size && other.roll.includes(name))?.[1].roll
+  if (roll !== undefined && roll !== null) {
+    if (!roll.includes(name)) return roll
+    agree(turn, elector, roll)
+    return undefined
+  }
+  const there = [
+    name,
+    ...heard.flatMap(([other, { roll: theirs }]) => (theirs === null && other !== name ? [other] : [])),
+  ]
+  if (there.length > size) tell(turn, elector, 'crowded', there.toSorted(compareTexts))
+  else if (there.length === size) agree(turn, elector, there.toSorted(compareTexts))
+  return undefined
+}
+
+function agree(turn: Turn, elector: Elector, roll: readonly string[]): void {
+  keep(turn, elector, { roll, settled: false, term: elector.floor, candidate: null }, { do: 'agree' })
+}
+
+function settle(turn: Turn, elector: Elector, roll: readonly string[]): void {
+  const { state } = turn
+  const { name } = ownRecord(state)
+  if (holderOf(state, name) !== ownRecord(state).peerId) return
+  let term = Math.max(elector.floor, state.election.term)
+  for (const other of roll) {
+    if (other === name) continue
+    if (!agrees(elector, other, roll)) return
+    term = Math.max(term, elector.heard.get(other)?.term ?? 0)
+  }
+  keep(turn, elector, { roll, settled: true, term, candidate: null }, { do: 'settle' })
+}
+
+function agrees({ heard }: Elector, name: string, roll: readonly string[]): boolean {
+  const theirs = heard.get(name)?.roll
+  return theirs !== undefined && theirs !== null && sameRoll(theirs, roll)
+}
