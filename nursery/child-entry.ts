@@ -94,7 +94,13 @@ function fingerprint(library: string): string {
   const hash = createHash('sha256')
   hash.update(`${library}\n${process.version}\n`)
   const sources = globSync(
-    ['*.ts', 'package-lock.json', 'scripts/boot-bundle.ts', '{node,rpc,discovery,nursery}/**/*.ts'],
+    [
+      '*.ts',
+      'package-lock.json',
+      'scripts/{boot-bundle,lean-modules}.ts',
+      'scripts/lean/*.ts',
+      '{node,rpc,discovery,nursery}/**/*.ts',
+    ],
     { cwd: library },
   )
   for (const file of sources.toSorted()) {

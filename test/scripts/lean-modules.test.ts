@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from 'vitest'
+import { ipVersion, isIP, isIPv4, isIPv6 } from '../../scripts/lean/is-ip.ts'
+import { digest } from '../../scripts/lean/as-sha256.ts'
+import { ed25519 } from '../../scripts/lean/ed25519.ts'
+import { pureJsCrypto } from '../../scripts/lean/noise-crypto.ts'
+import { secp256k1 } from '../../scripts/lean/secp256k1.ts'
+import { leanModules } from '../../scripts/lean-modules.ts'
+
+/** What a module stands in for. */
+async function original<T>(path: string): Promise<T> {
+  return (await import(new URL(`../../node_modules/${path}`, import.meta.url).href)) as T
+}
+
+describe('what stands in for a module of a package does the same as that', () => {
+  const inputs = [0, 1, 32, 63, 64, 65, 600].map((length) => new Uint8Array(randomBytes(length)))
+
+  test('SHA-256', async () => {
+    const theirs = await original<{ digest: typeof digest }>('@chainsafe/as-sha256/lib/index.js')
+    for (const input of inputs)
+      expect(Buffer.from(digest(input)).toString('hex')).toBe(Buffer.from(theirs.digest(input)).toString('hex'))
+  })
+
+  test('the public key of an Ed25519 seed', async () => {
+    const theirs = await original<{ ed25519: typeof ed25519 }>('@noble/curves/ed25519.js')
+    const seed = new Uint8Array(randomBytes(32))
+    expect(ed25519.getPublicKey(seed)).toEqual(theirs.ed25519.getPublicKey(seed))
+  })
+
+  test('the keys of a noise handshake, also of no material', async () => {
+    const path = '@libp2p/noise/dist/src/crypto/js.js'
+    const theirs = await original<{ pureJsCrypto: typeof pureJsCrypto }>(path)
+    const chainingKey = new Uint8Array(randomBytes(32))
+    for (const material of inputs)
+      expect(pureJsCrypto.getHKDF(chainingKey, material)).toEqual(theirs.pureJsCrypto.getHKDF(chainingKey, material))
+  })
+
+  test.each(['127.0.0.1', '256.0.0.1', '::1', 'fe80::1%lo', '::ffff:10.0.0.1', '1:2', 'localhost', ''])(
+    'what kind of address "%s" is',
+    async (address) => {
+      type Asked = { ipVersion: typeof ipVersion; isIP: typeof isIP; isIPv4: typeof isIPv4; isIPv6: typeof isIPv6 }
+      const theirs = await original<Asked>('@chainsafe/is-ip/lib/is-ip.node.js')
+      expect([ipVersion(address), isIP(address), isIPv4(address), isIPv6(address)]).toEqual([
+        theirs.ipVersion(address),
+        theirs.isIP(address),
+        theirs.isIPv4(address),
+        theirs.isIPv6(address),
+      ])
+    },
+  )
+})
+
+test('keys that no actor has are refused', () => {
+  expect(() => secp256k1.Point.fromBytes()).toThrow('actors have Ed25519 keys')
+})
+
+test('words are sorted without the rules of a language', async () => {
+  const { transform } = leanModules()
+  const sort = transform as (code: string, id: string) => string | null
+  const id = '/x/node_modules/@libp2p/peer-store/dist/src/utils/to-peer-pb.js'
+  expect(sort('return a.localeCompare(b);', id)).toBe('return (a < b ? -1 : a > b ? 1 : 0);')
+  expect(sort('(a, b) => a.x.toString().localeCompare(b.x.toString());', id)).toBe(
+    '(a, b) => (a.x.toString() < b.x.toString() ? -1 : a.x.toString() > b.x.toString() ? 1 : 0);',
+  )
+  expect(sort('return a.localeCompare(b);', '/x/mine.ts')).toBe(null)
+})
+
+test('a module that is not met any more fails the bundle by name', () => {
+  const end = leanModules().buildEnd as (error?: Error) => void
+  expect(() => end()).toThrow(/not in the bundle any more: .*@chainsafe\/is-ip/)
+  expect(() => end(new Error('something else'))).not.toThrow()
+})
