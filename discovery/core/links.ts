@@ -7,7 +7,7 @@ import { arm, disarm, dropLink, emit, newLink, ownRecord } from './state.ts'
 import type { Dial, Turn } from './state.ts'
 import { accuse } from './suspicion.ts'
 import { join, startSync } from './sync.ts'
-import { declareDead } from './verdict.ts'
+import { declareDead, keepAddresses } from './verdict.ts'
 
 /*
  * Who is a neighbour: of a root those before and after it on the rings, and the rest of the committee when it is in it; of
@@ -279,9 +279,11 @@ function onFailed(turn: Turn, dial: Dial, chance: number): void {
   dial.nextAt = now + Math.min(max, min * 2 ** (dial.failures - 1)) * (0.5 + chance / 2)
 }
 
-function dropSeed(turn: Turn, { peerId }: Dial, outcome: 'refused' | 'failed'): void {
+function dropSeed(turn: Turn, { peerId, addrs }: Dial, outcome: 'refused' | 'failed'): void {
   const { state } = turn
   state.dials.delete(peerId)
+  // perhaps behind a cut, not gone: two that cannot meet when they start would never meet
+  if (outcome === 'failed') keepAddresses(turn, { peerId, addrs })
   emit(turn, { type: 'seedLost', peerId, outcome })
   // nobody left to wait for
   const root = ownRecord(state).parent === undefined

@@ -50,8 +50,11 @@ function clearSuspicion(state: CoreState, { peerId, inc, rev }: ActorRecord, end
   if (!ended && mine && inc === suspicion.inc) state.counters.falseSuspicions++
 }
 
-/** So that the parts of a healed mesh find each other. */
-function keepAddresses({ state, now }: Turn, { peerId, addrs }: ActorRecord): void {
+/** So that the parts of a healed mesh find each other, and so do two that could not meet when they started. */
+export function keepAddresses(
+  { state, now }: Turn,
+  { peerId, addrs }: { readonly peerId: string; readonly addrs: readonly string[] },
+): void {
   if (addrs.length === 0) return
   state.lost.set(peerId, { addrs, until: now + state.profile.lostTtl, refusals: 0 })
   if (state.lost.size <= state.limits.lost) return

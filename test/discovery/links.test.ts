@@ -177,6 +177,14 @@ describe('addresses told from outside', () => {
     expect(core.state.dials.size).toBe(0)
   })
 
+  test('one that failed, perhaps for being cut off, is dialled now and then; one that refused is not', () => {
+    const core = root()
+    core.give({ type: 'peers', peers: [seed('a'), seed('b')] })
+    core.give({ type: 'dialled', peerId: 'a', outcome: 'refused' })
+    answer(core, 'b', 'failed', 60_000)
+    expect([...core.state.lost.keys()]).toEqual(['b'])
+  })
+
   test('one that was reached and lost before it told its record is dialled again', () => {
     const core = root()
     core.give({ type: 'peers', peers: [seed('a')] })

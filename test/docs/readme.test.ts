@@ -22,6 +22,7 @@ test.each([
   'docs/protocol.md',
   'docs/supervision.md',
   'docs/lifetimes.md',
+  'docs/discovery.md',
 ])('the links of %s lead somewhere', (file) => {
   const url = new URL(file, root)
   const targets = [...readFileSync(url, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)

@@ -1,109 +1,137 @@
+import type { Link, Place, SimulatedActor } from './actor.ts'
 import { between } from './rng.ts'
 import type { Rng } from './rng.ts'
+import { hashText } from './trace.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
-/** How badly the network behaves at the moment. */
+/** What lies between the machines. */
+export type NetworkClass = 'loopback' | 'lan' | 'wan'
+
+/** Milliseconds that a message takes one way: each pair of places has its own distance, each message its own luck. */
+const distances: Readonly<Record<NetworkClass, { near: number; far: number; jitter: number }>> = {
+  loopback: { near: 0.05, far: 0.1, jitter: 1.9 },
+  lan: { near: 0.1, far: 1, jitter: 1 },
+  wan: { near: 10, far: 120, jitter: 25 },
+}
+
+/** How badly one way between two places behaves. */
 export interface Weather {
-  /** Share of messages that get lost, 0 to 1. */
+  /** Share of messages that get lost, 0 to 1; 1 is a cut, through which no connection can be made either. */
   readonly loss: number
   /** Share of messages that arrive twice. */
   readonly duplication: number
-  /** Longest delay of a message in milliseconds; a long one lets later messages overtake. */
+  /** Longest further delay of a message in milliseconds; a long one lets later messages overtake. */
   readonly delay: number
 }
 
-/** What a local network does on a good day. */
-export const calm: Weather = { loss: 0, duplication: 0, delay: 2 }
+/** Something that is wrong with the network for a while. */
+export interface Disturbance {
+  /** What becomes of messages from one place to another; undefined when this does not concern them. */
+  weather(from: Place, to: Place): Weather | undefined
+}
 
-/**
- * Connections between places, and what gets through them. It knows nothing of actors: whoever asks says who they are
- * and which place (a root's machine) they stand at.
- */
+/** No message gets through. */
+export const cut: Weather = { loss: 1, duplication: 0, delay: 0 }
+
+/** Connections between actors, and what gets through them. */
 export class Network {
-  weather: Weather = calm
   readonly #clock: VirtualClock
   readonly #rng: Rng
-  readonly #links = new Map<string, Set<string>>()
-  /** Pairs `from>to` of places between which nothing gets through. */
-  readonly #cuts = new Set<string>()
-  /** By ordered pair: when the last message arrives, so that calm streams stay in order. */
-  readonly #lastArrival = new Map<string, number>()
+  readonly #class: NetworkClass
+  readonly #salt: number
+  readonly #disturbances = new Set<Disturbance>()
 
-  constructor(clock: VirtualClock, rng: Rng) {
+  constructor(clock: VirtualClock, rng: Rng, kind: NetworkClass, salt: number) {
     this.#clock = clock
     this.#rng = rng
+    this.#class = kind
+    this.#salt = salt
   }
 
-  /** Stops everything from one place to another. */
-  cut(from: string, to: string): void {
-    this.#cuts.add(`${from}>${to}`)
+  get calm(): boolean {
+    return this.#disturbances.size === 0
   }
 
-  /** Takes all cuts away. */
-  mend(): void {
-    this.#cuts.clear()
+  disturb(disturbance: Disturbance): void {
+    this.#disturbances.add(disturbance)
+  }
+
+  /** Takes a disturbance away, or all of them. */
+  mend(disturbance?: Disturbance): void {
+    if (disturbance === undefined) this.#disturbances.clear()
+    else this.#disturbances.delete(disturbance)
+  }
+
+  /** What all disturbances together do; undefined when nothing does. */
+  weather(from: Place, to: Place): Weather | undefined {
+    let sum: Weather | undefined
+    if (from === to) return sum
+    for (const disturbance of this.#disturbances) {
+      const more = disturbance.weather(from, to)
+      if (more === undefined) continue
+      if (more.loss >= 1) return cut
+      sum =
+        sum === undefined
+          ? more
+          : {
+              loss: 1 - (1 - sum.loss) * (1 - more.loss),
+              duplication: Math.max(sum.duplication, more.duplication),
+              delay: sum.delay + more.delay,
+            }
+    }
+    return sum
   }
 
   /** Whether a connection can be made and held between two places: it needs both directions. */
-  open(a: string, b: string): boolean {
-    return !this.#cuts.has(`${a}>${b}`) && !this.#cuts.has(`${b}>${a}`)
+  open(a: Place, b: Place): boolean {
+    if (this.calm) return true
+    return (this.weather(a, b)?.loss ?? 0) < 1 && (this.weather(b, a)?.loss ?? 0) < 1
   }
 
-  linked(a: string, b: string): boolean {
-    return this.#links.get(a)?.has(b) === true
+  /** What a message between two places takes at least, the same both ways and every time. */
+  distance(a: Place, b: Place): number {
+    const { near, far } = a === b ? distances.loopback : distances[this.#class]
+    const pair = a.name < b.name ? `${a.name} ${b.name}` : `${b.name} ${a.name}`
+    return near + (((hashText(pair) ^ this.#salt) >>> 0) % 1_000) * ((far - near) / 1_000)
   }
 
-  neighbours(actor: string): string[] {
-    return [...(this.#links.get(actor) ?? [])]
+  /** Milliseconds of luck on top of the distance. */
+  jitter(a: Place, b: Place): number {
+    return this.#rng() * (a === b ? distances.loopback : distances[this.#class]).jitter
   }
 
-  /** Connects two actors; false when they are connected already. */
-  link(a: string, b: string): boolean {
-    if (this.linked(a, b)) return false
-    this.#set(a).add(b)
-    this.#set(b).add(a)
-    return true
+  /** Connects two actors; undefined when they are connected already. */
+  link(a: SimulatedActor, b: SimulatedActor): Link | undefined {
+    if (a.links.get(b.id)?.b === b || a.links.get(b.id)?.a === b) return undefined
+    const distance = this.distance(a.place, b.place)
+    const link: Link = { a, b, distance, up: true, subscribed: false, meshed: false, arrivalAtA: 0, arrivalAtB: 0 }
+    a.links.set(b.id, link)
+    b.links.set(a.id, link)
+    return link
   }
 
-  /** Takes a connection away; false when there was none. */
-  unlink(a: string, b: string): boolean {
-    this.#links.get(b)?.delete(a)
-    this.#lastArrival.delete(`${a}>${b}`)
-    this.#lastArrival.delete(`${b}>${a}`)
-    return this.#links.get(a)?.delete(b) === true
+  /** Takes a connection away. */
+  unlink(link: Link): void {
+    link.up = false
+    if (link.a.links.get(link.b.id) === link) link.a.links.delete(link.b.id)
+    if (link.b.links.get(link.a.id) === link) link.b.links.delete(link.a.id)
   }
 
-  /** Carries a message from one actor to another, if the weather lets it through; `deliver` may run twice. */
-  carry(from: Stand, to: Stand, deliver: () => void): void {
-    if (this.#cuts.has(`${from.place}>${to.place}`)) return
-    const { loss, duplication, delay } = this.weather
-    if (this.#rng() < loss) return
-    const copies = this.#rng() < duplication ? 2 : 1
+  /** Carries a message from one end to the other, if the weather lets it through; `deliver` may run twice. */
+  carry(link: Link, from: SimulatedActor, deliver: () => void): void {
+    const to = from === link.a ? link.b : link.a
+    const weather = this.calm ? undefined : this.weather(from.place, to.place)
+    if (weather !== undefined && (weather.loss >= 1 || this.#rng() < weather.loss)) return
+    const now = this.#clock.now
+    const copies = weather !== undefined && this.#rng() < weather.duplication ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
-      let at = this.#clock.now + between(this.#rng, 0.1, delay)
-      if (this.weather === calm) {
-        const pair = `${from.id}>${to.id}`
-        at = Math.max(at, this.#lastArrival.get(pair) ?? 0)
-        this.#lastArrival.set(pair, at)
-      }
+      let at = now + link.distance + this.jitter(from.place, to.place)
+      if (weather !== undefined && weather.delay > 0) at += between(this.#rng, 0, weather.delay)
+      else if (from === link.a) at = link.arrivalAtB = Math.max(at, link.arrivalAtB)
+      else at = link.arrivalAtA = Math.max(at, link.arrivalAtA)
       this.#clock.at(at, () => {
-        if (this.linked(from.id, to.id)) deliver()
+        if (link.up) deliver()
       })
     }
   }
-
-  #set(actor: string): Set<string> {
-    let links = this.#links.get(actor)
-    if (links === undefined) {
-      links = new Set()
-      this.#links.set(actor, links)
-    }
-    return links
-  }
-}
-
-/** An actor and the place it stands at. */
-export interface Stand {
-  readonly id: string
-  readonly place: string
 }

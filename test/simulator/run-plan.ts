@@ -1,46 +1,121 @@
-import { profiles } from '../../discovery/profile.ts'
-import { disturb, populate } from './faults.ts'
-import type { Plan } from './faults.ts'
-import { settledBreaches } from './laws.ts'
-import { seeded, wholeBetween } from './rng.ts'
+import { faults } from './faults/all.ts'
+import { Broken } from './laws/law.ts'
+import type { LawFamily } from './laws/law.ts'
+import type { Happening, Plan } from './plan.ts'
+import { pick, seeded } from './rng.ts'
 import { Simulation } from './simulation.ts'
+import type { CoreUnderTest } from './simulation.ts'
 
 /** What came of a run. */
 export interface Outcome {
   readonly hash: string
+  /** The law that was broken, the first one if there are several. */
+  readonly law: string | undefined
   /** Breaches of the laws, in words; none is what one hopes for. */
   readonly breaches: readonly string[]
   /** The end of the trace, when it was asked for. */
   readonly lines: readonly string[]
   readonly elections: number
   readonly actors: number
+  readonly events: number
 }
 
-/** Time that a mesh gets to heal: longer than the slowest retry, that of a root which was declared dead. */
-const healing = 30_000
+/** How a run is watched. */
+export interface RunOptions {
+  /** How many of the last lines of the trace to keep. */
+  readonly keepTrace?: number
+  readonly laws?: readonly LawFamily[]
+  readonly core?: CoreUnderTest
+}
 
-/** Runs one seed from start to peace and holds it to the laws. */
-export function runPlan({ seed, roots, disturbed = 15_000 }: Plan, keepTrace = 0): Outcome {
-  const simulation = new Simulation(seed, keepTrace)
+/** Leases that a mesh gets to heal: longer than the slowest retry, that of a root which was declared dead. */
+const healingLeases = 20
+/** Leases of peace in which nobody may be elected any more. */
+const peacefulLeases = 10
+/** Breaches that are told of one law. */
+const told = 6
+
+/** Runs a plan from start to peace and holds it to the laws. */
+export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
+  const { seed, electorate, profile, skewed, mode } = plan
+  const simulation = new Simulation({ seed, electorate, profile, skewed, ...options })
   const breaches: string[] = []
+  let broken: string | undefined
   try {
-    populate(simulation, roots ?? wholeBetween(seeded(seed ^ 0x5eed), 3, 12))
-    disturb(simulation, disturbed)
-    simulation.clock.runUntil(disturbed + healing)
-    breaches.push(...settledBreaches(simulation.running()))
-    const { elections } = simulation.laws
-    simulation.clock.runUntil(disturbed + healing + 10 * profiles.loopback.lease)
-    breaches.push(...settledBreaches(simulation.running()))
-    const further = simulation.laws.elections - elections
-    if (further > 0) breaches.push(`${further} further terms within 10 leases of peace`)
+    schedule(simulation, plan)
+    simulation.clock.runUntil(plan.disturbed)
+    if (mode === 'liveness') {
+      const { lease } = simulation.profile
+      simulation.clock.runUntil(simulation.now + healingLeases * lease)
+      inPeace()
+      const { elections } = simulation
+      if (broken === undefined) {
+        simulation.clock.runUntil(simulation.now + peacefulLeases * lease)
+        inPeace()
+        const further = simulation.elections - elections
+        if (further > 0) note('in peace nobody is elected again', `${further} further terms within 10 leases`)
+      }
+    }
   } catch (error) {
-    breaches.push(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    note(
+      error instanceof Broken ? error.law : 'the core throws nothing',
+      String(error instanceof Error ? (error.stack ?? error) : error),
+    )
   }
+  const { trace, elections, clock } = simulation
   return {
-    hash: simulation.trace.hash,
+    hash: trace.hash,
+    law: broken,
     breaches,
-    lines: simulation.trace.lines,
-    elections: simulation.laws.elections,
+    lines: trace.lines,
+    elections,
     actors: simulation.running().length,
+    events: clock.events,
   }
+
+  function inPeace(): void {
+    const component = simulation.running()
+    for (const law of simulation.laws) {
+      let count = 0
+      for (const breach of law.settled?.(component) ?? []) {
+        if (count++ < told) note(law.title, breach)
+      }
+    }
+  }
+
+  function note(law: string, breach: string): void {
+    broken ??= law
+    breaches.push(breach)
+  }
+}
+
+function schedule(simulation: Simulation, plan: Plan): void {
+  const ends = new Set<() => void>()
+  for (const happening of plan.happenings) {
+    simulation.clock.at(happening.at, () => {
+      const end = happen(simulation, happening)
+      if (end === undefined) return
+      ends.add(end)
+      simulation.clock.after(happening.lasts, () => {
+        if (ends.delete(end)) end()
+      })
+    })
+  }
+  if (plan.mode === 'safety') return
+  simulation.clock.at(plan.disturbed, () => {
+    for (const end of ends) end()
+    ends.clear()
+  })
+}
+
+function happen(simulation: Simulation, { what, seed, lasts }: Happening): (() => void) | undefined {
+  const rng = seeded(seed)
+  if (what === 'root') {
+    simulation.startRoot(`root${seed.toString(36)}`)
+    return undefined
+  }
+  if (what !== 'child') return faults[what].fault(simulation, rng, lasts)
+  const parent = pick(rng, simulation.running())
+  if (parent !== undefined && !parent.core.leaving) simulation.startChild(`${parent.id}.${seed.toString(36)}`, parent)
+  return undefined
 }

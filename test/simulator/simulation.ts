@@ -1,44 +1,126 @@
-import { step } from '../../discovery/core/core.ts'
+import * as discoveryCore from '../../discovery/core/core.ts'
 import type { Effect } from '../../discovery/core/effect.ts'
-import type { Input } from '../../discovery/core/input.ts'
-import { encodeMessage, parseMessage } from '../../discovery/core/messages.ts'
+import type { Input, PeerHint } from '../../discovery/core/input.ts'
 import type { Message } from '../../discovery/core/messages.ts'
-import { SimulatedActor, unseal } from './actor.ts'
-import { Laws } from './laws.ts'
+import * as discoveryState from '../../discovery/core/state.ts'
+import { profiles } from '../../discovery/profile.ts'
+import type { Profile, ProfileName } from '../../discovery/profile.ts'
+import { SimulatedActor } from './actor.ts'
+import type { Link, Place } from './actor.ts'
+import { Connections } from './connections.ts'
+import { allLaws } from './laws/all.ts'
+import type { Electorate, Law, LawFamily, World } from './laws/law.ts'
 import { Network } from './network.ts'
-import { between, seeded } from './rng.ts'
+import type { NetworkClass } from './network.ts'
+import { Overlay } from './overlay.ts'
+import { between, pick, seeded, shuffled } from './rng.ts'
 import type { Rng } from './rng.ts'
+import { describeEffect, describeInput } from './show.ts'
 import { Trace } from './trace.ts'
 import { VirtualClock } from './virtual-clock.ts'
+import { bytesOf, keyOf, overTheWire } from './wire.ts'
 
 /** Any time will do for the boot of the first actor; a wall clock is never near 0. */
 const epoch = 1_700_000_000_000
+
+/** The functions of the core that a simulation drives: the project's own, or ones with a rule turned off. */
+export interface CoreUnderTest {
+  readonly createCore: typeof discoveryState.createCore
+  readonly step: typeof discoveryCore.step
+}
+
+export interface SimulationOptions {
+  readonly seed: number
+  /** Times of the cores; `loopback` when left out. */
+  readonly profile?: ProfileName | Profile
+  /** What lies between the machines; like the profile when left out. */
+  readonly network?: NetworkClass
+  readonly electorate?: Electorate
+  /** How a root hears of others: from a rendezvous that all share (the default), or from so many seeds. */
+  readonly seeds?: number
+  /** Whether clocks are wrong, each in its own way. */
+  readonly skewed?: boolean
+  /** How many of the last lines of the trace to keep. */
+  readonly keepTrace?: number
+  /** Whether each message is encoded and read again; on unless a large mesh has no time for that. */
+  readonly wire?: boolean
+  readonly countBytes?: boolean
+  readonly laws?: readonly LawFamily[]
+  readonly core?: CoreUnderTest
+}
+
+/** How a root starts. */
+export interface RootStart {
+  /** The machine; one of its own when left out. */
+  readonly place?: Place | undefined
+  /** Whom it is told of instead of what the rendezvous shows. */
+  readonly peers?: readonly PeerHint[] | undefined
+}
 
 /**
  * A mesh of cores in one process, with a virtual clock, a simulated network and one seed: FoundationDB's way of testing
  * (Zhou et al., SIGMOD 2021). What a shell does with libp2p is done here with a queue of events.
  */
-export class Simulation {
+export class Simulation implements World {
   readonly clock = new VirtualClock()
   readonly rng: Rng
+  readonly profile: Profile
   readonly network: Network
-  readonly laws = new Laws()
+  readonly electorate: Electorate
+  readonly laws: readonly Law[]
   readonly trace: Trace
   /** Messages sent on streams so far. */
   messages = 0
+  /** Arbiters that were elected so far. */
+  elections = 0
+  lives = 0
+  readonly #options: SimulationOptions
+  readonly #core: CoreUnderTest
+  readonly #overlay: Overlay
+  readonly #connections: Connections
   readonly #actors = new Map<string, SimulatedActor>()
-  /** Ends of connections that somebody behind a cut has not heard of yet. */
-  readonly #unheard: (() => void)[] = []
+  readonly #running = new Set<SimulatedActor>()
+  readonly #places = new Map<string, Place>()
+  /** What the rendezvous lists; entries of crashed programs stay until somebody finds them stale. */
+  readonly #rendezvous = new Map<string, PeerHint>()
+  readonly #reigns = new WeakSet<object>()
 
-  constructor(seed: number, keepTrace = 0) {
+  constructor(options: SimulationOptions) {
+    this.#options = options
+    const { profile = 'loopback', seed } = options
+    this.profile = typeof profile === 'string' ? profiles[profile] : profile
+    this.electorate = options.electorate ?? 'elastic'
     this.rng = seeded(seed)
-    this.network = new Network(this.clock, this.rng)
-    this.trace = new Trace(keepTrace)
+    this.#core = options.core ?? { createCore: discoveryState.createCore, step: discoveryCore.step }
+    this.network = new Network(this.clock, this.rng, options.network ?? this.profile.name, seed)
+    this.trace = new Trace(options.keepTrace)
+    this.laws = (options.laws ?? allLaws).flatMap((family) => family(this))
+    this.#overlay = new Overlay(this.clock, this.rng, this.network, {
+      keyOf,
+      onSent: (from, message) => this.#count(from, message),
+      onMessage: (to, from, message) =>
+        this.give(to, { type: 'message', from: from.id, via: 'gossip', message: this.#arrived(message) }),
+      whenAwake: (actor, run) => this.#whenAwake(actor, false, run),
+    })
+    this.#connections = new Connections(this.clock, this.rng, this.network, {
+      latest: (peerId) => this.#actors.get(peerId),
+      give: (actor, input) => this.give(actor, input),
+      onLink: (link) => this.#onLink(link),
+      onUnlink: (link) => this.#overlay.onClosed(link),
+    })
+  }
+
+  get now(): number {
+    return this.clock.now
+  }
+
+  get calm(): boolean {
+    return this.network.calm
   }
 
   /** All actors that run, in the order of their start. */
   running(): SimulatedActor[] {
-    return [...this.#actors.values()].filter((actor) => actor.running)
+    return [...this.#running]
   }
 
   get(id: string): SimulatedActor | undefined {
@@ -50,40 +132,44 @@ export class Simulation {
     return this.running().filter(({ parent }) => parent === undefined)
   }
 
-  /** Starts a root; it finds in the rendezvous whoever runs, and they see it appear there. */
-  startRoot(id: string): SimulatedActor {
-    const others = this.roots()
-    const actor = new SimulatedActor(id, `name of ${id}`, this.#nextInc(id))
-    this.#actors.delete(id)
-    this.#actors.set(id, actor)
-    this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: others.length > 0 })
-    this.give(actor, { type: 'peers', peers: others.map((other) => hintOf(other)) })
-    for (const other of others) {
-      this.clock.after(between(this.rng, 1, 30), () => {
-        if (actor.running && other.running) this.give(other, { type: 'peers', peers: [hintOf(actor)] })
-      })
+  /** The ids of roots that have ended and were not started again. */
+  endedRoots(): SimulatedActor[] {
+    return [...this.#actors.values()].filter(({ running, parent }) => !running && parent === undefined)
+  }
+
+  /** Starts a root; it hears of whoever runs, and they hear of it. */
+  startRoot(id: string, { place, peers }: RootStart = {}): SimulatedActor {
+    const hints = peers ?? this.#hints(id)
+    const actor = this.#begin(id, place ?? this.#placeOf(id))
+    this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: hints.length > 0 })
+    this.give(actor, { type: 'peers', peers: hints })
+    const hint: PeerHint = { peerId: id, addrs: [actor.address] }
+    this.#rendezvous.set(id, hint)
+    if (this.#options.seeds !== undefined) return actor
+    for (const other of this.roots()) {
+      if (other !== actor)
+        this.clock.after(between(this.rng, 1, 30), () => this.give(other, { type: 'peers', peers: [hint] }))
     }
     return actor
   }
 
   /** Starts a child; it dials its parent. */
   startChild(id: string, parent: SimulatedActor): SimulatedActor {
-    const inc = Math.max(this.#nextInc(id), parent.inc)
-    const actor = new SimulatedActor(id, `name of ${id}`, inc, { parent: parent.id, root: parent.root })
-    this.#actors.set(id, actor)
+    const actor = this.#begin(id, parent.place, parent)
     this.give(actor, { type: 'start', own: firstRecord(actor) })
-    this.give(actor, { type: 'peers', peers: [hintOf(parent)] })
+    this.give(actor, { type: 'peers', peers: [{ peerId: parent.id, addrs: [parent.address], eager: true }] })
     return actor
   }
 
-  /** Kills an actor and, a little later, whoever stands below it. */
-  crash(actor: SimulatedActor): void {
+  /** Kills an actor and, a little later, whoever stands below it; `silently` with its whole machine. */
+  crash(actor: SimulatedActor, silently = false): void {
     if (!actor.running) return
-    actor.running = false
-    this.#note(actor, 'crash')
-    for (const other of this.network.neighbours(actor.id)) this.#closeDead(actor, other)
+    if (silently) actor.place.up = false
+    this.#end(actor, silently ? 'power lost' : 'crash', silently)
     for (const child of this.running()) {
-      if (child.parent === actor.id) this.clock.after(between(this.rng, 1, 200), () => this.crash(child))
+      if (child.parent !== actor.id) continue
+      if (silently) this.crash(child, true)
+      else this.clock.after(between(this.rng, 1, 200), () => this.crash(child))
     }
     const parent = actor.parent === undefined ? undefined : this.get(actor.parent)
     if (parent === undefined) return
@@ -92,40 +178,49 @@ export class Simulation {
 
   /** Stops an actor's process for some time, as SIGSTOP does: its connections stay, and everything waits. */
   pause(actor: SimulatedActor, ms: number): void {
-    this.#note(actor, `pause ${ms.toFixed(3)}`)
-    actor.pausedUntil = Math.max(actor.pausedUntil, this.clock.now + ms)
+    if (!actor.running) return
+    this.#note(actor, 'pause', [])
+    const wasAwake = actor.pausedUntil <= this.now
+    actor.pausedUntil = Math.max(actor.pausedUntil, this.now + ms)
+    if (wasAwake) this.#wakeAt(actor)
+  }
+
+  /** Lets a stopped process go on. */
+  resume(actor: SimulatedActor): void {
+    if (actor.pausedUntil <= this.now) return
+    actor.pausedUntil = this.now
+    this.#wake(actor)
   }
 
   /** Closes the connection between two living actors; both ends notice some time. */
-  breakLink(a: SimulatedActor, b: SimulatedActor): void {
-    if (!this.network.unlink(a.id, b.id)) return
-    for (const [actor, other] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const delay = between(this.rng, 1, 2_000)
-      this.clock.after(delay, () => this.give(actor, { type: 'disconnected', peerId: other.id }))
-    }
+  breakLink(link: Link): void {
+    this.#connections.break(link)
   }
 
-  /** Mends every cut; whoever died behind one is noticed now. */
-  mend(): void {
-    this.network.mend()
-    for (const tell of this.#unheard.splice(0)) tell()
+  /** Something was mended: ends that were not heard of are, if they can be. */
+  spreadNews(): void {
+    this.#connections.spreadNews()
   }
 
-  /** Gives a core an input and carries out its effects. */
+  /** Gives a core an input, when its process runs, and carries out its effects. */
   give(actor: SimulatedActor, input: Input): void {
-    if (!actor.running) return
-    if (actor.pausedUntil > this.clock.now) {
-      this.clock.at(actor.pausedUntil, () => this.give(actor, input))
-      return
-    }
+    this.#whenAwake(actor, input.type === 'timer', () => this.#step(actor, input))
+  }
+
+  #step(actor: SimulatedActor, input: Input): void {
     // a shell tells of the end of the last connection only, and there may be a newer one by now
-    if (input.type === 'disconnected' && this.network.linked(actor.id, input.peerId)) return
-    const effects = step(actor.core, this.clock.now, this.rng, input)
-    this.#note(actor, describe(input), effects)
-    this.laws.check(actor, effects, this.clock.now, this.#actors.values())
+    if (input.type === 'disconnected' && actor.links.has(input.peerId)) return
+    const { now } = this
+    const local = actor.localTime(now)
+    const effects = this.#core.step(actor.core, local, this.rng, input)
+    this.#note(actor, input, effects)
+    const { reign } = actor.core.election
+    if (reign !== undefined && !this.#reigns.has(reign)) {
+      this.#reigns.add(reign)
+      this.elections++
+    }
+    const taken = { actor, input, effects, now, local }
+    for (const law of this.laws) law.onStep?.(taken)
     for (const effect of effects) this.#perform(actor, effect)
   }
 
@@ -135,18 +230,21 @@ export class Simulation {
         this.#send(actor, effect.to, effect.message)
         return
       case 'publish':
-        this.#gossip(actor, effect.message, new Set([actor.id]))
+        this.#overlay.publish(actor, effect.message)
         return
       case 'dial':
-        this.#dial(actor, effect.peerId, effect.addrs, effect.within)
+        this.#connections.dial(actor, effect.peerId, effect.addrs, effect.within / actor.place.rate)
         return
       case 'setTimer': {
         const { name, at } = effect
         actor.timers.set(name, at)
-        this.clock.at(at, () => {
+        this.clock.at(actor.virtualTime(at), () => {
           if (actor.timers.get(name) !== at) return
-          actor.timers.delete(name)
-          this.give(actor, { type: 'timer', name })
+          this.#whenAwake(actor, true, () => {
+            if (actor.timers.get(name) !== at) return
+            actor.timers.delete(name)
+            this.#step(actor, { type: 'timer', name })
+          })
         })
         return
       }
@@ -160,107 +258,135 @@ export class Simulation {
         return
       }
       case 'drop':
-        this.#dropLink(actor, effect.peerId)
+        this.#connections.hangUp(actor, effect.peerId)
         return
       case 'emit':
-        if (effect.event.type === 'left') this.clock.after(5, () => this.crash(actor))
+        this.#onEvent(actor, effect.event)
     }
+  }
+
+  #onEvent(actor: SimulatedActor, event: Extract<Effect, { type: 'emit' }>['event']): void {
+    if (event.type === 'left') this.clock.after(5, () => this.crash(actor))
+    else if (event.type === 'seedLost' && event.outcome === 'refused') this.#rendezvous.delete(event.peerId)
+    else if (event.type === 'down' && event.why === 'dead') this.#rendezvous.delete(event.record.peerId)
   }
 
   #send(actor: SimulatedActor, to: string, message: Message): void {
-    const target = this.get(to)
-    if (target === undefined || !this.network.linked(actor.id, to)) return
+    const link = actor.links.get(to)
+    if (link === undefined) return
+    this.#count(actor, message)
+    const target = link.a === actor ? link.b : link.a
+    this.network.carry(link, actor, () =>
+      this.give(target, { type: 'message', from: actor.id, via: 'stream', message: this.#arrived(message) }),
+    )
+  }
+
+  #arrived(message: Message): Message {
+    return this.#options.wire === false ? message : overTheWire(message)
+  }
+
+  #count(actor: SimulatedActor, message: Message): void {
     this.messages++
-    const wire = encodeMessage(message)
-    this.network.carry(actor, target, () => {
-      this.give(target, { type: 'message', from: actor.id, via: 'stream', message: parseMessage(wire, unseal) })
+    if (this.#options.countBytes === true) actor.bytes += bytesOf(message)
+  }
+
+  /** Both ends tell each other what they subscribe to, and hear gossip from then on. */
+  #onLink(link: Link): void {
+    this.clock.after(4 * link.distance + between(this.rng, 1, 5), () => {
+      if (!link.up) return
+      this.#overlay.onSubscribed(link)
+      this.give(link.a, { type: 'subscribed', peerId: link.b.id })
+      this.give(link.b, { type: 'subscribed', peerId: link.a.id })
     })
   }
 
-  /** Floods over the links, each actor passing on what it had not seen: gossip without its bookkeeping. */
-  #gossip(actor: SimulatedActor, message: Message, seen: Set<string>): void {
-    for (const neighbour of this.network.neighbours(actor.id)) {
-      const target = this.get(neighbour)
-      if (target === undefined) continue
-      this.network.carry(actor, target, () => {
-        if (seen.has(target.id) || !target.running) return
-        seen.add(target.id)
-        this.#gossip(target, message, seen)
-        const wire = encodeMessage(message)
-        this.give(target, { type: 'message', from: actor.id, via: 'gossip', message: parseMessage(wire, unseal) })
-      })
-    }
+  #whenAwake(actor: SimulatedActor, timer: boolean, run: () => void): void {
+    if (!actor.running) return
+    if (actor.pausedUntil > this.now) actor.held.push({ timer, run })
+    else run()
   }
 
-  #dial(actor: SimulatedActor, peerId: string, addrs: readonly string[], within: number): void {
-    const target = this.#actors.get(peerId)
-    const open = target === undefined || this.network.open(actor.place, target.place)
-    this.clock.after(open ? between(this.rng, 1, 20) : within, () => {
-      const current = this.#actors.get(peerId)
-      if (!actor.running) return
-      if (current !== undefined && !this.network.open(actor.place, current.place)) {
-        this.give(actor, { type: 'dialled', peerId, outcome: 'failed' })
-      } else if (current?.running !== true || !addrs.includes(current.address)) {
-        this.give(actor, { type: 'dialled', peerId, outcome: 'refused' })
-      } else {
-        if (this.network.link(actor.id, peerId)) {
-          this.give(current, { type: 'connected', peerId: actor.id })
-          this.give(actor, { type: 'connected', peerId })
-        }
-        this.give(actor, { type: 'dialled', peerId, outcome: 'reached' })
-      }
+  #wakeAt(actor: SimulatedActor): void {
+    this.clock.at(actor.pausedUntil, () => {
+      if (actor.pausedUntil > this.now) this.#wakeAt(actor)
+      else this.#wake(actor)
     })
   }
 
-  /** One end closes; the other one hears of it, unless it is cut off. */
-  #dropLink(actor: SimulatedActor, peerId: string): void {
-    const other = this.#actors.get(peerId)
-    if (!this.network.unlink(actor.id, peerId) || other === undefined) return
-    const tell = (): void => {
-      this.clock.after(between(this.rng, 1, 10), () => this.give(other, { type: 'disconnected', peerId: actor.id }))
+  /** Where a process was stopped decides whether it sees to its timers or to its sockets first. */
+  #wake(actor: SimulatedActor): void {
+    const held = actor.held.splice(0)
+    const first = this.rng() < 0.5
+    for (const { run } of held.filter(({ timer }) => timer === first)) this.#whenAwake(actor, first, run)
+    for (const { run } of held.filter(({ timer }) => timer !== first)) this.#whenAwake(actor, !first, run)
+  }
+
+  #begin(id: string, place: Place, parent?: SimulatedActor): SimulatedActor {
+    place.up = true
+    const wall = epoch + Math.floor(this.now * place.rate + place.offset)
+    const inc = Math.max((this.#actors.get(id)?.inc ?? 0) + 1, wall, parent?.inc ?? 0)
+    const actor = new SimulatedActor({
+      id,
+      inc,
+      place,
+      core: this.#core.createCore({ profile: this.profile }),
+      index: this.lives++,
+      bornAt: this.now,
+      above: parent === undefined ? undefined : { parent: parent.id, root: parent.root },
+    })
+    this.#actors.delete(id)
+    this.#actors.set(id, actor)
+    this.#running.add(actor)
+    this.spreadNews()
+    return actor
+  }
+
+  #end(actor: SimulatedActor, how: string, silently: boolean): void {
+    actor.running = false
+    actor.diedAt = this.now
+    actor.held.length = 0
+    this.#running.delete(actor)
+    if (actor.core.leaving) this.#rendezvous.delete(actor.id)
+    this.#note(actor, how, [])
+    for (const law of this.laws) law.onEnd?.(actor)
+    this.#connections.closeAll(actor, silently)
+  }
+
+  #placeOf(name: string): Place {
+    let place = this.#places.get(name)
+    if (place === undefined) {
+      const skew = this.#options.skewed === true ? skewOf(this.rng) : { offset: 0, rate: 1 }
+      place = { name, ...skew, up: true, busyUntil: 0 }
+      this.#places.set(name, place)
     }
-    if (this.network.open(actor.place, other.place)) tell()
-    else this.#unheard.push(tell)
+    return place
   }
 
-  /** The operating system of a dead end closes; whoever is cut off from it hears of it when the cut is mended. */
-  #closeDead(dead: SimulatedActor, other: string): void {
-    const survivor = this.#actors.get(other)
-    if (!this.network.unlink(dead.id, other) || survivor === undefined) return
-    const tell = (): void => {
-      this.clock.after(between(this.rng, 1, 10), () => this.give(survivor, { type: 'disconnected', peerId: dead.id }))
-    }
-    if (this.network.open(dead.place, survivor.place)) tell()
-    else this.#unheard.push(tell)
+  #hints(id: string): PeerHint[] {
+    const hints = [...this.#rendezvous.values()].filter(({ peerId }) => peerId !== id)
+    const { seeds } = this.#options
+    if (seeds === undefined) return hints
+    const first = hints.slice(0, Math.max(seeds, 1))
+    return shuffled(this.rng, first).map((hint) => ({ ...hint, eager: true }))
   }
 
-  #nextInc(id: string): number {
-    const before = this.#actors.get(id)?.inc ?? 0
-    return Math.max(before + 1, epoch + Math.floor(this.clock.now))
+  #note(actor: SimulatedActor, what: Input | string, effects: readonly Effect[]): void {
+    const texts = [actor.id, typeof what === 'string' ? what : what.type]
+    for (const effect of effects) texts.push(effect.type === 'send' ? effect.message.type : effect.type)
+    this.trace.add(this.now, texts, () => {
+      const input = typeof what === 'string' ? what : describeInput(what)
+      return `${actor.id} ${input} -> ${effects.map(describeEffect).join(' ')}`
+    })
   }
+}
 
-  #note(actor: SimulatedActor, what: string, effects: readonly Effect[] = []): void {
-    this.trace.add(`${this.clock.now.toFixed(3)} ${actor.id} ${what} -> ${effects.map(describeEffect).join(' ')}`)
-  }
+/** Wall clocks are off by hours on some machines; quartz is off by some 100 parts in a million at worst. */
+function skewOf(rng: Rng): { offset: number; rate: number } {
+  const hour = 3_600_000
+  const offset = pick(rng, [0, 0, 0, 5, -500, 2 * hour, -30 * hour]) ?? 0
+  return { offset, rate: 1 + between(rng, -2e-4, 2e-4) }
 }
 
 function firstRecord(actor: SimulatedActor): ReturnType<SimulatedActor['sign']> {
   return actor.sign({ inc: actor.inc, rev: 0, seq: 0, status: 'up' })
-}
-
-function hintOf(actor: SimulatedActor): { peerId: string; addrs: string[] } {
-  return { peerId: actor.id, addrs: [actor.address] }
-}
-
-function describe(input: Input): string {
-  if (input.type === 'message') return `${input.message.type} from ${input.from} by ${input.via}`
-  if (input.type === 'timer') return `timer ${input.name}`
-  return 'peerId' in input ? `${input.type} ${input.peerId}` : input.type
-}
-
-function describeEffect(effect: Effect): string {
-  if (effect.type === 'send') return `${effect.message.type}>${effect.to}`
-  if (effect.type === 'emit') return `!${effect.event.type}`
-  if (effect.type === 'setTimer') return `${effect.name}@${effect.at.toFixed(3)}`
-  return effect.type
 }

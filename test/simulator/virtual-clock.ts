@@ -4,7 +4,9 @@ interface Entry {
   readonly run: () => void
 }
 
-/** Time that passes only when there is nothing left to do: a queue of events, equal times in the order of asking. */
+/**
+ * Time that passes only when there is nothing left to do: a binary heap of events, equal times in the order of asking.
+ */
 export class VirtualClock {
   #now = 0
   #order = 0
@@ -15,6 +17,16 @@ export class VirtualClock {
     return this.#now
   }
 
+  /** How many events wait. */
+  get waiting(): number {
+    return this.#heap.length
+  }
+
+  /** How many events were asked for so far. */
+  get events(): number {
+    return this.#order
+  }
+
   /** Runs something `delay` milliseconds from now. */
   after(delay: number, run: () => void): void {
     this.at(this.#now + delay, run)
@@ -23,14 +35,18 @@ export class VirtualClock {
   /** Runs something at a time; at once when that has passed. */
   at(at: number, run: () => void): void {
     const heap = this.#heap
-    heap.push({ at: Math.max(at, this.#now), order: this.#order++, run })
-    let index = heap.length - 1
+    const entry = { at: Math.max(at, this.#now), order: this.#order++, run }
+    // the hole moves up instead of two entries changing places: half of the writes
+    let index = heap.length
+    heap.push(entry)
     while (index > 0) {
       const parent = (index - 1) >> 1
-      if (!this.#before(index, parent)) break
-      this.#swap(index, parent)
+      const above = heap[parent] as Entry
+      if (isBefore(above, entry)) break
+      heap[index] = above
       index = parent
     }
+    heap[index] = entry
   }
 
   /** Lets time pass up to `end`. */
@@ -47,30 +63,23 @@ export class VirtualClock {
     const heap = this.#heap
     const last = heap.pop()
     if (last === undefined || heap.length === 0) return
-    heap[0] = last
+    const { length } = heap
     let index = 0
-    for (;;) {
-      const left = 2 * index + 1
-      const right = left + 1
-      let least = index
-      if (left < heap.length && this.#before(left, least)) least = left
-      if (right < heap.length && this.#before(right, least)) least = right
-      if (least === index) return
-      this.#swap(index, least)
-      index = least
+    for (let child = 1; child < length; child = 2 * index + 1) {
+      let least = heap[child] as Entry
+      const right = heap[child + 1]
+      if (right !== undefined && isBefore(right, least)) {
+        least = right
+        child++
+      }
+      if (isBefore(last, least)) break
+      heap[index] = least
+      index = child
     }
+    heap[index] = last
   }
+}
 
-  #before(a: number, b: number): boolean {
-    const [first, second] = [this.#heap[a], this.#heap[b]]
-    if (first === undefined || second === undefined) return false
-    return first.at < second.at || (first.at === second.at && first.order < second.order)
-  }
-
-  #swap(a: number, b: number): void {
-    const [first, second] = [this.#heap[a], this.#heap[b]]
-    if (first === undefined || second === undefined) return
-    this.#heap[a] = second
-    this.#heap[b] = first
-  }
+function isBefore(a: Entry, b: Entry): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
