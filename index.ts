@@ -1,6 +1,8 @@
 export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
 export type { ActorInfo } from './discovery/actor-info.ts'
+export { claim, type Claim, type ClaimOptions } from './discovery/claim.ts'
 export type { DiscoveryEvent } from './discovery/events.ts'
+export { compareFencingTokens, type FencingToken } from './discovery/fencing-token.ts'
 export { findActor, findActors, waitForActor } from './discovery/find.ts'
 export { discovery } from './discovery/look.ts'
 export type { MetadataOptions } from './discovery/metadata.ts'
@@ -25,10 +27,12 @@ export {
   BootFailed,
   Cancelled,
   DeadlineExceeded,
+  FencedOut,
   GreenroomError,
   InvalidArgument,
   Lagged,
   LimitExceeded,
+  NameTaken,
   NotExposed,
   ProtocolError,
   RemoteActorError,

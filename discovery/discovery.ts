@@ -62,6 +62,10 @@ export interface Discovery {
   lookupFailed(peerId: string): void
   /** This process's child is gone: nobody else knows as early. */
   childEnded(peerId: string): void
+  /** Begins to want a name, with a new id; events tell what becomes of it. */
+  claim(id: number, name: string): void
+  /** Gives a claim up. */
+  unclaim(id: number): void
   /** Says goodbye. */
   leave(): void
   close(): Promise<void>
@@ -183,12 +187,22 @@ class Shell implements Discovery {
     this.#feed({ type: 'childExited', peerId })
   }
 
+  claim(id: number, name: string): void {
+    this.#feed({ type: 'claim', id, name })
+  }
+
+  unclaim(id: number): void {
+    this.#feed({ type: 'unclaim', ids: [id] })
+  }
+
   leave(): void {
     this.#feed({ type: 'leave' })
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
+    // clean-up that came before this still had the names
+    if (this.#started) this.#feed({ type: 'unclaim' })
     this.#closed = true
     this.#unwatch?.()
     clearInterval(this.#rejoin)

@@ -30,6 +30,10 @@ export interface Profile {
   readonly beat: number
   /** How long an arbiter rules from the sending of a beat that a majority acknowledged. */
   readonly lease: number
+  /** How long an actor holds its claims from the sending of a renewal that an arbiter answered. */
+  readonly claimLease: number
+  /** Pause between two renewals of an actor's claims. */
+  readonly claimRenew: number
   /** Head start of each older committee member in an election. */
   readonly rankDelay: number
   /** How long a candidate waits for votes. */
@@ -70,6 +74,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     dialBackoff: { min: 250, max: 5_000 },
     beat: 500,
     lease: 1_500,
+    claimLease: 4_500,
+    claimRenew: 1_000,
     rankDelay: 50,
     ballot: 300,
     tombstoneTtl: 10 * minute,
@@ -92,6 +98,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     dialBackoff: { min: 500, max: 15_000 },
     beat: 1_000,
     lease: 3_000,
+    claimLease: 9_000,
+    claimRenew: 2_000,
     rankDelay: 150,
     ballot: 900,
     tombstoneTtl: 30 * minute,
@@ -114,6 +122,8 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
     dialBackoff: { min: 1_000, max: 60_000 },
     beat: 3_000,
     lease: 10_000,
+    claimLease: 30_000,
+    claimRenew: 6_000,
     rankDelay: 500,
     ballot: 3_000,
     tombstoneTtl: hour,

@@ -190,6 +190,29 @@ export class Lagged extends GreenroomError {
   }
 }
 
+/** Another actor holds the claimed name, and the caller did not want to wait. */
+export class NameTaken extends GreenroomError {
+  readonly claimName: string
+  readonly holder: ActorRef
+
+  constructor(claimName: string, holder: ActorRef) {
+    super('NAME_TAKEN', `the name '${claimName}' is held by ${showActor(holder)}`)
+    this.claimName = claimName
+    this.holder = holder
+  }
+}
+
+/** What was held, a claimed name or the arbiter's office, is held no more: whatever was done by it has to stop. */
+export class FencedOut extends GreenroomError {
+  /** The claimed name; undefined for the arbiter's office. */
+  readonly claimName: string | undefined
+
+  constructor(claimName: string | undefined, why: string) {
+    super('FENCED_OUT', `${claimName === undefined ? "the arbiter's office" : `the name '${claimName}'`} ${why}`)
+    this.claimName = claimName
+  }
+}
+
 /** What the caller passed cannot be used; the message names the argument and what it should be. */
 export class InvalidArgument extends GreenroomError {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,4 +1,5 @@
 import { absorb } from './absorb.ts'
+import * as claims from './claims.ts'
 import type { Effect } from './effect.ts'
 import * as election from './election.ts'
 import type { Known } from './fact.ts'
@@ -43,6 +44,7 @@ export function step(state: CoreState, now: number, rng: () => number, input: In
   } else {
     ownRecord(state)
     election.checkLease(turn)
+    claims.checkClaims(turn)
     take(turn, input)
   }
   settle(turn)
@@ -51,6 +53,7 @@ export function step(state: CoreState, now: number, rng: () => number, input: In
 
 function start(turn: Turn, own: Known, expectPeers: boolean, votes: KeptVotes | undefined): void {
   const { state, now } = turn
+  state.claims.life = own.record.inc
   onOwn(turn, own)
   if (state.elector !== undefined && state.quorum !== undefined) recallVotes(turn, state.elector, state.quorum, votes)
   sync.onSyncTimer(turn)
@@ -93,6 +96,12 @@ function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
     case 'childExited':
       onChildExited(turn, input.peerId)
       return
+    case 'claim':
+      claims.onClaim(turn, input.id, input.name)
+      return
+    case 'unclaim':
+      claims.onUnclaim(turn, input.ids)
+      return
     case 'message':
       onMessage(turn, input.from, input.via, input.message)
       return
@@ -123,6 +132,8 @@ const timers: Readonly<Record<TimerName, (turn: Turn) => void>> = {
   ballot: election.onBallotTimer,
   beat: election.onBeatTimer,
   lease: election.onLeaseTimer,
+  claims: claims.onClaimsTimer,
+  office: claims.onOfficeTimer,
 }
 
 function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: Message): void {
@@ -186,6 +197,12 @@ function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: 
       return
     case 'nack':
       probes.onNack(turn, from, message)
+      return
+    case 'claims':
+      claims.onClaims(turn, from, message)
+      return
+    case 'granted':
+      claims.onGranted(turn, message)
   }
 }
 
@@ -206,6 +223,7 @@ function onChildExited(turn: Turn, peerId: string): void {
       break
     }
   }
+  claims.onClaimantExited(turn, peerId)
   const known = state.registry.kept(peerId)
   if (known !== undefined) declareDead(turn, known.record)
 }
@@ -239,5 +257,8 @@ function settle(turn: Turn): void {
     probes.reviewProbes(turn)
     election.reviewElection(turn)
   }
+  const before = turn.state.arbiter
   election.reviewArbiter(turn)
+  const { arbiter } = turn.state
+  claims.reviewClaims(turn, arbiter !== null && arbiter !== before)
 }

@@ -3,6 +3,8 @@ import type { TimerName } from './input.ts'
 import type { Facts, Message } from './messages.ts'
 import type { KeptVotes } from './quorum.ts'
 import type { Change } from './change.ts'
+import type { Fence } from './fence.ts'
+import type { ClaimLimit } from './claim-messages.ts'
 import type { Token } from './token.ts'
 
 /** What the shell is asked to do, in this order. */
@@ -40,6 +42,9 @@ export type Effect =
  */
 export type ElectorateProblem = 'differs' | 'crowded' | 'doubled' | 'incomplete'
 
+/** How a claim ended. */
+export type ClaimLoss = 'fenced' | 'lease' | 'released'
+
 /** What the users of the discovery layer learn. */
 export type Event =
   | Change
@@ -52,6 +57,16 @@ export type Event =
   | { readonly type: 'arbiter'; readonly token: Token | null; readonly self: boolean; readonly provisional: boolean }
   /** Something about the declared electorate keeps votes from being counted. */
   | { readonly type: 'electorate'; readonly problem: ElectorateProblem; readonly names: readonly string[] }
+  /** A claimed name is this actor's. */
+  | { readonly type: 'claimed'; readonly id: number; readonly fence: Fence }
+  /** It waits, for a holder or, with null, for an arbiter that knows whether there is one. */
+  | { readonly type: 'claimWaits'; readonly id: number; readonly holder: string | null }
+  /**
+   * It is no longer this actor's: another one has a higher fence, no arbiter has answered for a lease, or it gave the
+   * name up itself.
+   */
+  | { readonly type: 'claimLost'; readonly id: number; readonly why: ClaimLoss; readonly holder: string | null }
+  | { readonly type: 'claimRefused'; readonly id: number; readonly limit: ClaimLimit }
   /** The last word of a leaving actor is on its way: its streams may be closed. */
   | { readonly type: 'left' }
   /** Somebody called this live actor dead; it has refuted that. */

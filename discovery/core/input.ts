@@ -14,6 +14,8 @@ export type TimerName =
   | 'ballot'
   | 'beat'
   | 'lease'
+  | 'claims'
+  | 'office'
 
 /**
  * How a dial ended: `refused` means that nobody, or somebody else, listens there; `failed` is anything less certain.
@@ -58,6 +60,10 @@ export type Input =
   | { readonly type: 'lookupFailed'; readonly peerId: string }
   /** A child process of this actor is gone; how does not matter. */
   | { readonly type: 'childExited'; readonly peerId: string }
+  /** This actor wants a name; `id` is new. */
+  | { readonly type: 'claim'; readonly id: number; readonly name: string }
+  /** It gives claims up; all of them when `ids` is left out. */
+  | { readonly type: 'unclaim'; readonly ids?: readonly number[] }
   /** A parsed message; `from` is the authenticated neighbour that sent it or, for gossip, passed it on. */
   | { readonly type: 'message'; readonly from: string; readonly via: 'stream' | 'gossip'; readonly message: Message }
   /** A timer has run out. Early, late and stale ones do no harm. */

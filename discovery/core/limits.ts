@@ -57,6 +57,18 @@ export const coreLimits = {
   beats: 16,
   /** How often an actor outbids another life of its own peer id before it reports a conflict. */
   reclaims: 8,
+  /** Names that one actor holds or waits for. */
+  claimsPerActor: 64,
+  /** Characters of a claimed name. */
+  claimName: 256,
+  /** Claims of a whole mesh, waiting ones included, and actors that have some. */
+  claims: 10_000,
+  /** Claims that wait for one name. */
+  claimLine: 1_000,
+  /** Actors whose claims have passed by one actor. */
+  claimRoutes: 10_000,
+  /** Tellings of claims whose send time an actor remembers. */
+  claimRounds: 16,
   /** Age of a fact, in milliseconds; older ones are taken for this old. */
   age: 7 * 24 * 3_600_000,
 } as const

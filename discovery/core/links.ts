@@ -1,4 +1,6 @@
 import type { ActorRecord } from '../record.ts'
+import { claimLinks } from './claim-links.ts'
+import { onClaimantRefused, onClaimLink } from './claims.ts'
 import { electorsToLink } from './electorate.ts'
 import type { DialOutcome, PeerHint } from './input.ts'
 import { onLinked } from './relays.ts'
@@ -46,6 +48,7 @@ export function onConnected(turn: Turn, peerId: string): void {
   state.dials.delete(peerId)
   turn.review = true
   onLinked(turn, peerId)
+  onClaimLink(turn, peerId)
   const record = state.registry.get(peerId)
   if (own.parent !== undefined) {
     if (peerId === own.parent) startSync(turn, peerId)
@@ -112,13 +115,15 @@ export function reviewLinks(turn: Turn): void {
     return
   }
   if (own.parent === undefined) {
+    const claimed = claimLinks(turn)
     const wanted = wantedLinks(turn)
     for (const peerId of wanted) {
       const root = state.links.has(peerId) ? undefined : state.registry.get(peerId)
-      if (root !== undefined) wantRoot(turn, root)
+      if (root !== undefined) wantRoot(turn, root, claimed.includes(peerId))
     }
     for (const [peerId, { inc, verify: verifies }] of state.dials) {
-      const known = state.registry.get(peerId) !== undefined
+      // an arbiter wants to see for itself that a claimant is gone
+      const known = state.registry.get(peerId) !== undefined || claimed.includes(peerId)
       if (
         inc === undefined ? known && state.joined && !wanted.has(peerId) : !known || !(verifies || wanted.has(peerId))
       )
@@ -168,11 +173,13 @@ export function verify(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
 }
 
 /** The roots that this one needs a link to. */
-function wantedLinks({ state }: Turn): Set<string> {
+function wantedLinks(turn: Turn): Set<string> {
+  const { state } = turn
   const own = ownRecord(state)
   const { rings, relays } = state.liveness
   const wanted = new Set(rings.neighbours(() => state.registry.roots()))
   for (const peerId of electorsToLink(state)) wanted.add(peerId)
+  for (const peerId of claimLinks(turn)) wanted.add(peerId)
   wanted.delete(own.peerId)
   for (const { target, sent } of relays.values()) if (!sent) wanted.add(target)
   return wanted
@@ -228,13 +235,19 @@ function spread({ state, rng }: Turn, eager: boolean | undefined): number {
   return eager === true || !state.joined || others <= RINGS ? 0 : rng() * others * state.profile.batch
 }
 
-function wantRoot(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
+/** `first`: the other one does not know that a link is wanted. */
+function wantRoot(turn: Turn, { peerId, addrs, inc }: ActorRecord, first: boolean): void {
   const { state, now } = turn
   if (addrs.length === 0) return
   const dial = state.dials.get(peerId)
   if (dial === undefined) {
-    const first = ownRecord(state).peerId < peerId
-    addDial(turn, peerId, addrs, inc, first ? now : now + state.profile.dialFallback)
+    addDial(
+      turn,
+      peerId,
+      addrs,
+      inc,
+      first || ownRecord(state).peerId < peerId ? now : now + state.profile.dialFallback,
+    )
   } else if (dial.inc !== inc || !sameTexts(dial.addrs, addrs)) moveTo(dial, addrs, inc, now)
 }
 
@@ -255,6 +268,7 @@ function onRefused(turn: Turn, dial: Dial): void {
   dial.nextAt = now + state.profile.grace / state.limits.refusals
   if (dial.refusals < state.limits.refusals) return
   state.dials.delete(dial.peerId)
+  onClaimantRefused(turn, dial.peerId)
   const record = state.registry.get(dial.peerId)
   if (record !== undefined) declareDead(turn, record)
 }

@@ -5,6 +5,8 @@ import { encodeClaim, encodeElection, parseElection, readClaim } from './electio
 import type { ElectionMessage } from './election-messages.ts'
 import type { Accusation, Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
+import { encodeClaims, encodeGranted, readClaims, readGranted } from './claim-messages.ts'
+import type { Claims, Granted } from './claim-messages.ts'
 import type { ProbeMessage } from './probe-messages.ts'
 import type { Claim } from './token.ts'
 import { BadMessage, readBytes, readFlag, readNumber, readPeerId, readWithin } from './wire-fields.ts'
@@ -54,7 +56,7 @@ export interface State {
 }
 
 /** Every message between the cores of two actors. */
-export type Message = Facts | Sync | Buckets | State | ElectionMessage | ProbeMessage
+export type Message = Facts | Sync | Buckets | State | ElectionMessage | ProbeMessage | Claims | Granted
 
 /** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
 export function encodeMessage(message: Message): unknown {
@@ -75,6 +77,10 @@ export function encodeMessage(message: Message): unknown {
     case 'probe':
     case 'ack':
       return { ...message, digest: encodeDigest(message.digest) }
+    case 'claims':
+      return encodeClaims(message)
+    case 'granted':
+      return encodeGranted(message)
     default:
       return encodeElection(message)
   }
@@ -132,6 +138,10 @@ export function parseMessage(
       return { type, seq: readNumber('seq', fields['seq']), target: readPeerId('a probe request', fields['target']) }
     case 'nack':
       return { type, seq: readNumber('seq', fields['seq']) }
+    case 'claims':
+      return readClaims(fields)
+    case 'granted':
+      return readGranted(fields)
     default: {
       const message = parseElection(type, fields)
       if (message === undefined) throw new BadMessage(`its type is ${show(type)}`)

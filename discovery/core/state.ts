@@ -1,5 +1,7 @@
 import type { Profile } from '../profile.ts'
 import type { ActorRecord, ActorStatus } from '../record.ts'
+import { newClaimState } from './claim-state.ts'
+import type { ClaimState } from './claim-state.ts'
 import type { Effect, Event } from './effect.ts'
 import { newElection, newElector } from './election-state.ts'
 import type { Election, Elector } from './election-state.ts'
@@ -163,6 +165,7 @@ export interface CoreState {
   readonly exited: Set<string>
   readonly outbox: Outbox
   readonly election: Election
+  readonly claims: ClaimState
   readonly timers: Map<TimerName, number>
   /** The arbiter that was last emitted. */
   arbiter: Token | null
@@ -208,6 +211,7 @@ export function createCore({ profile, limits: lower, quorum }: CoreOptions): Cor
     exited: new Set(),
     outbox: { mesh: new Map(), children: new Map(), claimToMesh: false, claimToChildren: false },
     election: newElection(),
+    claims: newClaimState(),
     timers: new Map(),
     arbiter: null,
     provisional: false,

@@ -41,6 +41,7 @@ export function onJoinTimer(turn: Turn): void {
   const { state, now } = turn
   if (state.joined) return
   if (now >= state.joinBy) {
+    state.claims.cautious = true
     join(turn, true)
     return
   }

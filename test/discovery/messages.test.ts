@@ -47,6 +47,29 @@ const messages: Message[] = [
   { type: 'ack', seq: 9, digest },
   { type: 'probeRequest', seq: 9, target: 'b' },
   { type: 'nack', seq: 9 },
+  {
+    type: 'claims',
+    actor: 'a',
+    life: 5,
+    round: 6,
+    wants: [
+      { id: 1, name: 'crown', fence: undefined, waited: 20 },
+      { id: 2, name: 'orb', fence: { ...token, serial: 4 }, waited: 0 },
+    ],
+  },
+  {
+    type: 'granted',
+    actor: 'a',
+    life: 5,
+    round: 6,
+    arbiter: token,
+    answers: [
+      { id: 1, outcome: 'waits', holder: 'b' },
+      { id: 2, outcome: 'held', fence: { ...token, serial: 4 } },
+      { id: 3, outcome: 'lost', holder: null },
+      { id: 4, outcome: 'full', limit: 'claimLine' },
+    ],
+  },
 ]
 
 describe('a message', () => {
@@ -97,6 +120,26 @@ describe('a bad message is refused by name', () => {
     [{ ...state, differs: new Uint8Array(3) }, 'differs has 3 bytes instead of 0'],
     [{ ...state, differs: new Uint8Array(512) }, 'differs has 512 bytes instead of 0'],
     [{ type: 'beat', token: [1, 2, ''], beat: 1 }, 'a token names'],
+    [{ type: 'claims', actor: '', life: 1, round: 1, wants: [] }, 'actor names'],
+    [{ type: 'claims', actor: 'a', life: 1, round: 1, wants: 3 }, 'wants is 3'],
+    [
+      { type: 'claims', actor: 'a', life: 1, round: 1, wants: Array(65).fill([1, 'x', null, 0]) },
+      '65 wants, more than 64',
+    ],
+    [{ type: 'claims', actor: 'a', life: 1, round: 1, wants: [[1, '', null, 0]] }, "a claimed name is ''"],
+    [
+      { type: 'claims', actor: 'a', life: 1, round: 1, wants: [[1, 'x'.repeat(257), null, 0]] },
+      'not 1 to 256 characters',
+    ],
+    [{ type: 'claims', actor: 'a', life: 1, round: 1, wants: [[1, 'x', [1, 2, 'a'], 0]] }, 'serial is undefined'],
+    [
+      { type: 'granted', actor: 'a', life: 1, round: 1, arbiter: [1, 2, 'a'], answers: [[1, 'mine']] },
+      "outcome is 'mine'",
+    ],
+    [
+      { type: 'granted', actor: 'a', life: 1, round: 1, arbiter: [1, 2, 'a'], answers: [[1, 'full', 'x']] },
+      "bound of claims is 'x'",
+    ],
   ]
 
   test.each(bad)('%o', (value, message) => {
