@@ -10,14 +10,15 @@ import type { Rpc } from '../rpc/rpc.ts'
 import { step } from './core/core.ts'
 import type { Effect, Event } from './core/effect.ts'
 import type { DialOutcome, Input, PeerHint, TimerName } from './core/input.ts'
-import { encodeMessage, type Message, parseMessage } from './core/messages.ts'
+import { encodeMessage, type Message } from './core/messages.ts'
 import { createCore } from './core/state.ts'
 import type { CoreState } from './core/state.ts'
+import { Intake, type Refusals, type Verdict } from './intake.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Observation } from './observation.ts'
 import type { OwnMetadata } from './own-metadata.ts'
 import type { Profile } from './profile.ts'
-import { type ActorRecord, type ActorStatus, checkRoom, openRecord, signRecord, type SignedRecord } from './record.ts'
+import { type ActorRecord, type ActorStatus, checkRoom, openRecord, signRecord } from './record.ts'
 import type { Rendezvous } from './rendezvous.ts'
 
 export interface DiscoveryOptions {
@@ -52,6 +53,8 @@ export interface Discovery {
   readonly inc: number
   /** The core's state, to read from. */
   readonly state: CoreState
+  /** What others sent and this actor refused, counted. */
+  readonly refusals: Refusals
   /** What this actor says of itself. */
   readonly metadata: OwnMetadata
   /** Resolves when the registry of a parent, or of another root, was taken over, or nobody else is there. */
@@ -112,8 +115,7 @@ class Shell implements Discovery {
   readonly #joined = Promise.withResolvers<void>()
   readonly #inputs: Input[] = []
   readonly #log = areaLog('discovery')
-  readonly #open = (signed: SignedRecord): ActorRecord =>
-    openRecord(signed, this.#options.mesh, (peerId) => this.state.registry.kept(peerId)?.signed)
+  readonly #intake: Intake
   readonly #onSubscription = ({ detail }: GossipSubEvents['subscription-change']): void => {
     if (detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.#topic))
       this.#feed({ type: 'subscribed', peerId: detail.peerId.toString() })
@@ -138,6 +140,11 @@ class Shell implements Discovery {
       () => this.#feed({ type: 'changed' }),
     )
     this.#topic = `greenroom/1/${options.mesh}`
+    this.#intake = new Intake({
+      open: (signed) => openRecord(signed, options.mesh, (peerId) => this.state.registry.kept(peerId)?.signed),
+      onMessage: (from, via, message) => this.#feed({ type: 'message', from, via, message }),
+      onBreach: (peerId, error) => options.rpc.breach(peerId, error),
+    })
     this.#neighbours = new Neighbours(options.host, {
       onConnected: (peerId) => {
         this.#feed({ type: 'connected', peerId })
@@ -147,7 +154,7 @@ class Shell implements Discovery {
         this.#feed({ type: 'disconnected', peerId })
         this.#tell({ type: 'linkDown', peerId })
       },
-      onMessage: (peerId, message) => this.#receive(peerId, 'stream', message),
+      onMessage: (peerId, message, bytes) => void this.#intake.take(peerId, 'stream', message, bytes),
       onBreach: (peerId, error) => options.rpc.breach(peerId, error),
     })
     options.rpc.onBreach((peerId, error) => this.#tell({ type: 'breach', peerId, why: error.message }))
@@ -168,6 +175,10 @@ class Shell implements Discovery {
     const { join = [], profile } = this.#options
     // they may have been down, or cut off, when this actor started: the core passes over those that it knows
     if (join.length > 0) this.#rejoin = setInterval(() => this.#feed({ type: 'peers', peers: join }), profile.lostRetry)
+  }
+
+  get refusals(): Refusals {
+    return this.#intake.refusals
   }
 
   async joined(): Promise<void> {
@@ -208,6 +219,7 @@ class Shell implements Discovery {
     clearInterval(this.#rejoin)
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#neighbours.close()
+    this.#intake.close()
     const { gossip } = this.#options.host
     gossip.removeEventListener('subscription-change', this.#onSubscription)
     gossip.topicValidators.delete(this.#topic)
@@ -230,30 +242,19 @@ class Shell implements Discovery {
   /** The validator is the only reader: a message that it rejects goes no further, in this process and in the mesh. */
   #subscribe(): void {
     const { gossip } = this.#options.host
-    gossip.topicValidators.set(this.#topic, (peer, message) => {
+    gossip.topicValidators.set(this.#topic, (peer, { data }) => {
+      const from = peer.toString()
+      let value: unknown
       try {
-        return this.#receive(peer.toString(), 'gossip', decode(message.data)) ? ACCEPT : REJECT
+        value = decode(data)
       } catch (error) {
-        this.#log.warn(`gossip from ${peer.toString().slice(-8)} was refused: ${describeError(error)}`)
-        return REJECT
+        return verdicts[this.#intake.refuse(from, 'gossip', error)]
       }
+      const verdict = this.#intake.take(from, 'gossip', value, data.length)
+      return typeof verdict === 'string' ? verdicts[verdict] : verdict.then((late) => verdicts[late])
     })
     gossip.addEventListener('subscription-change', this.#onSubscription)
     gossip.subscribe(this.#topic)
-  }
-
-  #receive(from: string, via: 'stream' | 'gossip', value: unknown): boolean {
-    let message: Message
-    try {
-      message = parseMessage(value, this.#open, (reason) =>
-        this.#log.warn(`a record from ${from.slice(-8)} was refused: ${describeError(reason)}`),
-      )
-    } catch (error) {
-      this.#log.warn(`a message from ${from.slice(-8)} was refused: ${describeError(error)}`)
-      return false
-    }
-    this.#feed({ type: 'message', from, via, message })
-    return true
   }
 
   /** One input after another: what an effect feeds back waits until the effects before it are carried out. */
@@ -376,8 +377,8 @@ class Shell implements Discovery {
 }
 
 const MAX_ADDRESSES = 8
-const ACCEPT = 'accept' as never
-const REJECT = 'reject' as never
+/** What gossip is told of a message: only what is accepted is passed on, and only a breach is held against its sender. */
+const verdicts = { taken: 'accept', refused: 'reject', 'left out': 'ignore' } as Record<Verdict, never>
 
 function show(event: Event): string {
   if (event.type === 'arbiter')

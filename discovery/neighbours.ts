@@ -13,7 +13,8 @@ export const MAX_NEIGHBOUR_STREAMS = 4
 export interface NeighbourEvents {
   onConnected(peer: string): void
   onDisconnected(peer: string): void
-  onMessage(peer: string, message: unknown): void
+  /** `bytes` is the size of the message on the wire. */
+  onMessage(peer: string, message: unknown, bytes: number): void
   /** What the peer sent is no frame. */
   onBreach(peer: string, error: ProtocolError): void
 }
@@ -88,7 +89,7 @@ export class Neighbours {
     }
     const wire = libp2pWire(libp2pStream, { blame: (error) => this.#events.onBreach(peer, error) })
     const stream: FrameStream = new FrameStream(wire, {
-      onFrame: (frame) => this.#events.onMessage(peer, frame),
+      onFrame: (frame, bytes) => this.#events.onMessage(peer, frame, bytes),
       onClose: () => {
         streams.delete(stream)
         if (streams.size > 0 || this.#streams.get(peer) !== streams) return

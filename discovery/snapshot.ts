@@ -6,6 +6,7 @@ import type { Digest } from './core/fact.ts'
 import type { CoreState } from './core/state.ts'
 import { compareAge, compareTexts, type Seniority } from './core/version.ts'
 import { currentDiscovery } from './discovery.ts'
+import type { Refusals } from './intake.ts'
 import type { ProfileName } from './profile.ts'
 import type { ActorRecord } from './record.ts'
 
@@ -131,8 +132,9 @@ export interface DialSnapshot extends ActorRef {
 export function snapshot({ limit = SNAPSHOT_MEMBERS, after }: SnapshotOptions = {}): DiscoverySnapshot {
   if (!(Number.isInteger(limit) && limit >= 0 && limit <= MAX_SNAPSHOT_ENTRIES))
     throw new InvalidArgument(`limit is a whole number from 0 to ${MAX_SNAPSHOT_ENTRIES}, got ${inspect(limit)}`)
-  const { state, mesh, self } = currentDiscovery()
-  return readSnapshot(state, { mesh, self, now: performance.now(), at: Date.now(), limit, after: readCursor(after) })
+  const { state, mesh, self, refusals } = currentDiscovery()
+  const moment = { now: performance.now(), at: Date.now() }
+  return readSnapshot(state, { mesh, self, ...moment, limit, after: readCursor(after), refusals })
 }
 
 export interface SnapshotRequest {
@@ -143,11 +145,12 @@ export interface SnapshotRequest {
   readonly at: number
   readonly limit: number
   readonly after: Seniority | undefined
+  readonly refusals?: Refusals
 }
 
 /** Reads a core's state. */
 export function readSnapshot(state: CoreState, request: SnapshotRequest): DiscoverySnapshot {
-  const { mesh, self, now, at, limit, after } = request
+  const { mesh, self, now, at, limit, after, refusals } = request
   const { registry, own, links, dials, lost, arbiter, election, counters } = state
   const { count } = registry.digest
   const page = oldest(registry.actors(), limit, after)
@@ -193,7 +196,7 @@ export function readSnapshot(state: CoreState, request: SnapshotRequest): Discov
       const inMs = deadline === undefined ? Math.max(0, Math.round(nextAt - now)) : 0
       return { name: nameOf(id), id, inMs, refusals, failures }
     }),
-    counters: { ...counters },
+    counters: { ...counters, ...refusals },
   }
 }
 

@@ -89,22 +89,30 @@ export function encodeMessage(message: Message): unknown {
 /**
  * Reads a decoded value as a message; every field is checked and bounded. Unknown fields are ignored.
  *
- * `open` verifies a signed record (and throws when it is bad). With `refused`, bad records are left out and reported
- * one by one, so that a single one does not keep the rest of a page away.
+ * `open` verifies a signed record (and throws when it is bad). One bad record spoils the whole message: an honest actor
+ * sends none.
  *
- * @throws BadMessage when the value is no message, or when a record is bad and `refused` is not given
+ * @throws BadMessage when the value is no message, or what `open` throws
  */
-export function parseMessage(
+export function parseMessage(value: unknown, open: (signed: SignedRecord) => ActorRecord): Message {
+  const reading = readMessage(value, open)
+  for (;;) {
+    const step = reading.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Like `parseMessage`, a record at a time: verifying takes some 0.1 ms each. */
+export function* readMessage(
   value: unknown,
   open: (signed: SignedRecord) => ActorRecord,
-  refused?: (reason: unknown) => void,
-): Message {
+): Generator<undefined, Message> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new BadMessage('it is no object')
   const fields = value as Record<string, unknown>
   const type = fields['type']
   switch (type) {
     case 'facts':
-      return { type, facts: readFacts(fields['facts'], open, refused), claim: readClaim(fields['claim']) }
+      return { type, facts: yield* readFacts(fields['facts'], open), claim: readClaim(fields['claim']) }
     case 'sync':
       return { type, digest: readDigest(fields['digest']), claim: readClaim(fields['claim']) }
     case 'buckets': {
@@ -123,7 +131,7 @@ export function parseMessage(
     case 'state':
       return {
         type,
-        facts: readFacts(fields['facts'], open, refused),
+        facts: yield* readFacts(fields['facts'], open),
         claim: readClaim(fields['claim']),
         digest: readDigest(fields['digest']),
         more: readFlag('more', fields['more']),
@@ -164,23 +172,15 @@ function encodeDigest({ count, sums }: Digest): unknown {
   return [count, ...sums]
 }
 
-function readFacts(
-  value: unknown,
-  open: (signed: SignedRecord) => ActorRecord,
-  refused: ((reason: unknown) => void) | undefined,
-): Fact[] {
+function* readFacts(value: unknown, open: (signed: SignedRecord) => ActorRecord): Generator<undefined, Fact[]> {
   if (!Array.isArray(value)) throw new BadMessage(`facts is ${show(value)}`)
   if (value.length > coreLimits.pageFacts) {
     throw new BadMessage(`it has ${value.length} facts, more than ${coreLimits.pageFacts}`)
   }
   const facts: Fact[] = []
   for (const item of value as unknown[]) {
-    try {
-      facts.push(readFact(item, open))
-    } catch (reason) {
-      if (refused === undefined) throw reason
-      refused(reason)
-    }
+    if (facts.length > 0) yield
+    facts.push(readFact(item, open))
   }
   return facts
 }

@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Stream } from '@libp2p/interface'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EXCESS_PER_STRIKE } from '../../discovery/intake.ts'
 import { DISCOVERY_PROTOCOL, MAX_NEIGHBOUR_STREAMS } from '../../discovery/neighbours.ts'
+import { type ActorRecord, type SignedRecord, signRecord } from '../../discovery/record.ts'
 import { openRendezvous } from '../../discovery/rendezvous.ts'
-import { currentActor, findActor, getArbiter, joinMesh, type JoinedMesh } from '../../index.ts'
+import { currentActor, discovery, findActor, getArbiter, joinMesh, type JoinedMesh } from '../../index.ts'
 import { type Host, startHost } from '../../node/host.ts'
-import { openIdentity } from '../../node/identity.ts'
+import { type Identity, openIdentity } from '../../node/identity.ts'
 import { redirectLogs } from '../../node/log.ts'
 import { encode } from '../../rpc/codec.ts'
 import { MAX_STRIKES } from '../../rpc/misconduct.ts'
+import { deadline } from '../support/headroom.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
@@ -18,6 +21,8 @@ expectNothingLeft()
 
 let mesh: JoinedMesh
 let stranger: Host
+let forged: SignedRecord
+let foreign: SignedRecord
 let lines: string[]
 let restoreLogs: () => void
 beforeEach(async () => {
@@ -26,7 +31,10 @@ beforeEach(async () => {
   mesh = await joinMesh({ mesh: 'hostile', name: 'victim' })
   // A program that has the secret, and speaks the protocol badly.
   const rendezvous = await openRendezvous({ mesh: 'hostile' })
-  stranger = await startHost({ identity: await openIdentity(), secret: rendezvous.secret })
+  const identity = await openIdentity()
+  stranger = await startHost({ identity, secret: rendezvous.secret })
+  forged = signRecord(recordOf(identity, 'hostile'), identity.privateKey)
+  foreign = signRecord(recordOf(identity, 'elsewhere'), identity.privateKey)
   await rendezvous.close()
 })
 afterEach(async () => {
@@ -34,6 +42,11 @@ afterEach(async () => {
   await mesh.leave()
   restoreLogs()
 })
+
+function recordOf({ peerId }: Identity, mesh: string): ActorRecord {
+  const version = { inc: Date.now(), rev: 0, seq: 0 }
+  return { mesh, peerId, name: 'stranger', root: peerId, ...version, addrs: [], status: 'up', modules: [], meta: {} }
+}
 
 async function expectVictimWell(): Promise<void> {
   expect((await findActor('victim'))?.id).toBe(currentActor().id)
@@ -98,6 +111,44 @@ test('gossip that cannot be read is refused, and logged', async () => {
   for (const data of [randomBytes(500), encode({ type: 'facts', facts: 'none' }), encode([])])
     await stranger.gossip.publish(topic, data)
   await eventually('it was logged', () => lines.filter((line) => line.includes('refused')).length >= 3)
+  await expectVictimWell()
+})
+
+test.each([
+  ['messages that are none', () => ({ type: 'state', facts: 7 })],
+  [
+    'records that it forged',
+    () => ({ type: 'facts', facts: [['record', forged.bytes, new Uint8Array(64)]], claim: null }),
+  ],
+  [
+    'records of another mesh',
+    () => ({ type: 'facts', facts: [['record', foreign.bytes, foreign.signature]], claim: null }),
+  ],
+  [
+    'records that are too large',
+    () => ({ type: 'facts', facts: [['record', new Uint8Array(9_000), forged.signature]], claim: null }),
+  ],
+])('a neighbour that goes on with %s is kept out, and what it did is counted', async (_, message) => {
+  const connection = await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  const stream = await connection.newStream(DISCOVERY_PROTOCOL)
+  const before = discovery.snapshot().counters['refusedMessages'] ?? 0
+  for (let i = 0; i <= MAX_STRIKES; i++) stream.send(framed(encode(message())))
+  await eventually('it is cut off', () => connection.status !== 'open')
+  expect(discovery.snapshot().counters['refusedMessages']).toBe(before + MAX_STRIKES + 1)
+  expect(lines.filter((line) => line.includes('is kept out'))).toHaveLength(1)
+  await expectVictimWell()
+})
+
+test('a neighbour that floods is kept out', async () => {
+  const connection = await stranger.connect(mesh.actor.id, mesh.actor.addresses)
+  const stream = await connection.newStream(DISCOVERY_PROTOCOL)
+  const probe = framed(encode({ type: 'nack', seq: 1 }))
+  const batch = Buffer.concat(Array.from({ length: 500 }, () => probe))
+  for (let i = 0; i < 200 && stream.status === 'open'; i++) {
+    if (!stream.send(batch)) await stream.onDrain({ signal: AbortSignal.timeout(deadline(1_000)) }).catch(() => {})
+  }
+  await eventually('it is cut off', () => connection.status !== 'open')
+  expect(discovery.snapshot().counters['excessMessages']).toBeGreaterThan(EXCESS_PER_STRIKE)
   await expectVictimWell()
 })
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import * as joinAddresses from '../../discovery/join-addresses.ts'
 import * as quorum from '../../discovery/core/quorum.ts'
 import * as reign from '../../discovery/core/reign.ts'
+import * as intake from '../../discovery/intake.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
@@ -59,6 +60,7 @@ const limits: Record<string, unknown> = {
   ...neighbours,
   ...quorum,
   ...reign,
+  ...intake,
   ...joinAddresses,
   ...openGuard,
   ...portal,
