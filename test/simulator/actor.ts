@@ -19,6 +19,7 @@ export interface Place {
 /** What an actor is made with. */
 export interface Birth {
   readonly id: string
+  readonly name: string
   readonly inc: number
   readonly place: Place
   readonly core: CoreState
@@ -54,9 +55,9 @@ export class SimulatedActor {
   /** Changes of the record's content that a program asked for. */
   edits = 0
 
-  constructor({ id, inc, place, core, index, bornAt, above }: Birth) {
+  constructor({ id, name, inc, place, core, index, bornAt, above }: Birth) {
     this.id = id
-    this.name = `name of ${id}`
+    this.name = name
     this.inc = inc
     this.place = place
     this.core = core

@@ -40,6 +40,8 @@ export class Network {
   readonly #class: NetworkClass
   readonly #salt: number
   readonly #disturbances = new Set<Disturbance>()
+  /** When something was last taken away. */
+  mendedAt = 0
 
   constructor(clock: VirtualClock, rng: Rng, kind: NetworkClass, salt: number) {
     this.#clock = clock
@@ -58,6 +60,7 @@ export class Network {
 
   /** Takes a disturbance away, or all of them. */
   mend(disturbance?: Disturbance): void {
+    this.mendedAt = this.#clock.now
     if (disturbance === undefined) this.#disturbances.clear()
     else this.#disturbances.delete(disturbance)
   }

@@ -39,6 +39,8 @@ export interface Plan {
   readonly profile: ProfileName
   readonly disturbed: number
   readonly skewed: boolean
+  /** Names of the electors, or how many there are, of a declared electorate. */
+  readonly quorum: readonly string[] | number | undefined
   /** What the plan was made from. */
   readonly given: PlanOptions
   /** In the order of time. */
@@ -60,9 +62,12 @@ export function makePlan(options: PlanOptions): Plan {
     // many at the same moment: the hardest start
     add(rng() < 0.5 ? 0 : between(rng, 0, 3_000) * scale, 'root')
   }
+  const quorum = electorate === 'quorum' ? electorsAmong(happenings, rng) : undefined
   const children = Math.min(24, happenings.length * 1.5 * rng())
   for (let child = 0; child < children; child++) add(between(rng, 10, 4_000) * scale, 'child')
-  const kinds = options.faults ?? someKinds(rng)
+  const kinds = (options.faults ?? someKinds(rng)).filter(
+    (kind) => typeof quorum !== 'number' || !newcomers.includes(kind),
+  )
   let at = between(rng, 0, 2_000) * scale
   while (at < disturbed && kinds.length > 0) {
     const kind = pick(rng, kinds) ?? 'weather'
@@ -71,13 +76,38 @@ export function makePlan(options: PlanOptions): Plan {
     at += between(rng, 50, 2_000) * scale
   }
   happenings.sort((a, b) => a.at - b.at)
-  return { seed, mode, electorate, profile, disturbed, skewed: rng() < 0.5, given: options, happenings }
+  return { seed, mode, electorate, profile, disturbed, skewed: rng() < 0.5, quorum, given: options, happenings }
 }
 
 /** The plan with only some of its happenings, by their numbers. */
 export function only(plan: Plan, kept: readonly number[]): Plan {
   const numbers = new Set(kept)
   return { ...plan, happenings: plan.happenings.filter((_, index) => numbers.has(index)) }
+}
+
+/** The id of a root that starts with a plan. */
+export function rootId({ seed }: Happening): string {
+  return `root${seed.toString(36)}`
+}
+
+/** The name that a root has when it starts with a plan. */
+export function rootName(id: string): string {
+  return `name of ${id}`
+}
+
+/** Faults that bring roots with names of their own. */
+const newcomers: readonly FaultName[] = ['newRoot', 'joinStorm', 'seedsLost']
+
+/**
+ * Some of the roots, or a size. Of a declared size more than half of all roots are needed: two groups that never met
+ * would else be two electorates, which is what a size cannot prevent.
+ */
+function electorsAmong(roots: readonly Happening[], rng: Rng): readonly string[] | number {
+  if (rng() < 0.4) return Math.min(15, wholeBetween(rng, Math.floor(roots.length / 2) + 1, roots.length))
+  const size = Math.min(roots.length, pick(rng, [1, 3, 3, 4, 5, 5]) ?? 3)
+  return shuffled(rng, roots)
+    .slice(0, size)
+    .map((root) => rootName(rootId(root)))
 }
 
 function someKinds(rng: Rng): readonly FaultName[] {

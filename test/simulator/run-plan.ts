@@ -1,6 +1,7 @@
 import { faults } from './faults/all.ts'
 import { Broken } from './laws/law.ts'
 import type { LawFamily } from './laws/law.ts'
+import { rootId, rootName } from './plan.ts'
 import type { Happening, Plan } from './plan.ts'
 import { pick, seeded } from './rng.ts'
 import { Simulation } from './simulation.ts'
@@ -37,8 +38,8 @@ const told = 6
 
 /** Runs a plan from start to peace and holds it to the laws. */
 export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
-  const { seed, electorate, profile, skewed, mode } = plan
-  const simulation = new Simulation({ seed, electorate, profile, skewed, ...options })
+  const { seed, quorum, profile, skewed, mode } = plan
+  const simulation = new Simulation({ seed, quorum, profile, skewed, ...options })
   const breaches: string[] = []
   let broken: string | undefined
   try {
@@ -105,17 +106,36 @@ function schedule(simulation: Simulation, plan: Plan): void {
   simulation.clock.at(plan.disturbed, () => {
     for (const end of ends) end()
     ends.clear()
+    reviveElectors(simulation)
   })
 }
 
-function happen(simulation: Simulation, { what, seed, lasts }: Happening): (() => void) | undefined {
+function happen(simulation: Simulation, happening: Happening): (() => void) | undefined {
+  const { what, seed, lasts } = happening
   const rng = seeded(seed)
   if (what === 'root') {
-    simulation.startRoot(`root${seed.toString(36)}`)
+    const id = rootId(happening)
+    simulation.startRoot(id, { name: rootName(id) })
     return undefined
   }
   if (what !== 'child') return faults[what].fault(simulation, rng, lasts)
   const parent = pick(rng, simulation.running())
   if (parent !== undefined && !parent.core.leaving) simulation.startChild(`${parent.id}.${seed.toString(36)}`, parent)
   return undefined
+}
+
+/** A declared electorate that is to have an arbiter needs its electors: those that are gone start again, with their disks. */
+function reviveElectors(simulation: Simulation): void {
+  if (simulation.quorum === undefined) return
+  const running = new Set(simulation.roots().map(({ name }) => name))
+  for (const { id, name, place } of simulation.endedRoots()) {
+    if (running.has(name) || !isElector(simulation, name)) continue
+    running.add(name)
+    simulation.startRoot(id, { place, name })
+  }
+}
+
+/** Whether a name is on the roll, or may be: of a declared size only the disks know who has agreed. */
+function isElector({ quorum, disks }: Simulation, name: string): boolean {
+  return quorum?.electors?.includes(name) ?? disks.read(name)?.roll.includes(name) ?? false
 }

@@ -9,8 +9,13 @@ import { report } from './report.ts'
 import { runPlan } from './run-plan.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
-/** How many seeds `npm test` runs of each mode. */
-const seeds = { liveness: 150, safety: 60 } as const
+/** How many seeds `npm test` runs of each kind. */
+const campaigns = [
+  { mode: 'liveness', electorate: 'elastic', seeds: 100 },
+  { mode: 'safety', electorate: 'elastic', seeds: 40 },
+  { mode: 'liveness', electorate: 'quorum', seeds: 60 },
+  { mode: 'safety', electorate: 'quorum', seeds: 40 },
+] as const
 
 describe('the simulator', () => {
   test('gives the same trace for the same seed, and another for another', () => {
@@ -44,9 +49,9 @@ describe('the simulator', () => {
   })
 })
 
-describe.each(['liveness', 'safety'] as const)('in %s mode no law is broken', (mode) => {
-  test.each(Array.from({ length: seeds[mode] }, (_, index) => index + 1))('seed %i', (seed) => {
-    const plan = makePlan({ seed, mode })
+describe.each(campaigns)('$mode, $electorate: no law is broken', ({ mode, electorate, seeds }) => {
+  test.each(Array.from({ length: seeds }, (_, index) => index + 1))('seed %i', (seed) => {
+    const plan = makePlan({ seed, mode, electorate })
     const outcome = runPlan(plan)
     if (outcome.law !== undefined) throw new Error(report(plan, outcome.law, { within: 3_000 }))
     expect(outcome.breaches).toEqual([])

@@ -1,13 +1,17 @@
 import * as discoveryCore from '../../discovery/core/core.ts'
 import type { Effect } from '../../discovery/core/effect.ts'
+import { isArbiter } from '../../discovery/core/election.ts'
 import type { Input, PeerHint } from '../../discovery/core/input.ts'
 import type { Message } from '../../discovery/core/messages.ts'
+import { declareQuorum } from '../../discovery/core/quorum.ts'
+import type { Quorum } from '../../discovery/core/quorum.ts'
 import * as discoveryState from '../../discovery/core/state.ts'
 import { profiles } from '../../discovery/profile.ts'
 import type { Profile, ProfileName } from '../../discovery/profile.ts'
 import { SimulatedActor } from './actor.ts'
 import type { Link, Place } from './actor.ts'
 import { Connections } from './connections.ts'
+import { Disks } from './disks.ts'
 import { allLaws } from './laws/all.ts'
 import type { Electorate, Law, LawFamily, World } from './laws/law.ts'
 import { Network } from './network.ts'
@@ -27,6 +31,7 @@ const epoch = 1_700_000_000_000
 export interface CoreUnderTest {
   readonly createCore: typeof discoveryState.createCore
   readonly step: typeof discoveryCore.step
+  readonly isArbiter: typeof isArbiter
 }
 
 export interface SimulationOptions {
@@ -35,7 +40,8 @@ export interface SimulationOptions {
   readonly profile?: ProfileName | Profile
   /** What lies between the machines; like the profile when left out. */
   readonly network?: NetworkClass
-  readonly electorate?: Electorate
+  /** The electors of a declared electorate, by name, or how many there are; elastic when left out. */
+  readonly quorum?: readonly string[] | number | undefined
   /** How a root hears of others: from a rendezvous that all share (the default), or from so many seeds. */
   readonly seeds?: number
   /** Whether clocks are wrong, each in its own way. */
@@ -53,6 +59,8 @@ export interface SimulationOptions {
 export interface RootStart {
   /** The machine; one of its own when left out. */
   readonly place?: Place | undefined
+  /** One of its own when left out. */
+  readonly name?: string | undefined
   /** Whom it is told of instead of what the rendezvous shows. */
   readonly peers?: readonly PeerHint[] | undefined
 }
@@ -67,6 +75,7 @@ export class Simulation implements World {
   readonly profile: Profile
   readonly network: Network
   readonly electorate: Electorate
+  readonly quorum: Quorum | undefined
   readonly laws: readonly Law[]
   readonly trace: Trace
   /** Messages sent on streams so far. */
@@ -78,20 +87,26 @@ export class Simulation implements World {
   readonly #core: CoreUnderTest
   readonly #overlay: Overlay
   readonly #connections: Connections
+  readonly #disks: Disks
   readonly #actors = new Map<string, SimulatedActor>()
   readonly #running = new Set<SimulatedActor>()
   readonly #places = new Map<string, Place>()
   /** What the rendezvous lists; entries of crashed programs stay until somebody finds them stale. */
   readonly #rendezvous = new Map<string, PeerHint>()
   readonly #reigns = new WeakSet<object>()
+  readonly #stopped = new Set<SimulatedActor>()
+  /** When somebody last went on, or lost power. */
+  #troubleAt = 0
 
   constructor(options: SimulationOptions) {
     this.#options = options
     const { profile = 'loopback', seed } = options
     this.profile = typeof profile === 'string' ? profiles[profile] : profile
-    this.electorate = options.electorate ?? 'elastic'
+    this.quorum = options.quorum === undefined ? undefined : declareQuorum(options.quorum)
+    this.electorate = this.quorum === undefined ? 'elastic' : 'quorum'
     this.rng = seeded(seed)
-    this.#core = options.core ?? { createCore: discoveryState.createCore, step: discoveryCore.step }
+    this.#disks = new Disks(this.clock, this.rng, (actor, input) => this.give(actor, input))
+    this.#core = options.core ?? { createCore: discoveryState.createCore, step: discoveryCore.step, isArbiter }
     this.network = new Network(this.clock, this.rng, options.network ?? this.profile.name, seed)
     this.trace = new Trace(options.keepTrace)
     this.laws = (options.laws ?? allLaws).flatMap((family) => family(this))
@@ -114,8 +129,16 @@ export class Simulation implements World {
     return this.clock.now
   }
 
-  get calm(): boolean {
-    return this.network.calm
+  get quietSince(): number {
+    return this.network.calm && this.#stopped.size === 0 ? Math.max(this.#troubleAt, this.network.mendedAt) : Infinity
+  }
+
+  get disks(): Disks {
+    return this.#disks
+  }
+
+  isArbiter(actor: SimulatedActor): boolean {
+    return this.#core.isArbiter(actor.core, actor.localTime(this.now))
   }
 
   /** All actors that run, in the order of their start. */
@@ -138,18 +161,13 @@ export class Simulation implements World {
   }
 
   /** Starts a root; it hears of whoever runs, and they hear of it. */
-  startRoot(id: string, { place, peers }: RootStart = {}): SimulatedActor {
+  startRoot(id: string, { place, peers, name }: RootStart = {}): SimulatedActor {
     const hints = peers ?? this.#hints(id)
-    const actor = this.#begin(id, place ?? this.#placeOf(id))
-    this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: hints.length > 0 })
+    const actor = this.#begin(id, place ?? this.#placeOf(id), undefined, name)
+    const votes = this.quorum === undefined ? undefined : this.#disks.read(actor.name)
+    this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: hints.length > 0, votes })
     this.give(actor, { type: 'peers', peers: hints })
-    const hint: PeerHint = { peerId: id, addrs: [actor.address] }
-    this.#rendezvous.set(id, hint)
-    if (this.#options.seeds !== undefined) return actor
-    for (const other of this.roots()) {
-      if (other !== actor)
-        this.clock.after(between(this.rng, 1, 30), () => this.give(other, { type: 'peers', peers: [hint] }))
-    }
+    this.#announce(actor)
     return actor
   }
 
@@ -164,7 +182,10 @@ export class Simulation implements World {
   /** Kills an actor and, a little later, whoever stands below it; `silently` with its whole machine. */
   crash(actor: SimulatedActor, silently = false): void {
     if (!actor.running) return
-    if (silently) actor.place.up = false
+    if (silently) {
+      actor.place.up = false
+      this.#troubleAt = this.now
+    }
     this.#end(actor, silently ? 'power lost' : 'crash', silently)
     for (const child of this.running()) {
       if (child.parent !== actor.id) continue
@@ -180,16 +201,16 @@ export class Simulation implements World {
   pause(actor: SimulatedActor, ms: number): void {
     if (!actor.running) return
     this.#note(actor, 'pause', [])
-    const wasAwake = actor.pausedUntil <= this.now
     actor.pausedUntil = Math.max(actor.pausedUntil, this.now + ms)
-    if (wasAwake) this.#wakeAt(actor)
+    if (this.#stopped.has(actor)) return
+    this.#stopped.add(actor)
+    this.#wakeAt(actor)
   }
 
   /** Lets a stopped process go on. */
   resume(actor: SimulatedActor): void {
-    if (actor.pausedUntil <= this.now) return
     actor.pausedUntil = this.now
-    this.#wake(actor)
+    if (this.#stopped.has(actor)) this.#wake(actor)
   }
 
   /** Closes the connection between two living actors; both ends notice some time. */
@@ -257,6 +278,9 @@ export class Simulation implements World {
         this.clock.after(between(this.rng, 0, 2), () => this.give(actor, { type: 'own', own }))
         return
       }
+      case 'persist':
+        this.#disks.write(actor, effect.id, effect.votes)
+        return
       case 'drop':
         this.#connections.hangUp(actor, effect.peerId)
         return
@@ -265,10 +289,33 @@ export class Simulation implements World {
     }
   }
 
+  /** Shows a root in the rendezvous, where the others see it. */
+  #announce(actor: SimulatedActor): void {
+    const hint: PeerHint = { peerId: actor.id, addrs: [actor.address] }
+    this.#rendezvous.set(actor.id, hint)
+    if (this.#options.seeds !== undefined) return
+    for (const other of this.#running) {
+      if (other === actor || other.parent !== undefined) continue
+      this.clock.after(between(this.rng, 1, 30), () => this.give(other, { type: 'peers', peers: [hint] }))
+    }
+  }
+
+  /** Takes an entry out of the rendezvous; a live program that is wronged by this announces itself again. */
+  #forget(peerId: string): void {
+    if (!this.#rendezvous.delete(peerId)) return
+    const wronged = this.get(peerId)
+    if (wronged === undefined) return
+    this.clock.after(between(this.rng, 1, 50), () =>
+      this.#whenAwake(wronged, false, () => {
+        if (!wronged.core.leaving) this.#announce(wronged)
+      }),
+    )
+  }
+
   #onEvent(actor: SimulatedActor, event: Extract<Effect, { type: 'emit' }>['event']): void {
     if (event.type === 'left') this.clock.after(5, () => this.crash(actor))
-    else if (event.type === 'seedLost' && event.outcome === 'refused') this.#rendezvous.delete(event.peerId)
-    else if (event.type === 'down' && event.why === 'dead') this.#rendezvous.delete(event.record.peerId)
+    else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
+    else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
   }
 
   #send(actor: SimulatedActor, to: string, message: Message): void {
@@ -308,6 +355,7 @@ export class Simulation implements World {
 
   #wakeAt(actor: SimulatedActor): void {
     this.clock.at(actor.pausedUntil, () => {
+      if (!this.#stopped.has(actor)) return
       if (actor.pausedUntil > this.now) this.#wakeAt(actor)
       else this.#wake(actor)
     })
@@ -315,21 +363,24 @@ export class Simulation implements World {
 
   /** Where a process was stopped decides whether it sees to its timers or to its sockets first. */
   #wake(actor: SimulatedActor): void {
+    this.#stopped.delete(actor)
+    this.#troubleAt = this.now
     const held = actor.held.splice(0)
     const first = this.rng() < 0.5
     for (const { run } of held.filter(({ timer }) => timer === first)) this.#whenAwake(actor, first, run)
     for (const { run } of held.filter(({ timer }) => timer !== first)) this.#whenAwake(actor, !first, run)
   }
 
-  #begin(id: string, place: Place, parent?: SimulatedActor): SimulatedActor {
+  #begin(id: string, place: Place, parent?: SimulatedActor, name?: string): SimulatedActor {
     place.up = true
     const wall = epoch + Math.floor(this.now * place.rate + place.offset)
     const inc = Math.max((this.#actors.get(id)?.inc ?? 0) + 1, wall, parent?.inc ?? 0)
     const actor = new SimulatedActor({
       id,
+      name: name ?? this.#actors.get(id)?.name ?? `name of ${id}`,
       inc,
       place,
-      core: this.#core.createCore({ profile: this.profile }),
+      core: this.#core.createCore({ profile: this.profile, quorum: this.quorum }),
       index: this.lives++,
       bornAt: this.now,
       above: parent === undefined ? undefined : { parent: parent.id, root: parent.root },
@@ -345,10 +396,12 @@ export class Simulation implements World {
     actor.running = false
     actor.diedAt = this.now
     actor.held.length = 0
+    if (this.#stopped.delete(actor)) this.#troubleAt = this.now
     this.#running.delete(actor)
     if (actor.core.leaving) this.#rendezvous.delete(actor.id)
     this.#note(actor, how, [])
     for (const law of this.laws) law.onEnd?.(actor)
+    this.#disks.onEnd(actor, silently)
     this.#connections.closeAll(actor, silently)
   }
 

@@ -20,6 +20,8 @@ export const faults = {
   restart: { fault: processes.restart, lasts: [0, 0] },
   replace: { fault: processes.replace, lasts: [0, 0] },
   massRestart: { fault: processes.massRestart, lasts: [0, 0] },
+  diskLost: { fault: processes.diskLost, lasts: [0, 0] },
+  fullDisk: { fault: processes.fullDisk, lasts: [500, 6_000] },
   pauses: { fault: processes.pauses, lasts: [100, 10_000] },
   manyPauses: { fault: processes.manyPauses, lasts: [100, 6_000] },
   pausedArbiter: { fault: processes.pausedArbiter, lasts: [500, 10_000] },

@@ -54,15 +54,41 @@ export const replace: Fault = (simulation, rng) => {
   if (victim === undefined) return undefined
   simulation.crash(victim)
   const id = newId(rng, 'other')
-  simulation.clock.after(between(rng, 5, 2_000), () => simulation.startRoot(id, { place: victim.place }))
+  // the same name with another identity: an elector whose key was lost, but not its votes
+  const name = rng() < 0.5 || hasOnlyASize(simulation) ? victim.name : undefined
+  simulation.clock.after(between(rng, 5, 2_000), () => {
+    if (name !== undefined && simulation.roots().some((root) => root.name === name)) return
+    simulation.startRoot(id, { place: victim.place, name })
+  })
   return undefined
+}
+
+/**
+ * An elector comes back without its disk. Only while all the others run and know their electorate: that is what the
+ * promise of one vote a term is made for.
+ */
+export const diskLost: Fault = (simulation, rng) => {
+  const electors = simulation.roots().filter(({ core }) => core.elector?.settled === true)
+  const size = simulation.quorum?.size ?? 0
+  const victim = pick(rng, electors)
+  if (victim === undefined || electors.length < Math.max(3, size)) return undefined
+  simulation.crash(victim)
+  simulation.disks.wipe(victim.name)
+  restartLater(simulation, victim, between(rng, 5, 3_000))
+  return undefined
+}
+
+/** A disk is full for a while: nothing can be kept. */
+export const fullDisk: Fault = (simulation, rng) => {
+  const victim = pick(rng, simulation.roots())
+  return victim === undefined ? undefined : simulation.disks.fill(victim.name)
 }
 
 /** Many at once, as after a deployment: with the same ids or with new ones. */
 export const massRestart: Fault = (simulation, rng) => {
   const roots = simulation.roots()
   const victims = shuffled(rng, roots).slice(0, wholeBetween(rng, Math.ceil(roots.length / 2), roots.length))
-  const same = rng() < 0.5
+  const same = rng() < 0.5 || hasOnlyASize(simulation)
   for (const victim of victims) {
     simulation.crash(victim)
     const after = between(rng, 1, 1_500)
@@ -180,10 +206,16 @@ function dispensable(simulation: Simulation, rng: Rng): SimulatedActor | undefin
 
 function restartLater(simulation: Simulation, victim: SimulatedActor, after: number): void {
   simulation.clock.after(after, () => {
-    if (simulation.get(victim.id) === undefined) simulation.startRoot(victim.id, { place: victim.place })
+    if (simulation.roots().some(({ id, name }) => id === victim.id || name === victim.name)) return
+    simulation.startRoot(victim.id, { place: victim.place, name: victim.name })
   })
 }
 
 function newId(rng: Rng, prefix: string): string {
   return `${prefix}${Math.floor(rng() * 1e9).toString(36)}`
+}
+
+/** Newcomers could be as many as the declared electorate has electors, and be another one. */
+function hasOnlyASize({ quorum }: Simulation): boolean {
+  return quorum !== undefined && quorum.electors === undefined
 }

@@ -1,17 +1,17 @@
-import { arbiterOf, isArbiter } from '../../../discovery/core/election.ts'
+import { arbiterOf } from '../../../discovery/core/election.ts'
 import { compareClaims } from '../../../discovery/core/token.ts'
 import type { Claim, Token } from '../../../discovery/core/token.ts'
 import type { SimulatedActor } from '../actor.ts'
 import { Broken } from './law.ts'
-import type { Law, LawFamily } from './law.ts'
+import type { Law, LawFamily, World } from './law.ts'
 
 /** One arbiter, as far as that was promised. */
 export const electionLaws: LawFamily = (world) => [
   oneArbiterATerm(world.electorate === 'quorum'),
   tokenNeverFalls(),
-  oneVoteATerm(),
-  oneRulesACommittee(),
-  oneArbiterInPeace(),
+  oneVoteATerm(world.electorate === 'quorum'),
+  oneRules(world),
+  oneArbiterInPeace(world),
 ]
 
 function showToken(token: Token | null | undefined): string {
@@ -60,7 +60,7 @@ function tokenNeverFalls(): Law {
   }
 }
 
-function oneVoteATerm(): Law {
+function oneVoteATerm(quorum: boolean): Law {
   const title = 'a voter has one vote a term'
   const votes = new Map<string, string>()
   return {
@@ -78,7 +78,8 @@ function oneVoteATerm(): Law {
   }
 
   function vote(actor: SimulatedActor, term: number, candidate: string): void {
-    const key = `${actor.id} ${actor.index} ${term}`
+    // a declared elector is its name, in all its lives; without a disk a life is all that can be bound
+    const key = `${quorum ? actor.name : actor.index} ${term}`
     const before = votes.get(key)
     if (before !== undefined && before !== candidate) {
       throw new Broken(title, `${actor.id} voted for ${before} and for ${candidate} in term ${term}`)
@@ -87,22 +88,23 @@ function oneVoteATerm(): Law {
   }
 }
 
-function oneRulesACommittee(): Law {
-  const title = 'no two arbiters with a valid lease rule one committee'
+function oneRules(world: World): Law {
+  const quorum = world.electorate === 'quorum'
+  const title = quorum ? 'no two arbiters have a valid lease' : 'no two arbiters with a valid lease rule one committee'
   const ruling = new Set<SimulatedActor>()
   return {
     title,
-    onStep({ actor, now }) {
+    onStep({ actor }) {
       if (actor.core.election.reign === undefined) {
         ruling.delete(actor)
         return
       }
       ruling.add(actor)
-      if (!isArbiter(actor.core, actor.localTime(now))) return
+      if (!world.isArbiter(actor)) return
       const committee = committeeOf(actor)
       for (const other of ruling) {
-        if (other === actor || !isArbiter(other.core, other.localTime(now)) || committeeOf(other) !== committee)
-          continue
+        if (other === actor || !world.isArbiter(other)) continue
+        if (!quorum && committeeOf(other) !== committee) continue
         throw new Broken(title, `${actor.id} and ${other.id} both rule over ${committee}`)
       }
     },
@@ -112,22 +114,38 @@ function oneRulesACommittee(): Law {
   }
 }
 
-function oneArbiterInPeace(): Law {
+function oneArbiterInPeace(world: World): Law {
   return {
-    title: 'in peace there is exactly one arbiter, and everybody knows it',
+    title: 'in peace there is exactly one arbiter where there can be one, and everybody knows it',
     *settled(component) {
       const [first] = component
       if (first === undefined) return
+      const ruling = component.filter(({ core }) => core.election.reign !== undefined).map(({ id }) => id)
+      if (world.electorate === 'quorum' && !hasMajority(component)) {
+        if (ruling.length > 0) yield `${ruling.join(', ')} rules without a majority`
+        return
+      }
       const arbiter = showToken(arbiterOf(first.core))
       for (const { id, core } of component) {
         const seen = arbiterOf(core)
         if (seen === null) yield `${id} knows no arbiter`
         else if (showToken(seen) !== arbiter) yield `${id} has arbiter ${showToken(seen)}, ${first.id} has ${arbiter}`
       }
-      const ruling = component.filter(({ core }) => core.election.reign !== undefined).map(({ id }) => id)
       if (ruling.length !== 1) yield `${ruling.length} arbiters rule: ${ruling.join(', ')}`
     },
   }
+}
+
+/** Whether so many electors that know their electorate are among these that they could elect. */
+function hasMajority(component: readonly SimulatedActor[]): boolean {
+  const electors = component.filter(
+    ({ parent, name, core }) => parent === undefined && core.elector?.roll?.includes(name),
+  )
+  const roll = electors.find(({ core }) => core.elector?.settled === true)?.core.elector?.roll
+  const size = electors[0]?.core.quorum?.size ?? Infinity
+  // a new electorate has to be complete once
+  if (roll === undefined) return electors.length === size
+  return electors.filter(({ core }) => core.elector?.settled === true).length > size / 2
 }
 
 function committeeOf({ core }: SimulatedActor): string {

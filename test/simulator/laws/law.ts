@@ -16,10 +16,12 @@ interface Step {
 /** What a law may know of the simulation that it watches. */
 export interface World {
   readonly electorate: Electorate
+  /** Whether an actor takes itself for an arbiter that may act, by the rules under test. */
+  isArbiter(actor: SimulatedActor): boolean
   /** Virtual time. */
   readonly now: number
-  /** Whether nothing disturbs the network at the moment. */
-  readonly calm: boolean
+  /** Since when nothing has disturbed the network, and nobody was stopped or lost power; Infinity while something does. */
+  readonly quietSince: number
   /** How many lives were started so far. */
   readonly lives: number
   running(): readonly SimulatedActor[]
