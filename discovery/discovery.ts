@@ -7,6 +7,7 @@ import { areaLog } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decode, encode } from '../rpc/codec.ts'
 import type { Rpc } from '../rpc/rpc.ts'
+import { targetOf } from './actor-info.ts'
 import { step } from './core/core.ts'
 import type { Effect, Event } from './core/effect.ts'
 import type { DialOutcome, Input, PeerHint, TimerName } from './core/input.ts'
@@ -47,6 +48,8 @@ export interface Discovery {
   readonly self: Target
   readonly rpc: Rpc
   readonly mesh: string
+  /** Peer id of the top actor of this tree. */
+  readonly root: string
   /** The actor's: what waits for others ends with it, also in a scope that is older than the actor. */
   readonly scope: CancelScope
   /** Incarnation of this actor. */
@@ -104,6 +107,7 @@ class Shell implements Discovery {
   readonly rpc: Rpc
   readonly scope: CancelScope
   readonly mesh: string
+  readonly root: string
   readonly inc: number
   readonly state: CoreState
   readonly metadata: OwnMetadata
@@ -132,6 +136,7 @@ class Shell implements Discovery {
     this.rpc = options.rpc
     this.scope = options.scope
     this.mesh = options.mesh
+    this.root = options.root
     this.inc = Math.max(Date.now(), options.parentInc ?? 0)
     this.state = createCore({ profile: options.profile })
     this.metadata = options.metadata
@@ -156,6 +161,10 @@ class Shell implements Discovery {
       },
       onMessage: (peerId, message, bytes) => void this.#intake.take(peerId, 'stream', message, bytes),
       onBreach: (peerId, error) => options.rpc.breach(peerId, error),
+    })
+    options.rpc.serveRelays((peerId) => {
+      const record = this.state.registry.get(peerId)
+      return record?.root === this.self.id ? targetOf(record) : undefined
     })
     options.rpc.onBreach((peerId, error) => this.#tell({ type: 'breach', peerId, why: error.message }))
   }

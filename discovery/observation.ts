@@ -1,7 +1,7 @@
 import type { Event } from './core/effect.ts'
 
 /** What the shell sees that the core is not told in these words. */
-export type ShellEvent =
+type ShellEvent =
   /** The discovery stream to a neighbour is up, or its last one is gone. */
   | { readonly type: 'linkUp' | 'linkDown'; readonly peerId: string }
   /** A peer broke a protocol, of discovery or of calls. */

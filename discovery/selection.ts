@@ -71,6 +71,14 @@ export function selectionOf(nameOrOptions: string | FindOptions | undefined, opt
   return { name, group, matches, words: `${words} where ${shown.slice(0, 128)}` }
 }
 
+/** Those of a selection that are in a group. @throws InvalidArgument when it is no name of a group */
+export function inGroup(selection: Selection, group: string): Selection {
+  checkGroup(group)
+  const matches = (record: ActorRecord): boolean =>
+    record.meta.groups?.includes(group) === true && selection.matches(record)
+  return { ...selection, group, matches }
+}
+
 /** The actors that are selected and can be called, oldest first. */
 export function select(registry: Registry, { name, group, matches }: Selection): ActorRecord[] {
   if (name !== undefined) return registry.find(name).filter(matches)

@@ -4,7 +4,7 @@ import type { Change, Gone } from './core/change.ts'
 import { compareAge } from './core/version.ts'
 import { currentDiscovery } from './discovery.ts'
 import type { ActorRecord } from './record.ts'
-import { type FindOptions, selectionOf } from './selection.ts'
+import { type FindOptions, type Selection, selectionOf } from './selection.ts'
 
 /** What {@link watchActors} gives. */
 export interface ActorChange {
@@ -34,7 +34,11 @@ export function watchActors(
   nameOrOptions?: string | FindOptions,
   options?: FindOptions,
 ): AsyncGenerator<ActorChange, never> {
-  const { matches } = selectionOf(nameOrOptions, options)
+  return watchSelection(selectionOf(nameOrOptions, options))
+}
+
+/** First those that are selected and up, oldest first, then every change of that. */
+export function watchSelection({ matches }: Selection): AsyncGenerator<ActorChange, never> {
   const discovery = currentDiscovery()
   return changesOf(discovery.scope, (push, fail) => {
     const selected = new Set<string>()

@@ -1,6 +1,7 @@
 import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { type ActorRef, type Cancelled, InvalidArgument, LimitExceeded, NotExposed } from '../node/errors.ts'
+import type { RelayDesk } from './broadcast.ts'
 import { type ExposedFunction, exposedAs, exposedNamespace } from './exposed.ts'
 import type { Kinship } from './kinship.ts'
 import type { Misconduct } from './misconduct.ts'
@@ -24,6 +25,7 @@ export interface CalleeOptions {
   readonly misconduct: Misconduct
   readonly kinship: Kinship
   readonly stats: Stats
+  readonly relays: RelayDesk
   /** Somebody asked the whole actor to end. */
   readonly onCancelActor: (reason: Cancelled) => void
 }
@@ -51,6 +53,7 @@ export class Callee {
       self: options.self,
       scope: options.scope,
       arrivals: this.#arrivals,
+      relays: options.relays,
       admit: (functionId, kind) => this.#admit(functionId, kind),
       refused: () => void (options.stats.callsRefused += 1),
       describe: () => this.describe(),

@@ -4,10 +4,12 @@ import { type CancelScope, currentScope, outsideScopes, untilCancelled } from '.
 import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from '../node/errors.ts'
 import { beginWait, endWait } from '../node/waits.ts'
 import { type PartWire, startCall } from './argument-pumps.ts'
+import { atMost, MAX_CONNECTING, type Outcome, readOutcomes, relayArguments, type RelayedCall } from './broadcast.ts'
 import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
-import { Lane } from './lane.ts'
+import { Lane, MAX_CALLS_WAITING } from './lane.ts'
 import { awaitOutcome } from './pending-call.ts'
+import { Places } from './places.ts'
 import type { FunctionDescription } from './protocol.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
 import type { Stats } from './stats.ts'
@@ -47,6 +49,11 @@ export class Caller {
   readonly #lanes = new Map<string, Lane>()
   readonly #cancelledHere = new Set<string>()
   readonly #deaths = new Map<string, Promise<ActorDied | undefined>>()
+  readonly #connecting = new Places(
+    MAX_CONNECTING,
+    MAX_CALLS_WAITING,
+    () => new LimitExceeded('MAX_CALLS_WAITING', `${MAX_CALLS_WAITING} calls of broadcasts wait to be connected`),
+  )
   #lastId = 0
   readonly #nextId = (): number => ++this.#lastId
 
@@ -72,6 +79,45 @@ export class Caller {
       openPart: async () => await this.openPart(target, scope),
     })
     return await awaitOutcome(call, scope)
+  }
+
+  /**
+   * Calls a function in several actors below a root, with one message to it.
+   *
+   * @returns the outcomes in the order of the ids
+   */
+  async relay(root: Target, ids: readonly string[], call: RelayedCall): Promise<Outcome[]> {
+    const scope = currentScope()
+    const lane = await this.#laneInTurn(root, scope)
+    const turn = lane.relays.take(scope)
+    if (turn !== undefined) await turn
+    try {
+      const request = await lane.start(call.functionId, relayArguments(ids, call), 'relay', scope)
+      return readOutcomes(await awaitOutcome(request, scope), ids.length)
+    } finally {
+      lane.relays.give()
+    }
+  }
+
+  /** Calls a function in one of several actors, when those that are being connected to have had their turn. */
+  async callInTurn(target: Target, { functionId, args, timeoutMs }: RelayedCall): Promise<unknown> {
+    return await atMost(timeoutMs, async () => {
+      const scope = currentScope()
+      await this.#laneInTurn(target, scope)
+      return await this.call(target, functionId, args, scope)
+    })
+  }
+
+  async #laneInTurn(target: Target, scope: CancelScope): Promise<Lane> {
+    const lane = this.#lanes.get(target.id)
+    if (lane?.live === true) return lane
+    const turn = this.#connecting.take(scope)
+    if (turn !== undefined) await turn
+    try {
+      return await this.laneTo(target, scope)
+    } finally {
+      this.#connecting.give()
+    }
   }
 
   /** Asks an actor to end. @throws ActorTooSlow when it does not acknowledge within `ackMs` */

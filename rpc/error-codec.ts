@@ -106,6 +106,9 @@ export function decodeErrorValue(wire: unknown): unknown {
   return decodeThrown(wire, 0, { errors: MAX_ERROR_PARTS }, 'at another actor')
 }
 
+/** Of errors that came with classes which are unknown here: whoever they are passed on to may know them. */
+const unknownClasses = new WeakMap<Error, string[]>()
+
 /** The stack that came with an error, empty when none did. */
 function sentStack(wire: unknown): string {
   const thrown = record(wire)
@@ -155,6 +158,7 @@ function decodeThrown(wire: unknown, depth: number, budget: Pick<Budget, 'errors
   const Class = classes.map(errorClass).find((known) => known !== undefined) ?? Error
   const sent = text(encoded['name'])
   const error = instance(Class, text(encoded['message']), sent)
+  if (classes[0] !== undefined && errorClass(classes[0]) === undefined) unknownClasses.set(error, classes)
   for (const [key, value] of Object.entries(record(encoded['props'])).slice(0, MAX_ERROR_PARTS))
     if (!SPOKEN_FOR.has(key)) define(error, key, value, true)
   // A class that is unknown here, and did not set a name of its own, is still told apart by its class name.
@@ -182,6 +186,8 @@ function instance(Class: ErrorClass, message: string, name: string): Error {
 }
 
 function classChain(error: Error): string[] {
+  const received = unknownClasses.get(error)
+  if (received !== undefined) return received
   const names: string[] = []
   const next = (object: object): object | null => attempt(() => Object.getPrototypeOf(object) as object | null) ?? null
   let prototype = next(error)

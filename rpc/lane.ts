@@ -2,6 +2,7 @@ import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { ActorDied, type ActorRef, Cancelled, InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { noteSource } from './argument-pumps.ts'
+import { MAX_RELAYS_PER_PEER } from './broadcast.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
@@ -74,6 +75,8 @@ export class Lane implements CallCarrier {
   readonly peer: ActorRef
   /** Of the streams that are being opened for calls of this lane. */
   readonly openings: Places
+  /** Of the relays that run over there. */
+  readonly relays: Places
   readonly #acquaintance: Acquaintance
   readonly stats: Stats
   readonly #nextId: () => number
@@ -98,6 +101,7 @@ export class Lane implements CallCarrier {
     this.#nextId = nextId
     this.#onClose = onClose
     this.openings = new Places(MAX_STREAMS_OPENING, MAX_CALLS_WAITING, () => this.#full())
+    this.relays = new Places(MAX_RELAYS_PER_PEER, MAX_CALLS_WAITING, () => this.#full())
     // Whoever needs the lane open asks for it; calls that wait are told themselves.
     this.#opened.promise.catch(() => {})
   }

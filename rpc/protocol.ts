@@ -47,8 +47,11 @@ export const MAX_VALUE_BYTES = 64 * 1024 * 1024
 /** Arguments of one call that may stream. */
 export const MAX_STREAM_ARGUMENTS = 16
 
-/** How a call answers: as its function's kind says, or over a context in both directions. */
-export type CallKind = FunctionKind | 'context'
+/**
+ * How a call answers: as its function's kind says, over a context in both directions, or with the outcomes of a value call
+ * that is passed on to several actors below the callee.
+ */
+export type CallKind = FunctionKind | 'context' | 'relay'
 
 /** An argument that streams: its place among the arguments, and what the function gets for it. */
 export type StreamArgument = readonly [index: number, shape: 'iterable' | 'readable']
@@ -101,7 +104,7 @@ export type StreamFrame =
   | { readonly type: typeof BROKEN; readonly failure: EncodedFailure; readonly count: number }
 
 const NO_STREAMS: readonly StreamArgument[] = []
-const KINDS: readonly CallKind[] = ['value', 'stream', 'context']
+const KINDS: readonly CallKind[] = ['value', 'stream', 'context', 'relay']
 /** Characters of a refusal, and of each part of a cancel's reason, that travel. */
 export const MAX_WORDS = 4_096
 

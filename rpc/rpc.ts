@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import type { ActorDied, ActorRef, Cancelled, ProtocolError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
+import { type Outcome, RelayDesk, type RelayedCall } from './broadcast.ts'
 import { Callee } from './callee.ts'
 import { Caller, type Target } from './caller.ts'
 import { Kinship, type StackPolicy } from './kinship.ts'
@@ -35,6 +36,12 @@ export interface Rpc {
   portal<Result = unknown>(target: Target, result?: () => Result): Portal<Result>
   /** Connects to an actor. @throws ActorDied when nobody answers there */
   reach(target: Target): Promise<void>
+  /** Calls a function in several actors below a root with one message to it; the outcomes in the order of the ids. */
+  relay(root: Target, ids: readonly string[], call: RelayedCall): Promise<Outcome[]>
+  /** Calls a function in one of several actors: few are being connected to at a time. */
+  callInTurn(target: Target, call: RelayedCall): Promise<unknown>
+  /** Lets others call actors below this one with one message for several of them. */
+  serveRelays(find: (peerId: string) => Target | undefined): void
   /** Whether a child of this process was asked to end through a portal of this process. */
   hasCancelled(id: string): boolean
   /** Lets the supervisor of an actor, who sees its exit, tell callers here how it died. */
@@ -60,15 +67,27 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
   const misconduct = new Misconduct((...args) => options.host.drop(...args), stats)
   const owners = new WireOwners(misconduct, stats)
   options.host.onFlood((peer) => misconduct.flood(peer))
-  const callee = new Callee({ ...options, kinship, misconduct, stats })
+  let findBelow: (peerId: string) => Target | undefined = () => undefined
+  const relays = new RelayDesk({
+    self: options.self,
+    call: (peerId, call) => {
+      const target = findBelow(peerId)
+      return target && caller.callInTurn(target, call)
+    },
+    refused: () => void (stats.callsRefused += 1),
+  })
+  const callee = new Callee({ ...options, kinship, misconduct, stats, relays })
   for (const namespace of options.namespaces) callee.allow(namespace)
-  const caller = new Caller(options.host, options.self, callee, kinship, owners, stats)
+  const caller: Caller = new Caller(options.host, options.self, callee, kinship, owners, stats)
   const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, owners.of(peer))
   await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
   await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
   return {
     portal: (target, result) => new Portal(caller, target, result),
     reach: async (target) => await caller.reach(target),
+    relay: async (root, ids, call) => await caller.relay(root, ids, call),
+    callInTurn: async (target, call) => await caller.callInTurn(target, call),
+    serveRelays: (find) => void (findBelow = find),
     hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),

@@ -10,6 +10,7 @@ import {
 } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import { SourceRaised, withArguments } from './argument-streams.ts'
+import type { RelayDesk } from './broadcast.ts'
 import { encodeFailure, type Fidelity } from './error-codec.ts'
 import type { ExposedFunction } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -52,6 +53,8 @@ export interface Stage {
   /** The scope that tasks run in: the actor's. */
   readonly scope: CancelScope
   readonly arrivals: StreamArrivals
+  /** Passes on what is for actors below this one. */
+  readonly relays: RelayDesk
   /** @throws NotExposed, InvalidArgument when it cannot be called so */
   admit(functionId: string, kind: CallKind): ExposedFunction
   /** A call is answered without being run. */
@@ -156,7 +159,9 @@ export class ServedLane {
     const request = parseRequest(frame)
     switch (request.type) {
       case CALL: {
-        const task = this.#begin(request.id, request.functionId, request.timeoutMs)
+        // what is passed on is counted where it runs
+        const what = request.kind === 'relay' ? `a relay of ${request.functionId}` : request.functionId
+        const task = this.#begin(request.id, what, request.timeoutMs)
         if (request.kind === 'value' && request.streams.length === 0 && request.args !== null)
           this.#perform(task, request.args)
         else void this.#performStreaming(task, request)
@@ -233,6 +238,8 @@ export class ServedLane {
 
   async #performReady(task: Task, request: ReadyRequest): Promise<unknown> {
     const stage = this.#stage
+    if (request.kind === 'relay')
+      return await stage.relays.perform(this.#peer, request, task, this.#acquaintance.seesStacks)
     const admit = ({ functionId, kind }: CallRequest): ExposedFunction => stage.admit(functionId, kind)
     if (request.kind !== 'value') return await performStreaming(request, admit, stage.arrivals, this.#peer, task)
     const exposed = admit(request)

@@ -4,6 +4,8 @@ import * as joinAddresses from '../../discovery/join-addresses.ts'
 import * as quorum from '../../discovery/core/quorum.ts'
 import * as reign from '../../discovery/core/reign.ts'
 import * as intake from '../../discovery/intake.ts'
+import * as broadcast from '../../discovery/broadcast.ts'
+import * as metadata from '../../discovery/metadata.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as openGuard from '../../node/open-guard.ts'
@@ -28,6 +30,7 @@ import * as retry from '../../rpc/retry.ts'
 import * as servedLane from '../../rpc/served-lane.ts'
 import * as callee from '../../rpc/callee.ts'
 import * as misconduct from '../../rpc/misconduct.ts'
+import * as relays from '../../rpc/broadcast.ts'
 import * as portal from '../../rpc/portal.ts'
 import * as stallWatch from '../../rpc/stall-watch.ts'
 import * as streamArrivals from '../../rpc/stream-arrivals.ts'
@@ -35,6 +38,9 @@ import * as transferable from '../../rpc/transferable.ts'
 import * as valueGraph from '../../rpc/value-graph.ts'
 
 const limits: Record<string, unknown> = {
+  ...broadcast,
+  ...metadata,
+  ...relays,
   ...host,
   ...actorOutput,
   ...actorProcess,

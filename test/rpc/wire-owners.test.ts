@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
+import { RelayDesk } from '../../rpc/broadcast.ts'
 import { Callee } from '../../rpc/callee.ts'
 import { Kinship } from '../../rpc/kinship.ts'
 import { Lane } from '../../rpc/lane.ts'
@@ -55,6 +56,7 @@ describe('the traffic of a peer', () => {
       misconduct,
       kinship,
       stats,
+      relays: new RelayDesk({ self: { name: 'donny', id: 'donny' }, call: () => undefined, refused: () => {} }),
       onCancelActor: () => {},
     })
     const wire = new RecordingWire()
