@@ -16,8 +16,19 @@ import type { Turn } from './state.ts'
 export function startSync(turn: Turn, to: string): void {
   const { state } = turn
   state.counters.syncs++
-  if (state.joined) sendDigest(turn, to)
-  else startPull(turn, to)
+  if (state.joined) {
+    sendDigest(turn, to)
+    return
+  }
+  // first, so that whoever answers knows this actor before it can say that it has joined: a parent its child above all
+  if (state.own !== undefined) {
+    send(turn, to, {
+      type: 'facts',
+      facts: [{ kind: 'record', known: state.own }],
+      claim: state.election.claim ?? null,
+    })
+  }
+  startPull(turn, to)
 }
 
 /** Syncs with a random neighbour, forgets what is past its time, and sets the next time. */
