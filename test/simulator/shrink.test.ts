@@ -46,9 +46,7 @@ describe('a plan that breaks a law', () => {
   test('is told with its number, how to replay it, and what of it is enough', () => {
     const text = report(plan, title, { laws })
     expect(text).toContain('seed 1 breaks: nobody is ever called dead')
-    expect(text).toMatch(
-      /npm run simulate -- --seed 1 --mode liveness --fault crashRoot,newRoot,edits --keep [\d,]+$/m,
-    )
+    expect(text).toMatch(/npm run simulate -- --seed 1 --mode liveness --fault crashRoot,newRoot,edits --keep [\d,]+$/m)
     expect(text).toMatch(/^ {2}\d+\.\d{3} s crashRoot$/m)
   })
 })
