@@ -75,8 +75,12 @@ export function makePlan(options: PlanOptions): Plan {
     add(at, kind, between(rng, low, high) * scale)
     at += between(rng, 50, 2_000) * scale
   }
+  const skewed = rng() < 0.5
+  for (let claims = wholeBetween(rng, 0, 40); claims > 0; claims--) {
+    add(between(rng, 0, disturbed), 'claim', between(rng, ...faults.claim.lasts) * scale)
+  }
   happenings.sort((a, b) => a.at - b.at)
-  return { seed, mode, electorate, profile, disturbed, skewed: rng() < 0.5, quorum, given: options, happenings }
+  return { seed, mode, electorate, profile, disturbed, skewed, quorum, given: options, happenings }
 }
 
 /** The plan with only some of its happenings, by their numbers. */

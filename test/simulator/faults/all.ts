@@ -1,3 +1,4 @@
+import { claim } from './claim-faults.ts'
 import type { Fault } from './fault.ts'
 import * as network from './network-faults.ts'
 import * as processes from './process-faults.ts'
@@ -33,6 +34,7 @@ export const faults = {
   seedsLost: { fault: processes.seedsLost, lasts: [0, 0] },
   edits: { fault: processes.edits, lasts: [0, 0] },
   failingLookups: { fault: processes.failingLookups, lasts: [0, 0] },
+  claim: { fault: claim, lasts: [20, 10_000] },
 } as const satisfies Record<string, { fault: Fault; lasts: readonly [number, number] }>
 
 export type FaultName = keyof typeof faults
