@@ -54,6 +54,7 @@ export {
 export type { ActorStdio } from './nursery/actor-output.ts'
 export type { ActorTree, ChildTree, NurseryTree, ServedCall, Wait } from './nursery/actor-tree.ts'
 export { describeTree, type TreeOptions } from './nursery/describe-tree.ts'
+export { invite, type InviteOptions } from './nursery/invite.ts'
 export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
 export type { ActorLimits } from './nursery/limits.ts'
 export type { ActorOptions, NurseryOptions, OneShotOptions, TaskOptions } from './nursery/nursery-options.ts'

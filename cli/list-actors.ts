@@ -1,28 +1,12 @@
-import { type ActorInfo, currentActor, failAfter, getArbiter, joinMesh, moveOnAfter, watchActors } from '../index.ts'
-
-/** Milliseconds that the arbiter of a mesh may take to be known; an election is over long before. */
-const ARBITER_WAIT_MS = 5_000
+import { type ActorInfo, failAfter, getArbiter } from '../index.ts'
+import { ARBITER_WAIT_MS, lookInto } from './look-into.ts'
 
 /** Prints the actors of a mesh as a tree; gives the exit code. */
 export async function listActors(mesh: string): Promise<number> {
-  await using _joined = await joinMesh({ mesh, name: 'greenroom-command' })
-  const actors = (await presentActors()).filter((actor) => actor.id !== currentActor().id)
-  if (actors.length === 0) {
-    console.error(`no program of mesh '${mesh}' is running on this machine`)
-    return 1
-  }
-  const arbiter = await failAfter(ARBITER_WAIT_MS, getArbiter)
-  for (const line of drawTree(actors, arbiter.portal.id)) console.log(line)
-  return 0
-}
-
-/** Whoever is up now: joining took the registry of another root over. */
-async function presentActors(): Promise<ActorInfo[]> {
-  const actors: ActorInfo[] = []
-  await moveOnAfter(0, async () => {
-    for await (const { actor } of watchActors()) actors.push(actor)
+  return await lookInto(mesh, async (actors) => {
+    const arbiter = await failAfter(ARBITER_WAIT_MS, getArbiter)
+    for (const line of drawTree(actors, arbiter.portal.id)) console.log(line)
   })
-  return actors
 }
 
 /** Each actor below its parent, `*` before the arbiter. */

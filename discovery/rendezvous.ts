@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { link, open, readdir, rename, unlink } from 'node:fs/promises'
+import { link, open, readdir, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GreenroomError, InvalidArgument } from '../node/errors.ts'
 import type { KeyStore } from '../node/identity.ts'
@@ -25,6 +25,8 @@ export interface RendezvousOptions {
   readonly mesh: string
   /** Default `$XDG_RUNTIME_DIR`, else the system's directory for temporary files. */
   readonly runtimeDir?: string
+  /** The mesh's, when it is known; default the one that is kept there, or a new one. */
+  readonly secret?: Uint8Array | undefined
   /**
    * Longest time until a change is noticed when the file system does not tell, in milliseconds, 50 to 60,000; default
    * 2,000.
@@ -59,6 +61,8 @@ export interface Rendezvous {
   forget(peerId: string): Promise<void>
   /** Where the identity of an actor's name is kept, from one start to the next. */
   keyFor(name: string): KeyStore
+  /** Removes the directory with all that is kept in it; nothing of the mesh may be running here. */
+  discard(): Promise<void>
   /** Stops watching and takes the own entry away. */
   close(): Promise<void>
 }
@@ -97,11 +101,17 @@ export async function openRendezvous(options: RendezvousOptions): Promise<Rendez
   const keys = await openPrivateDirectory(join(directory, 'keys'))
   for (const place of [directory, keys]) await clearTemporaryFiles(place, await readdir(place))
   const secretFile = join(directory, 'secret')
-  const secret = await keepOnce(secretFile, () => randomBytes(secretBytes), secretBytes)
+  const secret = await keepOnce(secretFile, () => options.secret ?? randomBytes(secretBytes), secretBytes)
   if (secret.length !== secretBytes) {
     throw new GreenroomError(
       'RENDEZVOUS_UNUSABLE',
       `${secretFile} has ${secret.length} bytes instead of ${secretBytes}: delete it when no program of mesh '${mesh}' is running`,
+    )
+  }
+  if (options.secret !== undefined && !Buffer.from(secret).equals(options.secret)) {
+    throw new GreenroomError(
+      'MESH_NAME_IN_USE',
+      `programs of this machine have another mesh of the name '${mesh}': end them and delete ${directory}, then join again`,
     )
   }
   return new Directory(directory, roots, keys, secret, rescan)
@@ -207,6 +217,10 @@ class Directory implements Rendezvous {
       load: async () => await readPrivateFile(file, rendezvousLimits.keyBytes),
       store: async (key) => await keepOnce(file, () => key, rendezvousLimits.keyBytes),
     }
+  }
+
+  async discard(): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true })
   }
 
   async close(): Promise<void> {

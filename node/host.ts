@@ -11,6 +11,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { BarredPeers } from './barred-peers.ts'
 import { outsideScopes } from './cancel-scope.ts'
+import { type Door, doorEncrypter } from './door.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
 import { guardOpens } from './open-guard.ts'
@@ -51,6 +52,10 @@ export interface HostOptions {
   readonly secret: Uint8Array
   /** Multiaddrs to listen on; default {@link localAddresses}. */
   readonly listen?: readonly string[] | undefined
+  /** Multiaddrs that others are told; default those that it listens on. */
+  readonly announce?: readonly string[] | undefined
+  /** Lets in who has no secret yet, for one question; default nobody. */
+  readonly door?: Door | undefined
   /**
    * Whether connections take the fast path, whose bytes on the wire are the same; default `on`, unless the environment
    * says `GREENROOM_FAST_PATH=off` when the host starts.
@@ -121,9 +126,12 @@ async function startNode(options: HostOptions, barred: BarredPeers, floods: Floo
   }
   const node: Libp2p<Services> = await createLibp2p({
     privateKey: options.identity.privateKey,
-    addresses: { listen: [...(options.listen ?? localAddresses())] },
+    addresses: { listen: [...(options.listen ?? localAddresses())], announce: [...(options.announce ?? [])] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
-    connectionEncrypters: [fast ? fastEncrypter(encrypter) : encrypter],
+    connectionEncrypters: [
+      fast ? fastEncrypter(encrypter) : encrypter,
+      ...(options.door === undefined ? [] : [doorEncrypter(options.door)]),
+    ],
     streamMuxers: [guardOpens(fast ? fastMuxer(muxer) : muxer, onFlood)],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,

@@ -10,6 +10,7 @@ import { CancelScope, outsideScopes, setProcessScope } from '../node/cancel-scop
 import { type Actor, becomeActor } from '../node/current-actor.ts'
 import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { type Cancelled, GreenroomError } from '../node/errors.ts'
+import type { Door } from '../node/door.ts'
 import { type Host, startHost } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
@@ -40,6 +41,10 @@ export interface RuntimeOptions {
   /** What the root and its descendants, and nobody else, know: proves who belongs to one tree. */
   readonly treeKey: Uint8Array
   readonly listen?: readonly string[] | undefined
+  /** Told to others in place of the addresses that it listens on. */
+  readonly announce?: readonly string[] | undefined
+  /** Lets strangers in by invitation; children have none. */
+  readonly door?: Door | undefined
   /** Started beforehand, in a process that waited for its name. */
   readonly host?: Host | undefined
   readonly modules: readonly ExposedModule[]
@@ -123,8 +128,8 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   try {
     const statespace = { ...options.statespace }
     const exits = new ExitHandlers()
-    const { secret, listen } = options
-    const host: Host = options.host ?? (await startHost({ identity, secret, listen }))
+    const { secret, listen, announce, door } = options
+    const host: Host = options.host ?? (await startHost({ identity, secret, listen, announce, door }))
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
     const stats = new Stats()

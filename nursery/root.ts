@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { checkMetadata, type MetadataOptions } from '../discovery/metadata.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
-import { readJoinAddresses } from '../discovery/join-addresses.ts'
+import { gatehouse } from '../discovery/gatehouse.ts'
+import { Invitations } from '../discovery/invitations.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
 import { InvalidArgument } from '../node/errors.ts'
@@ -11,7 +12,8 @@ import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
 import { checkStackPolicy, type StackPolicy, TREE_KEY_BYTES } from '../rpc/kinship.ts'
 import { checkStartMethod, type StartMethod } from './start-method.ts'
 import { checkWarmActors, WARM_ACTORS } from './warm-pool.ts'
-import { type ActorRuntime, privateMesh, startRuntime } from './actor-runtime.ts'
+import { resolveJoining } from './joining.ts'
+import { type ActorRuntime, privateMesh, type RuntimeOptions, startRuntime } from './actor-runtime.ts'
 
 /** How a root becomes an actor. */
 export interface MeshOptions extends MetadataOptions {
@@ -23,15 +25,18 @@ export interface MeshOptions extends MetadataOptions {
    */
   readonly mesh?: string
   /**
-   * Addresses of roots on other machines to join by, each with its peer id, at most 64; the own ones may be among them,
-   * so that all get one list. Default `GREENROOM_JOIN`, separated by commas, else none. Needs `mesh`, the same secret
-   * in this user's directory of that mesh here as there, and `listen` where the others can reach it.
+   * How to join roots on other machines: an invitation, as `invite` or `greenroom invite` makes it, which says which
+   * mesh it is and is used once on this machine; or their addresses, each with its peer id, at most 64, the own ones
+   * may be among them, with `mesh` and the same secret here as there. Default `GREENROOM_JOIN`, addresses separated by
+   * commas; else, in a mesh that this machine has joined before, what is kept of that.
    */
-  readonly join?: readonly string[]
+  readonly join?: string | readonly string[]
   /** `kept` gives the same peer id at every start of this name in this named mesh; default `fresh`. */
   readonly identity?: 'fresh' | 'kept'
   /** Multiaddrs to listen on; default a free port of the loopback interface and, on Linux, an abstract unix socket. */
   readonly listen?: readonly string[]
+  /** Multiaddrs that others are told in place of those that this actor listens on, at most 8; for a host behind a router. */
+  readonly announce?: readonly string[]
   /** What others may call in this actor; default nothing. */
   readonly modules?: readonly ExposedModule[]
   readonly statespace?: Record<string, unknown>
@@ -67,19 +72,18 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   checkStartMethod(options.startMethod ?? 'process')
   checkWarmActors(options.warmActors ?? WARM_ACTORS)
   const metadata = checkMetadata(options)
-  const mesh = options.mesh ?? (process.env['GREENROOM_MESH'] || undefined)
-  const join = readJoinAddresses(options.join ?? listed(process.env['GREENROOM_JOIN']))
-  if (join.length > 0 && mesh === undefined)
-    throw new InvalidArgument(
-      "roots of other machines are joined in a named mesh: give run() or joinMesh() a 'mesh' as well as 'join'",
-    )
-  const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh })
+  const { mesh, secret, hints } = await resolveJoining(
+    options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
+    options.join,
+  )
+  const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh, secret })
   try {
     const runtime = await startRuntime({
       name,
       identity: await openIdentity(options.identity === 'kept' ? keysOf(rendezvous, name) : undefined),
-      ...(mesh === undefined || rendezvous === undefined ? privateMesh() : { mesh, secret: rendezvous.secret }),
+      ...(mesh === undefined || rendezvous === undefined ? privateMesh() : namedMesh(mesh, rendezvous)),
       listen: options.listen,
+      announce: options.announce,
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
       metadata,
@@ -90,7 +94,7 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       treeKey: new Uint8Array(randomBytes(TREE_KEY_BYTES)),
       depth: 0,
       rendezvous,
-      join,
+      join: hints,
     })
     return runtime
   } catch (error) {
@@ -99,11 +103,8 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
   }
 }
 
-function listed(text: string | undefined): string[] {
-  return (text ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
+function namedMesh(mesh: string, { secret, directory }: Rendezvous): Pick<RuntimeOptions, 'mesh' | 'secret' | 'door'> {
+  return { mesh, secret, door: gatehouse(secret, new Invitations(mesh, secret, directory)) }
 }
 
 function keysOf(rendezvous: Rendezvous | undefined, name: string): KeyStore {

@@ -148,7 +148,7 @@ describe('the package', () => {
   test('holds the compiled files and the papers, and nothing else', () => {
     const papers = files.filter((path) => !path.startsWith('dist/'))
     expect(papers.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-    expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/greenroom.js']))
+    expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/index.js']))
     expect(files).toEqual(expect.arrayContaining(['dist/boot/boot.mjs', 'dist/boot/THIRD-PARTY-LICENSES.txt']))
     expect(files.filter((path) => /^dist\/(?!boot\/)/.test(path) && !/\.(js|d\.ts)$/.test(path))).toEqual([])
   })

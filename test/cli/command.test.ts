@@ -8,7 +8,7 @@ import { useRuntimeDir } from '../support/runtime-dir.ts'
 useRuntimeDir()
 expectNothingLeft()
 
-const command = new URL('../../cli/greenroom.ts', import.meta.url)
+const command = new URL('../../cli/index.ts', import.meta.url)
 const program = new URL('../nursery/fixtures/mesh-program.ts', import.meta.url)
 
 async function greenroom(...args: string[]): Promise<Program & { code: number | null }> {

@@ -1,0 +1,45 @@
+import { acceptInvitation } from '../nursery/joining.ts'
+import { forgetMembership } from '../discovery/membership.ts'
+import { openRendezvous } from '../discovery/rendezvous.ts'
+import { GreenroomError, invite } from '../index.ts'
+import { endHostPeer } from './host-peer.ts'
+
+/** Prints an invitation, and nothing else, so that it can be piped. */
+export async function printInvitation(options: {
+  readonly mesh: string
+  readonly expires?: number
+  readonly uses?: number
+  readonly address?: string[]
+}): Promise<void> {
+  const { mesh, expires, uses, address } = options
+  const limits = {
+    ...(expires === undefined ? {} : { expiresInMs: expires }),
+    ...(uses === undefined ? {} : { uses }),
+    ...(address === undefined ? {} : { addresses: address }),
+  }
+  console.log(await invite(mesh, limits))
+}
+
+export async function joinByInvitation(invitation: string): Promise<void> {
+  const { mesh } = await acceptInvitation(invitation)
+  console.log(`this machine has joined mesh '${mesh}': 'greenroom up --mesh ${mesh}' runs a peer of it here`)
+}
+
+/** @throws GreenroomError `MESH_IN_USE` while other programs of the mesh run here */
+export async function leaveMesh(mesh: string): Promise<number> {
+  const rendezvous = await openRendezvous({ mesh })
+  try {
+    const ended = await endHostPeer(rendezvous.directory)
+    const running = await rendezvous.entries()
+    if (running.length > 0) {
+      const programs = running.map(({ name, pid }) => `${name} (process ${pid})`).join(', ')
+      throw new GreenroomError('MESH_IN_USE', `programs of mesh '${mesh}' are running here: end ${programs} first`)
+    }
+    const joined = await forgetMembership(mesh)
+    await rendezvous.discard()
+    console.log(joined || ended ? `this machine has left mesh '${mesh}'` : `this machine was not in mesh '${mesh}'`)
+    return joined || ended ? 0 : 1
+  } finally {
+    await rendezvous.close()
+  }
+}

@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { openRendezvous } from '../discovery/rendezvous.ts'
+import { currentActor, GreenroomError, type ProfileName, run } from '../index.ts'
+import { acceptInvitation } from '../nursery/joining.ts'
+import { hostPeerOf, markHostPeer } from './host-peer.ts'
+
+export interface UpOptions {
+  readonly mesh: string
+  readonly port: number
+  readonly listen?: string[]
+  readonly announce?: string[]
+  readonly join?: string
+  readonly name?: string
+  readonly profile: string
+  readonly detach?: boolean
+}
+
+/** Milliseconds that a peer in the background has to be up. */
+const UP_MS = 30_000
+
+/** Runs a peer of this host: until it is told to end, or in a process that goes on by itself. */
+export async function up(options: UpOptions): Promise<void> {
+  const mesh = options.join === undefined ? options.mesh : (await acceptInvitation(options.join)).mesh
+  const rendezvous = await openRendezvous({ mesh })
+  const { directory } = rendezvous
+  await rendezvous.close()
+  const pid = await hostPeerOf(directory)
+  if (pid !== undefined)
+    throw new GreenroomError('ALREADY_UP', `process ${pid} is the peer of this host in mesh '${mesh}' already`)
+  if (options.detach === true) await upInBackground(mesh, directory)
+  else await upHere(mesh, directory, options)
+}
+
+async function upHere(mesh: string, directory: string, options: UpOptions): Promise<void> {
+  const main = async (): Promise<void> => {
+    const unmark = await markHostPeer(directory)
+    try {
+      const { name, addresses, signal } = currentActor()
+      console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
+      for (const address of addresses.filter((one) => !one.startsWith('/unix/'))) console.log(`  ${address}`)
+      process.send?.('up')
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    } finally {
+      await unmark()
+    }
+  }
+  await run(main, {
+    mesh,
+    name: options.name ?? hostname(),
+    identity: 'kept',
+    listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${options.port}`],
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    // checked by run, with the profiles that there are
+    profile: options.profile as ProfileName,
+  })
+}
+
+/** Starts the same command again without its terminal; what it writes goes to a file beside its other files. */
+async function upInBackground(mesh: string, directory: string): Promise<void> {
+  const file = join(directory, 'host-peer.log')
+  const log = await open(file, 'a', 0o600)
+  const args = process.argv.slice(1).filter((arg) => arg !== '--detach')
+  const child = spawn(process.execPath, [...process.execArgv, ...args], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
+  })
+  const outcome = Promise.withResolvers<void>()
+  const fail = (why: string): void =>
+    outcome.reject(new GreenroomError('NOT_UP', `the peer of this host is not up: ${why}; see ${file}`))
+  const late = setTimeout(() => {
+    child.kill('SIGKILL')
+    fail(`it was not ready within ${UP_MS} ms`)
+  }, UP_MS)
+  child.once('message', () => outcome.resolve())
+  child.once('error', (error) => fail(error.message))
+  child.once('exit', (code, signal) => fail(`it ended with ${signal ?? `code ${code}`}`))
+  try {
+    await outcome.promise
+    console.log(`process ${child.pid} is the peer of this host in mesh '${mesh}': 'greenroom leave' ends it`)
+  } finally {
+    clearTimeout(late)
+    await log.close()
+    if (child.connected) child.disconnect()
+    child.unref()
+  }
+}

@@ -1,0 +1,83 @@
+import type { PeerHint } from '../discovery/core/input.ts'
+import { redeem } from '../discovery/gatehouse.ts'
+import { isInvitation, readInvitation } from '../discovery/invitation.ts'
+import { readJoinAddresses } from '../discovery/join-addresses.ts'
+import { keepMembership, type Membership, readMembership } from '../discovery/membership.ts'
+import { currentScope } from '../node/cancel-scope.ts'
+import { InvalidArgument } from '../node/errors.ts'
+import { openIdentity } from '../node/identity.ts'
+
+/** Which mesh a root belongs to, and whom it asks first. */
+export interface Joining {
+  /** Undefined for a private mesh. */
+  readonly mesh: string | undefined
+  /** Of a mesh that was joined by invitation. */
+  readonly secret: Uint8Array | undefined
+  readonly hints: readonly PeerHint[]
+}
+
+/**
+ * Reads how a root is to join: an invitation, addresses, both from the environment as well, or what an earlier invitation to
+ * that mesh has left on this machine.
+ *
+ * @throws InvalidArgument, GreenroomError `BAD_INVITATION`, `INVITATION_REFUSED`, `MESH_UNREACHABLE`
+ */
+export async function resolveJoining(
+  mesh: string | undefined,
+  join: string | readonly string[] | undefined,
+): Promise<Joining> {
+  const wanted = join ?? listed(process.env['GREENROOM_JOIN'])
+  const invitation = invitationIn(wanted)
+  if (invitation !== undefined) {
+    const { mesh: invitedTo, membership } = await acceptInvitation(invitation, mesh)
+    return { mesh: invitedTo, secret: membership.secret, hints: readJoinAddresses(membership.addresses) }
+  }
+  const hints = readJoinAddresses(wanted as readonly string[])
+  if (mesh === undefined) {
+    if (hints.length === 0) return { mesh, secret: undefined, hints }
+    throw new InvalidArgument(
+      "addresses of roots are joined in a named mesh: give run() or joinMesh() a 'mesh' as well as 'join', or join by an invitation",
+    )
+  }
+  const membership = await readMembership(mesh)
+  if (membership === undefined || hints.length > 0) return { mesh, secret: membership?.secret, hints }
+  return { mesh, secret: membership.secret, hints: readJoinAddresses(membership.addresses) }
+}
+
+/**
+ * Joins this user's programs on this machine to the mesh of an invitation; one that was used here before is not used again.
+ *
+ * @param expected the mesh that it has to be an invitation to, if any
+ */
+export async function acceptInvitation(
+  text: string,
+  expected?: string,
+): Promise<{ readonly mesh: string; readonly membership: Membership }> {
+  const invitation = readInvitation(text)
+  const { mesh, id, addresses } = invitation
+  if (expected !== undefined && expected !== mesh)
+    throw new InvalidArgument(`the invitation is to mesh '${mesh}', and mesh '${expected}' was asked for`)
+  const known = await readMembership(mesh)
+  if (known?.invitation === id) return { mesh, membership: known }
+  const secret = await redeem(invitation, await openIdentity(), currentScope().signal)
+  const membership = { secret, invitation: id, addresses }
+  await keepMembership(mesh, membership)
+  return { mesh, membership }
+}
+
+function invitationIn(join: string | readonly string[]): string | undefined {
+  if (typeof join === 'string') {
+    if (isInvitation(join)) return join
+    throw new InvalidArgument("join takes an invitation, which begins with 'greenroom:', or an array of addresses")
+  }
+  return Array.isArray(join) && join.length === 1 && typeof join[0] === 'string' && isInvitation(join[0])
+    ? join[0]
+    : undefined
+}
+
+function listed(text: string | undefined): string[] {
+  return (text ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+}
