@@ -20,26 +20,31 @@ export async function markHostPeer(directory: string): Promise<() => Promise<voi
 
 /** The process that is the peer of this host, if it runs. */
 export async function hostPeerOf(directory: string): Promise<number | undefined> {
-  try {
-    const { pid, startedAt } = JSON.parse(await readFile(fileOf(directory), 'utf8')) as Mark
-    return Number.isInteger(pid) && pid > 0 && isRunning(pid, startedAt) ? pid : undefined
-  } catch {
-    return undefined
-  }
+  return (await markIn(directory))?.pid
 }
 
 /** Ends the peer of this host; gives whether there was one. */
 export async function endHostPeer(directory: string): Promise<boolean> {
-  const pid = await hostPeerOf(directory)
-  if (pid === undefined) return false
+  const mark = await markIn(directory)
+  if (mark === undefined) return false
+  const { pid, startedAt } = mark
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     process.kill(pid, signal)
     for (let waited = 0; waited < END_MS; waited += POLL_MS) {
-      if ((await hostPeerOf(directory)) !== pid) return true
+      if (!isRunning(pid, startedAt)) return true
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
   }
   return true
+}
+
+async function markIn(directory: string): Promise<Mark | undefined> {
+  try {
+    const { pid, startedAt } = JSON.parse(await readFile(fileOf(directory), 'utf8')) as Mark
+    return Number.isInteger(pid) && pid > 0 && isRunning(pid, startedAt) ? { pid, startedAt } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function fileOf(directory: string): string {

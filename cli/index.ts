@@ -64,7 +64,10 @@ function program(act: Act): Command {
   command
     .command('join')
     .description('joins this machine to the mesh of an invitation: programs that name the mesh find it from then on')
-    .argument('<invitation>', "what 'greenroom invite' printed")
+    .argument(
+      '<invitation>',
+      "what 'greenroom invite' printed; - reads it from the standard input, so that no process list shows it",
+    )
     .action(act(async (invitation: string) => await joinByInvitation(invitation)))
   sub('leave', 'ends the peer of this host and forgets the mesh', 'greenroom leave --mesh studio').action(
     act(async ({ mesh }: { mesh: string }) => await leaveMesh(mesh)),

@@ -1,6 +1,6 @@
+import { text } from 'node:stream/consumers'
 import { acceptInvitation } from '../nursery/joining.ts'
-import { forgetMembership } from '../discovery/membership.ts'
-import { openRendezvous } from '../discovery/rendezvous.ts'
+import { forgetMembership, openMesh } from '../discovery/membership.ts'
 import { GreenroomError, invite } from '../index.ts'
 import { endHostPeer } from './host-peer.ts'
 
@@ -21,13 +21,13 @@ export async function printInvitation(options: {
 }
 
 export async function joinByInvitation(invitation: string): Promise<void> {
-  const { mesh } = await acceptInvitation(invitation)
+  const { mesh } = await acceptInvitation(invitation === '-' ? await text(process.stdin) : invitation)
   console.log(`this machine has joined mesh '${mesh}': 'greenroom up --mesh ${mesh}' runs a peer of it here`)
 }
 
 /** @throws GreenroomError `MESH_IN_USE` while other programs of the mesh run here */
 export async function leaveMesh(mesh: string): Promise<number> {
-  const rendezvous = await openRendezvous({ mesh })
+  const rendezvous = await openMesh(mesh)
   try {
     const ended = await endHostPeer(rendezvous.directory)
     const running = await rendezvous.entries()

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { openRendezvous } from '../discovery/rendezvous.ts'
+import { openMesh } from '../discovery/membership.ts'
 import { currentActor, GreenroomError, type ProfileName, run } from '../index.ts'
 import { acceptInvitation } from '../nursery/joining.ts'
 import { hostPeerOf, markHostPeer } from './host-peer.ts'
@@ -24,7 +24,7 @@ const UP_MS = 30_000
 /** Runs a peer of this host: until it is told to end, or in a process that goes on by itself. */
 export async function up(options: UpOptions): Promise<void> {
   const mesh = options.join === undefined ? options.mesh : (await acceptInvitation(options.join)).mesh
-  const rendezvous = await openRendezvous({ mesh })
+  const rendezvous = await openMesh(mesh)
   const { directory } = rendezvous
   await rendezvous.close()
   const pid = await hostPeerOf(directory)

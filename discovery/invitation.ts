@@ -141,9 +141,8 @@ function checkOf(body: Uint8Array): Buffer {
 
 function macOf(secret: Uint8Array, { mesh, id, expires, uses }: Omit<Grant, 'mac'>): Uint8Array {
   const key = derive(secret, 'greenroom/invitations/1')
-  return createHmac('sha256', key)
-    .update(JSON.stringify([mesh, id, expires ?? null, uses ?? null]))
-    .digest()
+  const told = JSON.stringify([mesh, id, expires ?? null, uses ?? null])
+  return new Uint8Array(createHmac('sha256', key).update(told).digest())
 }
 
 function derive(secret: Uint8Array, purpose: string): Uint8Array {

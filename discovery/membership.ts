@@ -2,6 +2,7 @@ import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GreenroomError } from '../node/errors.ts'
+import { openRendezvous, type Rendezvous } from './rendezvous.ts'
 import { codeOf, clearTemporaryFiles, openPrivateDirectory, readPrivateFile, temporaryName } from './private-files.ts'
 
 /** Bytes of the file of one membership. */
@@ -35,6 +36,11 @@ export async function readMembership(mesh: string): Promise<Membership | undefin
     // told below
   }
   throw new GreenroomError('RENDEZVOUS_UNUSABLE', `${fileOf(mesh)} cannot be read: delete it and join again`)
+}
+
+/** The rendezvous of a mesh with the secret that this machine has joined by, if it has joined it. */
+export async function openMesh(mesh: string): Promise<Rendezvous> {
+  return await openRendezvous({ mesh, secret: (await readMembership(mesh))?.secret })
 }
 
 /** Keeps a membership, in the place of an earlier one of that mesh. */

@@ -1,8 +1,7 @@
 import { type Invitation, doorKeyOf, encodeInvitation, MAX_INVITATION_ADDRESSES } from '../discovery/invitation.ts'
 import { type InvitationLimits, Invitations } from '../discovery/invitations.ts'
 import { readJoinAddresses } from '../discovery/join-addresses.ts'
-import { readMembership } from '../discovery/membership.ts'
-import { openRendezvous } from '../discovery/rendezvous.ts'
+import { openMesh } from '../discovery/membership.ts'
 import { GreenroomError } from '../node/errors.ts'
 
 export interface InviteOptions extends InvitationLimits {
@@ -27,7 +26,7 @@ export interface InviteOptions extends InvitationLimits {
  * ```
  */
 export async function invite(mesh: string, options: InviteOptions = {}): Promise<string> {
-  const rendezvous = await openRendezvous({ mesh, secret: (await readMembership(mesh))?.secret })
+  const rendezvous = await openMesh(mesh)
   try {
     const { secret, directory } = rendezvous
     const given = options.addresses?.slice(0, MAX_INVITATION_ADDRESSES)

@@ -20,6 +20,7 @@ export function startProcess(options: CarrierOptions, events: CarrierEvents): Ca
   const child = spawn(process.execPath, [...nodeOptions(options), childEntry()], {
     stdio: ['ignore', out, out, 'ipc', ...lifelinesForChild()],
     serialization: 'advanced',
+    env: environment(),
   })
   if (stdio !== 'inherit') passOutput(options.name, stdio, child.stdout!, child.stderr!)
   const carrier = carry(child, limits, events)
@@ -58,6 +59,12 @@ function carry(child: ChildProcess, limits: ActorLimits, first: CarrierEvents): 
       events = next
     },
   }
+}
+
+/** What children inherit: an invitation is for the root that reads it. */
+function environment(): NodeJS.ProcessEnv {
+  const { GREENROOM_JOIN: _, ...inherited } = process.env
+  return inherited
 }
 
 const TAKES_A_VALUE = new Set(['-e', '--eval', '-p', '--print', '-pe'])

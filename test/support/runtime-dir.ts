@@ -5,6 +5,7 @@ import { afterEach, beforeEach } from 'vitest'
 
 const PREFIX = 'greenroom-test-'
 const VARIABLE = 'XDG_RUNTIME_DIR'
+const STATE_VARIABLE = 'XDG_STATE_HOME'
 
 /** A runtime directory of a test's own. */
 export interface RuntimeDir extends Disposable {
@@ -13,17 +14,24 @@ export interface RuntimeDir extends Disposable {
   roots(): string[]
 }
 
-/** Makes an empty runtime directory and names it in the environment, which children inherit, until it is disposed. */
+/**
+ * Makes an empty runtime directory, with a state directory in it, and names both in the environment, which children
+ * inherit, until it is disposed.
+ */
 export function makeRuntimeDir(): RuntimeDir {
   const before = process.env[VARIABLE]
+  const stateBefore = process.env[STATE_VARIABLE]
   const path = mkdtempSync(join(tmpdir(), PREFIX))
   process.env[VARIABLE] = path
+  process.env[STATE_VARIABLE] = join(path, 'state')
   return {
     path,
     roots: () => rootsIn(path),
     [Symbol.dispose]() {
       if (before === undefined) delete process.env[VARIABLE]
       else process.env[VARIABLE] = before
+      if (stateBefore === undefined) delete process.env[STATE_VARIABLE]
+      else process.env[STATE_VARIABLE] = stateBefore
       rmSync(path, { recursive: true, force: true })
     },
   }

@@ -53,7 +53,7 @@ export async function startMember(options: MemberOptions): Promise<Member> {
   const [command, ...args] = [...(host?.command ?? []), process.execPath, program, JSON.stringify(plan)]
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    env: { ...process.env, XDG_RUNTIME_DIR: runtimeDir },
+    env: { ...process.env, XDG_RUNTIME_DIR: runtimeDir, XDG_STATE_HOME: join(runtimeDir, 'state') },
   })
   const member = new Member(child, plan.name)
   try {

@@ -1,0 +1,129 @@
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isRunning } from '../../discovery/process-life.ts'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { startProgram } from '../support/program.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+
+const runtime = useRuntimeDir()
+expectNothingLeft()
+
+const command = new URL('../../cli/index.ts', import.meta.url)
+
+interface Ran {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The command, as if on a machine of its own. */
+function machine(name: string): { readonly path: string; readonly run: (...args: string[]) => Promise<Ran> } {
+  const path = join(runtime.path, name)
+  mkdirSync(path, { mode: 0o700 })
+  const env = { XDG_RUNTIME_DIR: path, XDG_STATE_HOME: join(path, 'state'), GREENROOM_MESH: undefined }
+  return {
+    path: join(path, `greenroom-${process.getuid?.()}`),
+    run: async (...args) => {
+      const ran = await startProgram(command, { args, env })
+      const { code } = await ran.waitForExit(20_000)
+      return { code, stdout: ran.stdout.join('\n'), stderr: ran.stderr.join('\n') }
+    },
+  }
+}
+
+const listen = ['--listen', '/ip4/127.0.0.1/tcp/0']
+
+/** A line that lets in by the loopback interface, where the peer under test listens. */
+async function inviteBy(theirs: ReturnType<typeof machine>, ...limits: string[]): Promise<string> {
+  const log = readFileSync(join(theirs.path, 'studio', 'host-peer.log'), 'utf8')
+  const [address = ''] = /\/ip4\/127\S+/.exec(log) ?? []
+  const { stdout, code } = await theirs.run('invite', '--mesh', 'studio', '--address', address, ...limits)
+  expect(code).toBe(0)
+  return stdout
+}
+
+describe('greenroom', () => {
+  test('up, invite, join, members and leave make a mesh of two machines, and leave nothing behind', async () => {
+    const [one, two] = [machine('one'), machine('two')]
+    const up = await one.run('up', '--mesh', 'studio', '--name', 'one', '--detach', ...listen)
+    expect(up).toMatchObject({ code: 0, stderr: '' })
+    const pid = Number(/process (\d+)/.exec(up.stdout)?.[1])
+    expect(isRunning(pid, null)).toBe(true)
+    expect(await one.run('up', '--mesh', 'studio')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${pid}`) as string,
+    })
+
+    const invitation = await inviteBy(one, '--uses', '1', '--expires', '1h')
+    expect(await two.run('join', invitation)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('studio') as string,
+    })
+    const second = await two.run('up', '--mesh', 'studio', '--name', 'two', '--detach', ...listen)
+    expect(second).toMatchObject({ code: 0, stderr: '' })
+    await eventually(
+      'both see both',
+      async () => {
+        for (const { run } of [one, two]) {
+          const { stdout } = await run('members', '--mesh', 'studio', '--json')
+          const members = JSON.parse(stdout) as { name: string; arbiter: boolean }[]
+          if (
+            members
+              .map(({ name }) => name)
+              .sort()
+              .join() !== 'one,two'
+          )
+            return false
+          if (members.filter(({ arbiter }) => arbiter).length !== 1) return false
+        }
+        return true
+      },
+      20_000,
+    )
+    expect((await one.run('members', '--mesh', 'studio')).stdout).toMatch(/^\* (one|two) /m)
+
+    const late = machine('late')
+    expect(await late.run('join', invitation)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('used already') as string,
+    })
+    for (const { run, path } of [two, one]) {
+      expect(await run('leave', '--mesh', 'studio')).toMatchObject({ code: 0, stderr: '' })
+      expect(existsSync(join(path, 'studio'))).toBe(false)
+    }
+    expect(isRunning(pid, null)).toBe(false)
+    expect((await one.run('leave', '--mesh', 'studio')).code).toBe(1)
+  })
+
+  test('a peer that does not come up says why, and none is left', async () => {
+    const { run, path } = machine('one')
+    const up = await run('up', '--mesh', 'studio', '--detach', '--listen', '/ip4/198.51.100.1/tcp/1')
+    expect(up).toMatchObject({ code: 1, stderr: expect.stringContaining('host-peer.log') as string })
+    const log = join(path, 'studio', 'host-peer.log')
+    expect(readFileSync(log, 'utf8')).toContain('198.51.100.1')
+    expect(statSync(log).mode & 0o777).toBe(0o600)
+  })
+
+  test('an invitation can come by the standard input, and is checked before anybody is asked', async () => {
+    const { run } = machine('one')
+    expect(await run('join', 'greenroom:nonsense')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('cut or changed') as string,
+    })
+    expect(await run('join', '-')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no invitation') as string,
+    })
+  })
+
+  test.each([[['invite', '--expires', 'soon']], [['up', '--port', '99999']], [['join']], [['members', 'extra']]])(
+    'wrong usage %j exits with 2',
+    async (args) => {
+      const { code, stderr } = await machine('one').run(...args)
+      expect(code).toBe(2)
+      expect(stderr).toContain('error:')
+    },
+  )
+})
