@@ -6,8 +6,12 @@ import * as reign from '../../discovery/core/reign.ts'
 import * as intake from '../../discovery/intake.ts'
 import * as broadcast from '../../discovery/broadcast.ts'
 import * as metadata from '../../discovery/metadata.ts'
+import * as invitation from '../../discovery/invitation.ts'
+import * as invitations from '../../discovery/invitations.ts'
+import * as membership from '../../discovery/membership.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
+import * as door from '../../node/door.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as actorOutput from '../../nursery/actor-output.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
@@ -34,6 +38,7 @@ import * as relays from '../../rpc/broadcast.ts'
 import * as portal from '../../rpc/portal.ts'
 import * as stallWatch from '../../rpc/stall-watch.ts'
 import * as streamArrivals from '../../rpc/stream-arrivals.ts'
+import * as wireOwners from '../../rpc/wire-owners.ts'
 import * as transferable from '../../rpc/transferable.ts'
 import * as valueGraph from '../../rpc/value-graph.ts'
 
@@ -41,6 +46,11 @@ const limits: Record<string, unknown> = {
   ...broadcast,
   ...metadata,
   ...relays,
+  ...door,
+  ...invitation,
+  ...invitations,
+  ...membership,
+  ...wireOwners,
   ...host,
   ...actorOutput,
   ...actorProcess,
