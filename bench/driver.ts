@@ -1,5 +1,5 @@
 import { answer } from './instruments.ts'
-import { ARGUMENT, type Kind, type Lifetime, PIECE_BYTES, type Subject } from './subject.ts'
+import { ARGUMENT, type Kind, type Lifetime, type MeshEvent, PIECE_BYTES, type Subject } from './subject.ts'
 import { ratePerSecond, roundTrips } from './load.ts'
 import { Meter } from './meter.ts'
 import { percentile } from './statistics.ts'
@@ -13,6 +13,7 @@ export type Command =
   | { readonly type: 'cold' }
   | { readonly type: 'spawn' }
   | { readonly type: 'lifetime'; readonly what: Lifetime }
+  | { readonly type: 'discovery'; readonly what: MeshEvent }
   | { readonly type: 'profile'; readonly command: Command; readonly caller: string; readonly callee: string }
 
 /** What was measured, by metric. */
@@ -24,15 +25,20 @@ export type Reply = { readonly reading: Reading } | { readonly error: string } |
 /** New processes that make their first call in one turn, of which the median counts: each is a roll of the dice. */
 const COLD_CALLS = 3
 
+/** Measures a subject as it is told to: see {@link serve}. */
+export async function serveCommands(subject: Subject, failed: Promise<never>): Promise<void> {
+  await serve(async (command) => await measure(subject, command), failed)
+}
+
 /**
  * Obeys commands over the private channel, one after the other, until the channel closes or `failed` rejects.
  *
  * @throws what `failed` rejects with, while the channel is open
  */
-export async function serveCommands(subject: Subject, failed: Promise<never>): Promise<void> {
+export async function serve(take: (command: Command) => Promise<Reading>, failed: Promise<never>): Promise<void> {
   const released = Promise.withResolvers<void>()
   const obey = async (command: Command): Promise<void> => {
-    process.send?.(await measure(subject, command).then((reading) => ({ reading }), described))
+    process.send?.(await take(command).then((reading) => ({ reading }), described))
   }
   const onMessage = (command: Command): void => void obey(command)
   process.on('message', onMessage)
@@ -61,6 +67,8 @@ async function measure(subject: Subject, command: Command): Promise<Reading> {
     case 'lifetime':
       if (subject.lifetime === undefined) throw new Error('this pair starts no actors')
       return { value: await subject.lifetime(command.what) }
+    case 'discovery':
+      throw new Error('this pair is no mesh')
     case 'profile':
       return await profile(subject, command)
   }

@@ -1,10 +1,10 @@
 import type { Command } from './driver.ts'
 import type { PairName } from './pair.ts'
-import type { Lifetime } from './subject.ts'
+import type { Lifetime, MeshEvent } from './subject.ts'
 
-/** What has to hold for the medians of a row; of `ratio` or of greenroom's own `value`. */
+/** What has to hold for the medians of a row; of `ratio` or of greenroom's own `value`; or for the `worst` round. */
 export interface Target {
-  readonly of: 'ratio' | 'value'
+  readonly of: 'ratio' | 'value' | 'worst'
   readonly atLeast?: number
   readonly atMost?: number
 }
@@ -147,6 +147,13 @@ export const MEASURES: readonly Measure[] = [
   lifetime('cancel', 'cancel of 3 idle daemons, to the last exit', 'ms', 50),
   lifetime('reap', 'a fourth one fails, 3 siblings are reaped', 'ms', 60),
   lifetime('idle', 'processor time of an idle actor', '%', 0.3),
+  meshEvent('visible', ['a ready actor is known to a root', '  to the last of 16 roots'], { worst: 300 }),
+  meshEvent('killed', ['a killed actor is out of a registry', '  out of the last of 16'], { p50: 500, worst: 2_000 }),
+  meshEvent('root', ['a killed root is out of a registry', '  out of the last of 15'], { p50: 500, worst: 2_000 }),
+  meshEvent('frozen', ['a frozen root is out of a registry', '  a frozen one out of the last of 15'], { worst: 5_000 }),
+  meshEvent('arbiter', ['a new arbiter after a kill is known to a root', '  known to the last of 15'], {
+    worst: 1_200,
+  }),
   {
     id: 'allocation',
     pairs: ['greenroom', ...FLOORS],
@@ -181,6 +188,33 @@ function lifetime(what: Lifetime, name: string, unit: string, atMost: number): M
     pairs: ['greenroom'],
     command: () => ({ type: 'lifetime', what }),
     rows: [row(what, name, unit, 'value', { base: 'none', targets: [{ of: 'value', atMost }] })],
+  }
+}
+
+/** How soon all roots of a mesh know of something: the median of the roots, and the last one. */
+function meshEvent(
+  what: MeshEvent,
+  [name, last]: readonly [string, string],
+  bounds: { readonly p50?: number; readonly worst: number },
+): Measure {
+  const id = `discovery-${what}`
+  const { p50, worst } = bounds
+  return {
+    id,
+    pairs: ['mesh'],
+    command: () => ({ type: 'discovery', what }),
+    rows: [
+      row(id, name, 'ms', 'p50', {
+        ours: 'mesh',
+        base: 'none',
+        ...(p50 === undefined ? {} : { targets: [{ of: 'value', atMost: p50 }] }),
+      }),
+      row(`${id}-last`, last, 'ms', 'worst', {
+        ours: 'mesh',
+        base: 'none',
+        targets: [{ of: 'worst', atMost: worst }],
+      }),
+    ],
   }
 }
 

@@ -11,6 +11,9 @@ export const ARGUMENT = 'x'.repeat(64)
 /** What is measured of the lives of actors: milliseconds, or what its row says. */
 export type Lifetime = 'warm' | 'thread' | 'many' | 'cancel' | 'reap' | 'idle'
 
+/** What is measured of a mesh of many roots: how soon all of them know of an event. */
+export type MeshEvent = 'visible' | 'killed' | 'root' | 'arbiter' | 'frozen'
+
 /** One way to reach another process, as its caller sees it: greenroom, or a floor. */
 export interface Subject {
   /** One call: the value comes back from the other process. */

@@ -36,7 +36,7 @@ function rowOf(plan: RowPlan, readings: Readings): Row {
   const floor = base === 'none' ? undefined : cells[base]
   const ratio = mine && floor && median(mine.samples.map((sample, i) => sample / floor.samples[i]!))
   const judged = targets.flatMap((target) => {
-    const value = target.of === 'ratio' ? ratio : mine?.median
+    const value = target.of === 'ratio' ? ratio : target.of === 'worst' ? mine?.max : mine?.median
     return value === undefined ? [] : [{ target: describe(target), met: meets(target, value) }]
   })
   return { id, name, unit, cells, ratio, targets: judged }
@@ -78,7 +78,7 @@ function line(parts: readonly string[]): string {
 
 function describe({ of, atLeast, atMost }: Target): string {
   const bound = atLeast === undefined ? `<= ${atMost?.toLocaleString('en')}` : `>= ${atLeast.toLocaleString('en')}`
-  return of === 'ratio' ? `ratio ${bound}` : bound
+  return of === 'value' ? bound : `${of} ${bound}`
 }
 
 function meets(
