@@ -27,7 +27,7 @@ test(
   async () => {
     const members: Member[] = []
     const random = seeded(SEED)
-    const laws = new Laws({ dead: deadline(2_000), frozen: Infinity, deadArbiter: deadline(5_000) })
+    const laws = new Laws({ dead: deadline(2_000), frozen: deadline(5_000), deadArbiter: deadline(5_000) })
     await using stack = new AsyncDisposableStack()
     stack.defer(async () => void (await Promise.all(members.map((member) => member.leave()))))
     const names = Array.from({ length: ROOTS }, (_, i) => `root${i}`)

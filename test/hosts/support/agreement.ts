@@ -37,7 +37,7 @@ export async function expectAgreement(members: readonly Member[], names: readonl
   )
 }
 
-function namesIn({ actors }: Sight): string {
+export function namesIn({ actors }: Sight): string {
   return actors
     .map(({ name }) => name)
     .toSorted()
