@@ -17,7 +17,7 @@ test('docs/performance.md names every target as the table does', () => {
   const targets = MEASURES.flatMap(({ rows }) => rows.flatMap((row) => row.targets ?? []))
   const words = targets.map(({ of, atLeast, atMost }) => {
     const bound = atLeast === undefined ? `<= ${atMost?.toLocaleString('en')}` : `>= ${atLeast.toLocaleString('en')}`
-    return of === 'ratio' ? `ratio ${bound}` : bound
+    return of === 'value' ? bound : `${of} ${bound}`
   })
   expect(words.filter((word) => !text.includes(word))).toEqual([])
 })
