@@ -12,11 +12,15 @@ export type { ProfileName } from './discovery/profile.ts'
 export type { Conditions, FindOptions, Where } from './discovery/selection.ts'
 export type {
   ArbiterSnapshot,
+  ClaimSnapshot,
   DialSnapshot,
   DiscoverySnapshot,
+  ElectionSnapshot,
+  EndedSnapshot,
   MemberSnapshot,
   SelfSnapshot,
   SnapshotOptions,
+  SuspicionSnapshot,
 } from './discovery/snapshot.ts'
 export { watchActors, type ActorChange } from './discovery/watch.ts'
 export type { ActorStats, CallStats, FunctionStats, Latency } from './node/actor-stats.ts'

@@ -22,8 +22,32 @@ export type DiscoveryEvent = {
   | { readonly type: 'down'; readonly actor: ActorInfo; readonly why: Gone; readonly by: ActorRef | undefined }
   /** This actor has heard who else is there; `alone` when nobody was. */
   | { readonly type: 'joined'; readonly alone: boolean }
-  /** There is another arbiter than before; `actor` is missing while there is none. */
-  | { readonly type: 'arbiter'; readonly term: number; readonly actor: ActorInfo | undefined; readonly self: boolean }
+  /**
+   * There is another arbiter than before, or it says something else of its side; `actor` is missing while there is none.
+   * A `provisional` one sees less than half of what it saw before.
+   */
+  | {
+      readonly type: 'arbiter'
+      readonly term: number
+      readonly actor: ActorInfo | undefined
+      readonly self: boolean
+      readonly provisional: boolean
+    }
+  /** This actor asks for votes to become the arbiter. */
+  | { readonly type: 'stands'; readonly term: number }
+  /**
+   * Something keeps the votes of declared electors from being counted: `names` count those of another electorate
+   * (`differs`), are too many (`crowded`), are there twice (`doubled`), or are waited for (`incomplete`).
+   */
+  | {
+      readonly type: 'electorate'
+      readonly problem: 'differs' | 'crowded' | 'doubled' | 'incomplete'
+      readonly names: readonly string[]
+    }
+  /** `by` gets no answer from a root, or has given it up. */
+  | { readonly type: 'suspected'; readonly peer: ActorRef; readonly by: ActorRef }
+  /** A root that was suspected has shown that it lives. */
+  | { readonly type: 'refuted'; readonly peer: ActorRef }
   /** Somebody took this actor for dead, which it has refuted. */
   | { readonly type: 'accused'; readonly by: ActorRef }
   /** The discovery stream to a neighbour is up, or its last one is gone. */
@@ -72,10 +96,25 @@ function eventOf(observed: Observation, { registry, election }: CoreState): Disc
     case 'joined':
       return { at, type: 'joined', alone: observed.alone }
     case 'arbiter': {
-      const { token, self } = observed
+      const { token, self, provisional } = observed
       const record = token === null ? undefined : registry.get(token.peerId)
-      return { at, type: 'arbiter', term: token?.term ?? election.term, actor: record && infoOf(record), self }
+      return {
+        at,
+        type: 'arbiter',
+        term: token?.term ?? election.term,
+        actor: record && infoOf(record),
+        self,
+        provisional,
+      }
     }
+    case 'stands':
+      return { at, type: 'stands', term: observed.term }
+    case 'electorate':
+      return { at, type: 'electorate', problem: observed.problem, names: observed.names }
+    case 'suspected':
+      return { at, type: 'suspected', peer: refOf(observed.peerId), by: refOf(observed.by) }
+    case 'refuted':
+      return { at, type: 'refuted', peer: refOf(observed.peerId) }
     case 'accused':
       return { at, type: 'accused', by: refOf(observed.by) }
     case 'linkUp':

@@ -4,7 +4,7 @@ import { keepVote } from './keep.ts'
 import { flush, tellClaim } from './outbox.ts'
 import { beginReign } from './reign.ts'
 import { firstStanding } from './standing.ts'
-import { arm, disarm, ownRecord, send } from './state.ts'
+import { arm, disarm, emit, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
 import type { Message } from './messages.ts'
 import { majority } from './token.ts'
@@ -112,6 +112,7 @@ function stand(turn: Turn, candidacy: Candidacy): void {
     return
   }
   state.counters.elections++
+  emit(turn, { type: 'stands', term })
   candidacy.phase = 'standing'
   granted.clear()
   refused.clear()

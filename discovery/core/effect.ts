@@ -69,6 +69,12 @@ export type Event =
   | { readonly type: 'claimRefused'; readonly id: number; readonly limit: ClaimLimit }
   /** The last word of a leaving actor is on its way: its streams may be closed. */
   | { readonly type: 'left' }
+  /** Somebody gets no answer from a root, or has given it up, and it has not refuted that yet. */
+  | { readonly type: 'suspected'; readonly peerId: string; readonly by: string }
+  /** A root that was suspected has shown that it lives. */
+  | { readonly type: 'refuted'; readonly peerId: string }
+  /** This actor asks for votes to become the arbiter. */
+  | { readonly type: 'stands'; readonly term: number }
   /** Somebody called this live actor dead; it has refuted that. */
   | { readonly type: 'accused'; readonly by: string }
   /** Another process lives with this actor's identity and would not yield. */

@@ -94,6 +94,11 @@ export class Registry {
     return this.#tombstones.get(peerId)
   }
 
+  /** The ends that are remembered, the latest last. */
+  ends(): Iterable<Tombstone> {
+    return this.#tombstones.values()
+  }
+
   /** The actors of a name that can be called, oldest first. */
   find(name: string): ActorRecord[] {
     return this.#callable(this.#names.get(name))

@@ -3,7 +3,7 @@ import type { Accusation, End } from './fact.ts'
 import { stretchOf } from './health.ts'
 import type { Suspicion } from './liveness.ts'
 import { tell } from './outbox.ts'
-import { arm, dropLink, ownRecord, send } from './state.ts'
+import { arm, dropLink, emit, ownRecord, send } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
 import { declareDead } from './verdict.ts'
 import { compareLives } from './version.ts'
@@ -97,7 +97,10 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
     patience: own ? 0 : (before?.patience ?? batch * (2 + 2 * rng())),
     deadline: Infinity,
   }
-  if (suspicion.accusers.size <= CONFIRMATIONS) suspicion.accusers.add(by)
+  if (suspicion.accusers.size <= CONFIRMATIONS && !suspicion.accusers.has(by)) {
+    suspicion.accusers.add(by)
+    emit(turn, { type: 'suspected', peerId: accused.peerId, by })
+  }
   suspicions.set(accused.peerId, suspicion)
   schedule(turn, suspicion)
   return suspicion

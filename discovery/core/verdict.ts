@@ -4,7 +4,7 @@ import type { End } from './fact.ts'
 import { tell } from './outbox.ts'
 import { noteRoot } from './standing.ts'
 import { emit, ownRecord } from './state.ts'
-import type { CoreState, Turn } from './state.ts'
+import type { Turn } from './state.ts'
 import { compareLives } from './version.ts'
 
 /** Declares an actor dead on own evidence and tells everybody. */
@@ -25,27 +25,30 @@ export function applyChanges(turn: Turn, changes: readonly Change[]): void {
     emit(turn, change)
     if (change.record.parent !== undefined) continue
     turn.review = true
-    onRootChange(state, change)
+    onRootChange(turn, change)
     noteRoot(turn, change)
     state.lost.delete(change.record.peerId)
     if (change.type === 'down' && change.why === 'dead') keepAddresses(turn, change.record)
   }
 }
 
-function onRootChange(state: CoreState, { type, record }: Change): void {
+function onRootChange(turn: Turn, { type, record }: Change): void {
+  const { state } = turn
   const self = ownRecord(state).peerId
   const { rings } = state.liveness
   if (type === 'up') rings.add(record.peerId, self)
   else if (type === 'down') rings.remove(record.peerId, self)
-  clearSuspicion(state, record, type === 'down')
+  clearSuspicion(turn, record, type === 'down')
 }
 
 /** Forgets a suspicion that was refuted, or that came true. */
-function clearSuspicion(state: CoreState, { peerId, inc, rev }: ActorRecord, ended: boolean): void {
+function clearSuspicion(turn: Turn, { peerId, inc, rev }: ActorRecord, ended: boolean): void {
+  const { state } = turn
   const { suspicions } = state.liveness
   const suspicion = suspicions.get(peerId)
   if (suspicion === undefined || (!ended && compareLives({ inc, rev }, suspicion) <= 0)) return
   suspicions.delete(peerId)
+  if (!ended && inc === suspicion.inc) emit(turn, { type: 'refuted', peerId })
   const mine = suspicion.accusers.has(ownRecord(state).peerId)
   if (!ended && mine && inc === suspicion.inc) state.counters.falseSuspicions++
 }

@@ -197,7 +197,7 @@ describe('addresses told from outside', () => {
     core.start(true)
     core.give({ type: 'peers', peers: [seed('a')] })
     const effects = core.give({ type: 'dialled', peerId: 'a', outcome: 'refused' })
-    expect(events(effects).map(({ type }) => type)).toEqual(['seedLost', 'joined', 'arbiter'])
+    expect(events(effects).map(({ type }) => type)).toEqual(['seedLost', 'joined', 'stands', 'arbiter'])
   })
 
   test('more of them than fit are ignored', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { createCore } from '../../discovery/core/state.ts'
 import { profiles } from '../../discovery/profile.ts'
-import { readSnapshot, type DiscoverySnapshot, type SnapshotRequest } from '../../discovery/snapshot.ts'
+import { readSnapshot, type SnapshotRequest } from '../../discovery/read-snapshot.ts'
+import type { DiscoverySnapshot } from '../../discovery/snapshot.ts'
 import { seeded } from '../simulator/rng.ts'
 import { deadline } from '../support/headroom.ts'
-import { CoreHarness, endFact, known, record, recordFact } from './support/core-harness.ts'
+import { CoreHarness, endFact, events, known, record, recordFact } from './support/core-harness.ts'
 
 const request: SnapshotRequest = {
   mesh: 'sim',
@@ -28,7 +29,10 @@ test('it tells of members, arbiter, neighbours and counters as plain data', () =
     mesh: 'sim',
     profile: 'loopback',
     self: { name: 'me', id: 'me', root: 'me', parent: null, incarnation: 5, joined: true, leaving: false },
-    committee: ['me', 'b'],
+    election: { mode: 'elastic', committee: ['me', 'b'] },
+    ended: [{ id: 'gone', incarnation: 6, how: 'dead', by: { id: 'someone', name: '' }, agoMs: 10_000 }],
+    suspicions: [],
+    claims: [],
     counts: { actors: 3, roots: 2, hidden: 0, ended: 1, links: 1 },
     links: [{ id: 'b', name: 'bee' }],
     next: null,
@@ -48,8 +52,35 @@ test('it tells of the arbiter, of itself too', () => {
   const core = new CoreHarness(record('me', { inc: 5, name: 'me' }))
   core.start()
   core.pass(1_000)
-  const { arbiter, term } = readSnapshot(core.state, request)
-  expect(arbiter).toEqual({ id: 'me', name: 'me', term, incarnation: 5, self: true })
+  const { arbiter, election } = readSnapshot(core.state, request)
+  const { term } = election
+  expect(arbiter).toEqual({ id: 'me', name: 'me', term, incarnation: 5, self: true, provisional: false })
+  expect(election).toMatchObject({ role: 'arbiter', committee: ['me'] })
+})
+
+test('it tells who suspects whom, until that is refuted', () => {
+  const core = new CoreHarness(record('me', { inc: 5, name: 'me' }))
+  core.start()
+  for (const id of ['b', 'c', 'd']) core.meet(id, { inc: 7, name: `name of ${id}` })
+  const effects = core.learn([{ kind: 'suspect', accusation: { peerId: 'b', inc: 7, rev: 0, by: 'c', age: 0 } }], 'c')
+  expect(events(effects)).toContainEqual({ type: 'suspected', peerId: 'b', by: 'c' })
+  const suspected = readSnapshot(core.state, { ...request, now: core.now })
+  expect(suspected.suspicions).toMatchObject([{ accused: { id: 'b', name: 'name of b' }, by: [{ id: 'c' }], forMs: 0 }])
+  expect(suspected.suspicions[0]!.inMs).toBeGreaterThan(0)
+  expect(suspected.members.find(({ id }) => id === 'b')!.status).toBe('suspect')
+  expect(suspected.counts.suspects).toBe(1)
+  const refuted = core.learn([recordFact('b', { inc: 7, rev: 1, name: 'name of b' })], 'b')
+  expect(events(refuted)).toContainEqual({ type: 'refuted', peerId: 'b' })
+  expect(readSnapshot(core.state, request)).toMatchObject({ suspicions: [], counts: { suspects: 0 } })
+})
+
+test('the latest ends come first, and no more than 100 of them', () => {
+  const core = new CoreHarness(record('me', { inc: 5 }))
+  core.start()
+  for (let i = 0; i < 150; i++) core.learn([recordFact(`r${i}`, { inc: 6 }), endFact(`r${i}`, { inc: 6 })])
+  const { ended, counts } = readSnapshot(core.state, { ...request, now: core.now })
+  expect(counts.ended).toBe(150)
+  expect(ended.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, i) => `r${149 - i}`))
 })
 
 test('actors that know the same have the same digest, others another', () => {

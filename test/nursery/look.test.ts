@@ -9,6 +9,7 @@ import {
   joinMesh,
   sleep,
 } from '../../index.ts'
+import { MAX_SNAPSHOT_ENTRIES, SNAPSHOT_MEMBERS } from '../../discovery/snapshot.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
@@ -35,14 +36,15 @@ test('events tell of links, actors and their ends, and who said so, and a snapsh
   const ship = await startProgram(program, { args: ['test', 'ship', '2'] })
   const [, id = ''] = /^ready (\S+)/.exec(await ship.waitForLine(/^ready/)) ?? []
   await eventually('both hands are known', () => findActors('hand').length === 2)
-  const { members, arbiter, self, links, counts, committee } = discovery.snapshot()
+  const { members, arbiter, self, links, counts, election, counters } = discovery.snapshot()
   expect(self).toMatchObject({ name: 'port', id: mesh.actor.id, parent: null, joined: true })
   expect(arbiter).toMatchObject({ name: 'port', id: mesh.actor.id, self: true, incarnation: self.incarnation })
   expect(members.map(({ name }) => name)).toEqual(['port', 'ship', 'hand', 'hand'])
   expect(members.filter(({ root }) => root === id).map(({ version }) => version)).toEqual(['7.1', '7.1', '7.1'])
   expect(members.filter(({ linked }) => linked).map((member) => member.id)).toEqual([id])
   expect(links).toEqual([{ name: 'ship', id }])
-  expect(committee).toEqual([mesh.actor.id, id])
+  expect(election).toMatchObject({ mode: 'elastic', role: 'arbiter', committee: [mesh.actor.id, id] })
+  expect(counters['refusedMessages']).toBe(0)
   expect(counts).toMatchObject({ actors: 4, roots: 2, links: 1 })
   ship.kill('SIGKILL')
   await watching
@@ -65,7 +67,8 @@ test('pages of a snapshot follow each other, and what is no page is refused', as
   expect(discovery.snapshot({ limit: 0 })).toMatchObject({ members: [], next: null, counts: { actors: 1 } })
   const { members } = discovery.snapshot({ limit: 1 })
   expect(members).toHaveLength(1)
-  for (const limit of [-1, 1.5, 10_001, '3', Number.NaN] as number[])
+  expect(discovery.snapshot({ limit: SNAPSHOT_MEMBERS }).members).toEqual(members)
+  for (const limit of [-1, 1.5, MAX_SNAPSHOT_ENTRIES + 1, '3', Number.NaN] as number[])
     expect(() => discovery.snapshot({ limit })).toThrow(InvalidArgument)
   for (const after of ['', 'x', 7, '1.'] as string[])
     expect(() => discovery.snapshot({ after })).toThrow("after is the 'next' of a former snapshot")
