@@ -107,8 +107,19 @@ function probeNext(turn: Turn): void {
   }
   liveness.probes.set(seq, probe)
   state.counters.probes++
-  if (linked) send(turn, target, { type: 'probe', seq, digest: state.registry.digest })
-  else goOn(turn, seq, probe)
+  if (linked) {
+    remind(turn, target)
+    send(turn, target, { type: 'probe', seq, digest: state.registry.digest })
+  } else goOn(turn, seq, probe)
+}
+
+/** Whoever is suspected hears of it with every probe (Lifeguard's buddy system): the first word may have been lost. */
+function remind(turn: Turn, peerId: string): void {
+  const suspicion = turn.state.liveness.suspicions.get(peerId)
+  if (suspicion === undefined) return
+  const { inc, rev } = suspicion
+  const accusation = { peerId, inc, rev, by: ownRecord(turn.state).peerId, age: 0 }
+  send(turn, peerId, { type: 'facts', facts: [{ kind: 'suspect', accusation }], claim: null })
 }
 
 /** The time of a probe's phase is over. */

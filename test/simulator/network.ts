@@ -54,6 +54,12 @@ export class Network {
     return this.#disturbances.size === 0
   }
 
+  /** What a message takes one way at most in calm weather. */
+  get farthest(): number {
+    const { far, jitter } = distances[this.#class]
+    return far + jitter
+  }
+
   disturb(disturbance: Disturbance): void {
     this.#disturbances.add(disturbance)
   }

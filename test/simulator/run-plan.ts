@@ -4,6 +4,7 @@ import type { LawFamily } from './laws/law.ts'
 import { rootId, rootName } from './plan.ts'
 import type { Happening, Plan } from './plan.ts'
 import { pick, seeded } from './rng.ts'
+import type { Rng } from './rng.ts'
 import { Simulation } from './simulation.ts'
 import type { CoreUnderTest } from './simulation.ts'
 
@@ -33,6 +34,8 @@ export interface RunOptions {
 const healingLeases = 20
 /** Leases of peace in which nobody may be elected any more. */
 const peacefulLeases = 10
+/** Batches in which everybody hears of what happens in peace. */
+const newsBatches = 24
 /** Breaches that are told of one law. */
 const told = 6
 
@@ -45,18 +48,7 @@ export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
   try {
     schedule(simulation, plan)
     simulation.clock.runUntil(plan.disturbed)
-    if (mode === 'liveness') {
-      const { lease } = simulation.profile
-      simulation.clock.runUntil(simulation.now + healingLeases * lease)
-      inPeace()
-      const { elections } = simulation
-      if (broken === undefined) {
-        simulation.clock.runUntil(simulation.now + peacefulLeases * lease)
-        inPeace()
-        const further = simulation.elections - elections
-        if (further > 0) note('in peace nobody is elected again', `${further} further terms within 10 leases`)
-      }
-    }
+    if (mode === 'liveness') liveOn()
   } catch (error) {
     note(
       error instanceof Broken ? error.law : 'the core throws nothing',
@@ -74,6 +66,26 @@ export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
     events: clock.events,
   }
 
+  function liveOn(): void {
+    const { lease, batch, sync } = simulation.profile
+    const wait = (ms: number): void => simulation.clock.runUntil(simulation.now + ms)
+    wait(healingLeases * lease)
+    inPeace()
+    if (broken !== undefined) return
+    makeNews(simulation, seeded(seed ^ 0x4e45))
+    wait(newsBatches * batch + 1.25 * sync + 4 * simulation.network.farthest)
+    inPeace()
+    if (broken !== undefined) return
+    faults.brokenLinks.fault(simulation, seeded(seed), 0)
+    // an end may take longer than a lease to notice
+    wait(3 * lease)
+    const { elections } = simulation
+    wait(peacefulLeases * lease)
+    inPeace()
+    const further = simulation.elections - elections
+    if (further > 0) note('in peace nobody is elected again', `${further} further terms within 10 leases`)
+  }
+
   function inPeace(): void {
     const component = simulation.running()
     for (const law of simulation.laws) {
@@ -87,6 +99,13 @@ export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
   function note(law: string, breach: string): void {
     broken ??= law
     breaches.push(breach)
+  }
+}
+
+/** What happens every day: actors start and end, and change what they say. */
+function makeNews(simulation: Simulation, rng: Rng): void {
+  for (const what of ['newChild', 'edits', 'crashChild', 'newChild'] as const) {
+    faults[what].fault(simulation, rng, 0)
   }
 }
 

@@ -13,7 +13,7 @@ import { VirtualClock } from './virtual-clock.ts'
 const campaigns = [
   { mode: 'liveness', electorate: 'elastic', seeds: 100 },
   { mode: 'safety', electorate: 'elastic', seeds: 40 },
-  { mode: 'liveness', electorate: 'quorum', seeds: 60 },
+  { mode: 'liveness', electorate: 'quorum', seeds: 50 },
   { mode: 'safety', electorate: 'quorum', seeds: 40 },
 ] as const
 
