@@ -1,3 +1,4 @@
+import { coreStep } from './core-step.ts'
 import { answer } from './instruments.ts'
 import { ARGUMENT, type Kind, type Lifetime, type MeshEvent, PIECE_BYTES, type Subject } from './subject.ts'
 import { ratePerSecond, roundTrips } from './load.ts'
@@ -14,6 +15,7 @@ export type Command =
   | { readonly type: 'spawn' }
   | { readonly type: 'lifetime'; readonly what: Lifetime }
   | { readonly type: 'discovery'; readonly what: MeshEvent }
+  | { readonly type: 'step'; readonly windowMs: number }
   | { readonly type: 'profile'; readonly command: Command; readonly caller: string; readonly callee: string }
 
 /** What was measured, by metric. */
@@ -69,6 +71,8 @@ async function measure(subject: Subject, command: Command): Promise<Reading> {
       return { value: await subject.lifetime(command.what) }
     case 'discovery':
       throw new Error('this pair is no mesh')
+    case 'step':
+      return { us: coreStep(command.windowMs) }
     case 'profile':
       return await profile(subject, command)
   }

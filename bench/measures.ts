@@ -163,6 +163,17 @@ export const MEASURES: readonly Measure[] = [
       row('allocation-callee', 'heap that a call allocates, callee (64)', 'bytes', 'callee'),
     ],
   },
+  {
+    id: 'step',
+    pairs: ['greenroom'],
+    command: (windowMs) => ({ type: 'step', windowMs }),
+    rows: [
+      row('step', 'step of the discovery core, 1,000 roots', 'µs', 'us', {
+        base: 'none',
+        targets: [{ of: 'value', atMost: 5 }],
+      }),
+    ],
+  },
 ]
 
 /**

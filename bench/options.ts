@@ -15,7 +15,7 @@ export interface Options {
 
 const USAGE = `npm run bench                                   the whole table
 npm run bench -- --only=calls,stream            some measures: calls (calls-1, calls-64, calls-256), stream, bulk,
-                                                beside, cold, spawn, discovery, allocation
+                                                beside, cold, spawn, discovery, allocation, step
 npm run bench -- --pairs=greenroom,libp2p       some columns: ${Object.keys(PAIRS).join(', ')}
 npm run bench -- --rounds=9 --window=1000       more rounds (default 5), longer windows (default 400 ms)
 npm run bench -- --json                         as JSON, with the number of every round

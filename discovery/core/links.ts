@@ -10,6 +10,7 @@ import type { Dial, Turn } from './state.ts'
 import { accuse } from './suspicion.ts'
 import { join, startSync } from './sync.ts'
 import { declareDead, keepAddresses } from './verdict.ts'
+import { sameTexts } from './version.ts'
 
 /*
  * Who is a neighbour: of a root those before and after it on the rings, and the rest of the committee when it is in it; of
@@ -338,8 +339,4 @@ function seedsOf({ state }: Turn): number {
   let seeds = 0
   for (const { inc } of state.dials.values()) if (inc === undefined) seeds++
   return seeds
-}
-
-function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, index) => text === b[index])
 }

@@ -11,7 +11,7 @@ import { Multimap } from './multimap.ts'
 import { Rounds } from './rounds.ts'
 import { endOf, Tombstones } from './tombstones.ts'
 import type { Tombstone } from './tombstones.ts'
-import { compareAge, compareBytes, compareLives, compareVersions } from './version.ts'
+import { compareAge, compareBytes, compareLives, compareVersions, sameTexts } from './version.ts'
 import type { Life } from './version.ts'
 
 /** A kept record; `shown` while the actor and everything above it is alive. */
@@ -28,7 +28,7 @@ export interface RegistryTimes {
 }
 
 const rank = { dead: 1, left: 2 } as const
-const nothing: readonly Change[] = []
+const nothing: readonly never[] = []
 
 /**
  * Every actor that is known, merged from signed records and from words about ends.
@@ -251,6 +251,10 @@ export class Registry {
       member = { place, shown: false, first: 0, second: 0, next: undefined, known, hiddenAt: now }
       this.#members.set(record.peerId, member)
       this.#buckets.put(member)
+    } else if (previous !== undefined && isAlike(previous, record)) {
+      this.#replace(member, known)
+      changes.push({ type: 'updated', record, previous })
+      return
     } else {
       // a record that stays hidden must not be kept for ever by being told again and again
       if (member.shown) this.#hide(member, now)
@@ -267,6 +271,18 @@ export class Registry {
     if (member.shown && previous !== undefined && !restarted) changes.push({ type: 'updated', record, previous })
     else if (member.shown) changes.push({ type: 'up', record })
     this.#settleBelow(record.peerId, now, changes)
+  }
+
+  /** What shows goes on showing, under the same name at the same place. */
+  #replace(member: Member, known: Known): void {
+    const before = member.known.record
+    const { record, signed } = known
+    member.known = known
+    this.#buckets.hide(member)
+    this.#buckets.show(member, hashVersion(record.peerId, record, signed.signature))
+    if (record.parent !== undefined) return
+    this.#elders.delete(before)
+    if (record.status === 'up') this.#elders.add(record)
   }
 
   #remove(member: Member, why: Gone, now: number, changes: Change[]): void {
@@ -368,6 +384,18 @@ export class Registry {
     }
     return false
   }
+}
+
+/** Whether a record can take the place of another one without a change of any index: `rev`, `seq` or content differ. */
+function isAlike(a: ActorRecord, b: ActorRecord): boolean {
+  const groups = [a.meta.groups ?? nothing, b.meta.groups ?? nothing] as const
+  return (
+    a.inc === b.inc &&
+    a.name === b.name &&
+    a.parent === b.parent &&
+    a.root === b.root &&
+    sameTexts(groups[0], groups[1])
+  )
 }
 
 function recordFact({ shown, known }: Member): Fact | undefined {

@@ -52,7 +52,7 @@ test.each([{ ids: STEADY }, { ids: SPAWNING }, { ids: LIVES }, { ids: MESH }])(
       })),
     ).toEqual(planned)
     const numbers = rows.flatMap(({ id, ratio, cells }) => [
-      ...(id === 'beside-over-idle' || LIVES.includes(id) || id.startsWith('discovery-')
+      ...(['beside-over-idle', 'step'].includes(id) || LIVES.includes(id) || id.startsWith('discovery-')
         ? []
         : [{ id, number: ratio }]),
       ...Object.values(cells).flatMap(({ median, samples }) => [median, ...samples].map((number) => ({ id, number }))),
