@@ -1,6 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
-
 /** Bytes of buffers that are made until those that nobody uses any more are collected. */
 export const BYTES_PER_COLLECTION = 4 * 1024 * 1024
 
@@ -26,6 +23,9 @@ export function noteBuffer(bytes: number): void {
 
 /** V8 shows its collector to contexts that are made while the flag is set; without it nothing is collected early. */
 function findCollect(): Collect | null {
+  // Asked for here: most actors never need them, and each start would load them.
+  const { setFlagsFromString } = process.getBuiltinModule('node:v8')
+  const { runInNewContext } = process.getBuiltinModule('node:vm')
   try {
     setFlagsFromString('--expose-gc')
     return runInNewContext('gc') as Collect

@@ -1,43 +1,73 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import type { Plugin } from 'rolldown'
 
 /** Modules of packages that cost a start more than they give it, and what stands in for them, in `lean/`. */
-const STAND_INS = {
+const STAND_INS: Readonly<Record<string, string>> = {
   '@chainsafe/as-sha256/lib/index.js': 'as-sha256.ts',
   '@chainsafe/is-ip/lib/is-ip.node.js': 'is-ip.ts',
   '@libp2p/noise/dist/src/crypto/js.js': 'noise-crypto.ts',
   '@noble/curves/ed25519.js': 'ed25519.ts',
   '@noble/curves/secp256k1.js': 'secp256k1.ts',
-} as const
+  'mortice/dist/src/node.js': 'mortice.ts',
+}
 
-/** Modules that sort words which nobody reads: the rules of a language for that take five milliseconds to load. */
-const SORTERS = [
-  '@libp2p/peer-record/dist/src/peer-record/utils.js',
-  '@libp2p/peer-store/dist/src/utils/dedupe-addresses.js',
-  '@libp2p/peer-store/dist/src/utils/to-peer-pb.js',
-]
-const LANGUAGE_ORDER = /\b([\w.()]+)\.localeCompare\(([\w.()]+)\)/g
-const CODE_ORDER = '($1 < $2 ? -1 : $1 > $2 ? 1 : 0)'
+/** Sorts words that nobody reads: the rules of a language for that take five milliseconds to load. */
+const SORTING = [/\b([\w.()]+)\.localeCompare\(([\w.()]+)\)/g, '($1 < $2 ? -1 : $1 > $2 ? 1 : 0)'] as const
 
-/** @throws Error when a package has not got one of the modules any more */
+/** What is made at the start of each process, and is made when it is needed instead. */
+const EDITS: Readonly<Record<string, readonly (readonly [from: RegExp, to: string])[]>> = {
+  '@libp2p/peer-record/dist/src/peer-record/utils.js': [SORTING],
+  '@libp2p/peer-store/dist/src/utils/dedupe-addresses.js': [SORTING],
+  '@libp2p/peer-store/dist/src/utils/to-peer-pb.js': [SORTING],
+  '@libp2p/utils/dist/src/private-ip.js': [
+    [/^const NETMASK_RANGES = (.*);$/m, 'let ranges;\nconst netmasks = () => (ranges ??= $1);'],
+    [/\bof NETMASK_RANGES\b/, 'of netmasks()'],
+  ],
+  '@multiformats/dns/dist/src/resolvers/default.js': [
+    [/^import \{ Resolver \} from 'dns\/promises';$/m, ''],
+    [/\bnew Resolver\(\)/, "new (process.getBuiltinModule('node:dns/promises').Resolver)()"],
+  ],
+}
+
+const NAMES = [...Object.keys(STAND_INS), ...Object.keys(EDITS)]
+
+/**
+ * Makes the bundle that children boot from lean: what a start pays for and nobody uses is left out.
+ *
+ * @throws Error when a package has not got one of these modules, or one of these lines, any more
+ */
 export function leanModules(): Plugin {
-  const unmet = new Set<string>([...Object.keys(STAND_INS), ...SORTERS])
-  const meet = (id: string): string | undefined => {
-    const path = id.replaceAll('\\', '/')
-    const met = [...Object.keys(STAND_INS), ...SORTERS].find((name) => path.endsWith(`/node_modules/${name}`))
-    if (met !== undefined) unmet.delete(met)
-    return met
-  }
+  const unmet = new Set(NAMES)
   return {
     name: 'lean-modules',
+    resolveId: (source) => (/^(node:)?process$/.test(source) ? leanFile('process.ts') : null),
     load: (id) => {
-      const file = STAND_INS[meet(id) as keyof typeof STAND_INS]
-      if (file === undefined) return null
-      return { code: readFileSync(new URL(`./lean/${file}`, import.meta.url), 'utf8'), moduleType: 'ts' }
+      const standIn = STAND_INS[nameOf(id) ?? '']
+      if (standIn === undefined) return null
+      unmet.delete(nameOf(id)!)
+      return { code: readFileSync(leanFile(standIn), 'utf8'), moduleType: 'ts' }
     },
-    transform: (code, id) => (SORTERS.includes(meet(id) ?? '') ? code.replaceAll(LANGUAGE_ORDER, CODE_ORDER) : null),
+    transform: (code, id) => {
+      const name = nameOf(id)
+      const edits = EDITS[name ?? '']
+      if (name === undefined || edits === undefined) return null
+      if (edits.some(([from]) => code.search(from) < 0)) return null
+      unmet.delete(name)
+      return edits.reduce((edited, [from, to]) => edited.replace(from, to), code)
+    },
     buildEnd: (error) => {
-      if (error === undefined && unmet.size > 0) throw new Error(`not in the bundle any more: ${[...unmet].join(', ')}`)
+      if (error === undefined && unmet.size > 0)
+        throw new Error(`not in the bundle any more, or of another shape: ${[...unmet].join(', ')}`)
     },
   }
+}
+
+function leanFile(name: string): string {
+  return fileURLToPath(new URL(`./lean/${name}`, import.meta.url))
+}
+
+function nameOf(id: string): string | undefined {
+  const path = id.replaceAll('\\', '/')
+  return NAMES.find((name) => path.endsWith(`/node_modules/${name}`))
 }

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ipVersion, isIP, isIPv4, isIPv6 } from '../../scripts/lean/is-ip.ts'
 import { digest } from '../../scripts/lean/as-sha256.ts'
@@ -54,19 +56,48 @@ test('keys that no actor has are refused', () => {
   expect(() => secp256k1.Point.fromBytes()).toThrow('actors have Ed25519 keys')
 })
 
-test('words are sorted without the rules of a language', async () => {
-  const { transform } = leanModules()
-  const sort = transform as (code: string, id: string) => string | null
-  const id = '/x/node_modules/@libp2p/peer-store/dist/src/utils/to-peer-pb.js'
-  expect(sort('return a.localeCompare(b);', id)).toBe('return (a < b ? -1 : a > b ? 1 : 0);')
-  expect(sort('(a, b) => a.x.toString().localeCompare(b.x.toString());', id)).toBe(
-    '(a, b) => (a.x.toString() < b.x.toString() ? -1 : a.x.toString() > b.x.toString() ? 1 : 0);',
+describe('an edit', () => {
+  const edit = leanModules().transform as (code: string, id: string) => string | null
+  const inPackage = (path: string): string => `/x/node_modules/${path}`
+
+  test.each([
+    ['return a.localeCompare(b);', 'return (a < b ? -1 : a > b ? 1 : 0);'],
+    [
+      '(a, b) => a.x.toString().localeCompare(b.x.toString());',
+      '(a, b) => (a.x.toString() < b.x.toString() ? -1 : a.x.toString() > b.x.toString() ? 1 : 0);',
+    ],
+  ])('sorts words without the rules of a language: %s', (code, edited) => {
+    expect(edit(code, inPackage('@libp2p/peer-store/dist/src/utils/to-peer-pb.js'))).toBe(edited)
+  })
+
+  test('leaves other modules alone', () => {
+    expect(edit('return a.localeCompare(b);', '/x/mine.ts')).toBe(null)
+  })
+
+  test.each(['127.0.0.1', '10.1.2.3', '192.0.2.1', '8.8.8.8', '::1', '::ffff:10.0.0.1', '2606:4700::1', 'x'])(
+    'knows that "%s" is private, or not, as the package does',
+    async (address) => {
+      const path = '@libp2p/utils/dist/src/private-ip.js'
+      const { isPrivateIp } = await original<{ isPrivateIp: (address: string) => boolean | undefined }>(path)
+      const file = new URL(`../../node_modules/${path}`, import.meta.url)
+      const bundled = (name: string): string =>
+        import.meta.resolve(new URL(`../../node_modules/${name}`, import.meta.url).href)
+      const code = edit(readFileSync(file, 'utf8'), fileURLToPath(file))!
+        .replace("'@chainsafe/is-ip'", `'${bundled('@chainsafe/is-ip/lib/is-ip.node.js')}'`)
+        .replace("'netmask'", `'${bundled('netmask/dist/netmask.js')}'`)
+      const edited = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
+        isPrivateIp: typeof isPrivateIp
+      }
+      expect(edited.isPrivateIp(address)).toBe(isPrivateIp(address))
+    },
   )
-  expect(sort('return a.localeCompare(b);', '/x/mine.ts')).toBe(null)
 })
 
-test('a module that is not met any more fails the bundle by name', () => {
-  const end = leanModules().buildEnd as (error?: Error) => void
-  expect(() => end()).toThrow(/not in the bundle any more: .*@chainsafe\/is-ip/)
+test('a module that is not met any more, or has changed, fails the bundle by name', () => {
+  const { buildEnd, transform } = leanModules()
+  const end = buildEnd as (error?: Error) => void
+  const edit = transform as (code: string, id: string) => string | null
+  expect(edit('const other = 1', '/x/node_modules/@libp2p/utils/dist/src/private-ip.js')).toBe(null)
+  expect(() => end()).toThrow(/of another shape: .*@chainsafe\/is-ip.*private-ip/)
   expect(() => end(new Error('something else'))).not.toThrow()
 })
