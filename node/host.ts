@@ -43,6 +43,7 @@ export const CLOSE_TIMEOUT_MS = 100
  */
 export const MAX_GOSSIP_BYTES = 1024 * 1024
 
+const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 const UNIX = '/unix/'
 const DAY_MS = 24 * 60 * 60 * 1_000
 
@@ -50,8 +51,11 @@ export interface HostOptions {
   readonly identity: Identity
   /** 32 bytes; who does not have them cannot finish a handshake. */
   readonly secret: Uint8Array
-  /** Multiaddrs to listen on; default {@link localAddresses}. */
-  readonly listen?: readonly string[] | undefined
+  /**
+   * Multiaddrs to listen on; default {@link localAddresses}. `near` is what suffices for an actor below a root: on Linux
+   * the unix socket alone, which everybody who could reach the loopback port reaches.
+   */
+  readonly listen?: readonly string[] | 'near' | undefined
   /** Multiaddrs that others are told; default those that it listens on. */
   readonly announce?: readonly string[] | undefined
   /** Lets in who has no secret yet, for one question; default nobody. */
@@ -94,7 +98,17 @@ export interface Host {
 export async function startHost(options: HostOptions): Promise<Host> {
   const barred = new BarredPeers()
   const floods = new EventEmitter<{ flood: [peer: string] }>()
-  return wrap(await outsideScopes(async () => await startNode(options, barred, floods)), barred, floods)
+  const start = async (listen: readonly string[]): Promise<Host> =>
+    wrap(await outsideScopes(async () => await startNode(options, listen, barred, floods)), barred, floods)
+  const { listen = localAddresses() } = options
+  if (listen !== 'near') return await start(listen)
+  if (process.platform !== 'linux') return await start([LOOPBACK])
+  try {
+    return await start([abstractSocket()])
+  } catch {
+    // A sandbox that forbids such sockets.
+    return await start([LOOPBACK])
+  }
 }
 
 interface Services extends Record<string, unknown> {
@@ -104,7 +118,12 @@ interface Services extends Record<string, unknown> {
 
 type Floods = EventEmitter<{ flood: [peer: string] }>
 
-async function startNode(options: HostOptions, barred: BarredPeers, floods: Floods): Promise<Libp2p<Services>> {
+async function startNode(
+  options: HostOptions,
+  listen: readonly string[],
+  barred: BarredPeers,
+  floods: Floods,
+): Promise<Libp2p<Services>> {
   const fast = (options.fastPath ?? process.env.GREENROOM_FAST_PATH) !== 'off'
   const encrypter = noise({ prologueBytes: prologue(options.secret) })
   const muxer = yamux({
@@ -126,7 +145,7 @@ async function startNode(options: HostOptions, barred: BarredPeers, floods: Floo
   }
   const node: Libp2p<Services> = await createLibp2p({
     privateKey: options.identity.privateKey,
-    addresses: { listen: [...(options.listen ?? localAddresses())], announce: [...(options.announce ?? [])] },
+    addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
     transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
     connectionEncrypters: [
       fast ? fastEncrypter(encrypter) : encrypter,
@@ -233,10 +252,11 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
  * process could leave behind, and the mesh secret guards it as it guards the port.
  */
 export function localAddresses(): string[] {
-  const port = '/ip4/127.0.0.1/tcp/0'
-  if (process.platform !== 'linux') return [port]
-  const name = `\0greenroom-${randomBytes(16).toString('hex')}`
-  return [port, `${UNIX}${encodeURIComponent(name)}`]
+  return process.platform === 'linux' ? [LOOPBACK, abstractSocket()] : [LOOPBACK]
+}
+
+function abstractSocket(): string {
+  return `${UNIX}${encodeURIComponent(`\0greenroom-${randomBytes(16).toString('hex')}`)}`
 }
 
 /** Unix sockets first: one of another machine does not exist here and fails at once. */

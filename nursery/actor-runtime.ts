@@ -40,7 +40,7 @@ export interface RuntimeOptions {
   readonly secret: Uint8Array
   /** What the root and its descendants, and nobody else, know: proves who belongs to one tree. */
   readonly treeKey: Uint8Array
-  readonly listen?: readonly string[] | undefined
+  readonly listen?: readonly string[] | 'near' | undefined
   /** Told to others in place of the addresses that it listens on. */
   readonly announce?: readonly string[] | undefined
   /** Lets strangers in by invitation; children have none. */

@@ -53,7 +53,7 @@ process.on('unhandledRejection', (error) => void crash(error))
 async function prepare({ secret, parent: { id, addresses }, depth }: PrepareMessage): Promise<void> {
   hold(depth, {})
   const identity = await openIdentity()
-  const host = await startHost({ identity, secret })
+  const host = await startHost({ identity, secret, listen: 'near' })
   prepared = { identity, host }
   await host.connect(id, addresses)
   await rehearse()
@@ -70,6 +70,7 @@ async function boot(message: BootMessage): Promise<void> {
   try {
     runtime = await startRuntime({
       ...message,
+      listen: 'near',
       ...(prepared ?? { identity: await openIdentity() }),
       ...(parent.isThread ? { isThread: true, startMethod: 'thread' } : {}),
     })

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { type AddressInfo, connect, createServer, Server } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { currentScope } from '../../node/cancel-scope.ts'
@@ -165,6 +165,32 @@ describe('where it listens', () => {
     const ports = b.addresses().filter((address) => !address.startsWith('/unix/'))
     const connection = await a.connect(b.peerId, ['/unix/%00greenroom-of-another-machine', ...ports])
     expect(connection.remoteAddr.toString()).toContain('/tcp/')
+  })
+
+  test.runIf(process.platform === 'linux')('near, it listens on a unix socket alone', async () => {
+    await using pair = await hosts(1)
+    const near = await startHost({ identity: await openIdentity(), secret: secretOf.get(pair[0])!, listen: 'near' })
+    expect(near.addresses()).toEqual([expect.stringMatching(/^\/unix\/%00greenroom-/)])
+    await pair[0].connect(near.peerId, near.addresses())
+    await eventually('it is connected', () => near.isConnected(pair[0].peerId))
+    await near.stop()
+  })
+
+  test('near, it takes a loopback port where unix sockets are forbidden', async () => {
+    const prototype = Server.prototype as { listen: (...args: never[]) => Server }
+    const { listen } = prototype
+    prototype.listen = function (this: Server, ...args: [{ path?: string }, ...never[]] | never[]): Server {
+      if (args[0]?.path === undefined) return Reflect.apply(listen, this, args) as Server
+      process.nextTick(() => this.emit('error', new Error('EPERM: unix sockets are forbidden')))
+      return this
+    }
+    try {
+      const near = await startHost({ identity: await openIdentity(), secret: newSecret(), listen: 'near' })
+      expect(near.addresses()).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\//)])
+      await near.stop()
+    } finally {
+      prototype.listen = listen
+    }
   })
 
   test('on the addresses that it is given', async () => {
