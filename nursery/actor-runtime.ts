@@ -224,7 +224,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       rpc,
       discovery,
       carriers,
-      startedAt: stats.read().since,
+      startedAt: stats.since,
       track,
       nurseries: () => [...nurseries.keys()],
       stop,

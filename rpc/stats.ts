@@ -77,7 +77,8 @@ export class Stats {
   streamsRefused = 0
   protocolErrors = 0
   peersDropped = 0
-  readonly #since = Date.now()
+  /** Milliseconds since the epoch. */
+  readonly since = Date.now()
   readonly #begin = performance.now()
   readonly #functions = new Map<string, CountedFunction>()
   /** Those open now; what they count is added up when somebody reads, and kept when they close. */
@@ -144,7 +145,7 @@ export class Stats {
     served.add(this.unnamed)
     for (const { calls } of this.#functions.values()) served.add(calls)
     return {
-      since: this.#since,
+      since: this.since,
       uptimeMs: Math.round(performance.now() - this.#begin),
       served: served.read(),
       made: this.made.read(),

@@ -1,13 +1,31 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ActorTree } from '../../nursery/actor-tree.ts'
 import { MAX_BUNDLES } from '../../nursery/child-entry.ts'
+import { showTree } from '../../nursery/show-tree.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { startProgram } from '../support/program.ts'
+
+const TREE: ActorTree = {
+  name: 'opera',
+  id: 'id',
+  pid: 1,
+  at: 2,
+  since: 1,
+  cancelled: undefined,
+  waits: [
+    { what: 'sleeping', since: 1 },
+    { what: 'calling', since: 1 },
+  ],
+  serves: [],
+  nurseries: [],
+  leftOut: 0,
+}
 
 expectNothingLeft()
 
@@ -72,6 +90,20 @@ describe('the bundle of a copy of the sources', () => {
     const names = JSON.parse(stdout) as [string, string][]
     expect(names.map(([name]) => name)).toContain('InvalidArgument')
     expect(names.filter(([exported, name]) => exported !== name)).toEqual([])
+  })
+
+  test('is plain ASCII, and says the same as the sources', async () => {
+    const folder = dirname(await entry())
+    const code = readFileSync(join(folder, 'library.mjs'), 'latin1')
+    expect(/[^\0-\x7f]/.exec(code)?.[0]).toBeUndefined()
+    const tree = pathToFileURL(join(folder, 'nursery', 'show-tree.mjs')).href
+    expect(code).toContain('\\u251c')
+    const script = `
+      const { showTree } = await import(${JSON.stringify(tree)})
+      process.stdout.write(showTree(${JSON.stringify({ ...TREE, cancelled: 'nobody' })}))`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+    expect(stdout).toBe(showTree({ ...TREE, cancelled: 'nobody' }))
+    expect(showTree(TREE)).toContain('├')
   })
 
   test('is made anew when a source has changed, and a bounded number of old ones is kept', async () => {

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ipVersion, isIP, isIPv4, isIPv6 } from '../../scripts/lean/is-ip.ts'
+import { BUSY_FRAMES, ChaCha20Poly1305, isBusy } from '../../scripts/lean/as-chacha20poly1305.ts'
 import { digest } from '../../scripts/lean/as-sha256.ts'
 import { ed25519 } from '../../scripts/lean/ed25519.ts'
 import { pureJsCrypto } from '../../scripts/lean/noise-crypto.ts'
 import { secp256k1 } from '../../scripts/lean/secp256k1.ts'
 import { leanModules } from '../../scripts/lean-modules.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** What a module stands in for. */
 async function original<T>(path: string): Promise<T> {
@@ -21,6 +23,35 @@ describe('what stands in for a module of a package does the same as that', () =>
     const theirs = await original<{ digest: typeof digest }>('@chainsafe/as-sha256/lib/index.js')
     for (const input of inputs)
       expect(Buffer.from(digest(input)).toString('hex')).toBe(Buffer.from(theirs.digest(input)).toString('hex'))
+  })
+
+  test('ChaCha20-Poly1305, with WebAssembly from BUSY_FRAMES small frames a second on', async () => {
+    type Theirs = { ChaCha20Poly1305: new (wasm: unknown) => ChaCha20Poly1305; newInstance(): unknown }
+    const { default: theirs } = await original<{ default: Theirs }>('@chainsafe/as-chacha20poly1305/lib/src/index.js')
+    const stock = new theirs.ChaCha20Poly1305(theirs.newInstance())
+    const ours = new ChaCha20Poly1305()
+    const check = (): void => {
+      for (const input of inputs)
+        for (const ad of [new Uint8Array(), new Uint8Array(randomBytes(32))]) {
+          const [key, nonce] = [new Uint8Array(randomBytes(32)), new Uint8Array(randomBytes(12))]
+          const sealed = ours.seal(key, nonce, input, ad)
+          expect(sealed).toEqual(stock.seal(key, nonce, input, ad))
+          expect(ours.open(key, nonce, sealed, ad)).toEqual(input)
+          const target = new Uint8Array(input.length)
+          expect(ours.open(key, nonce, sealed, ad, target)).toBe(target)
+          expect(target).toEqual(input)
+          sealed[0]! ^= 1
+          expect(ours.open(key, nonce, sealed, ad)).toBe(null)
+        }
+    }
+    check()
+    expect(isBusy()).toBe(false)
+    const [key, nonce, nothing] = [new Uint8Array(32), new Uint8Array(12), new Uint8Array()]
+    await eventually('WebAssembly has taken over', () => {
+      for (let i = 0; i < BUSY_FRAMES; i++) ours.seal(key, nonce, nothing)
+      return isBusy()
+    })
+    check()
   })
 
   test('the public key of an Ed25519 seed', async () => {
