@@ -111,6 +111,17 @@ describe('the examples', () => {
     ])
   })
 
+  test('caches are selected by tags, all of a group forget at once, and one that drains is passed over', async () => {
+    const { stdout } = await play('caches')
+    expect(stdout).toEqual([
+      '2 of 3 caches are in Europe',
+      'cache-eu: had forgotten it',
+      'cache-eu: keeps 1 page',
+      'cache-us: keeps 1 page',
+      '2 caches go on serving',
+    ])
+  })
+
   test('several tasks send over one context, each in its order', async () => {
     const { stdout } = await play('context')
     expect(stdout[0]).toBe('started with 3 sources')

@@ -150,6 +150,8 @@ describe('looking up', () => {
     await eventually('root and child are gone', async () =>
       [await findActor('root'), await findActor('child')].every((portal) => portal === undefined),
     )
+    await eventually('they are known no longer', () => findActors('root').length + findActors('child').length === 0)
+    await eventually('the entry of the killed root is removed', () => rootFiles().length === 1)
   })
 
   test('of several actors with one name the oldest is first, and all are given', async () => {
