@@ -27,6 +27,7 @@ function sight(at: number, ids: readonly string[], arbiter: string | null = null
     digest: '',
     neighbours: 0,
     reigns: [],
+    talk: { messages: 0, bytes: 0 },
   }
 }
 

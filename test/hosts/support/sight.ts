@@ -1,3 +1,5 @@
+import type { Talk } from './talk.ts'
+
 /** What a member sees at one moment; times are milliseconds of the machine's monotonic clock. */
 export interface Sight {
   readonly at: number
@@ -7,6 +9,8 @@ export interface Sight {
   /** Discovery streams that are up. */
   readonly neighbours: number
   readonly reigns: readonly ReignSpan[]
+  /** What it has sent to its neighbours so far. */
+  readonly talk: Talk
 }
 
 interface SeenActor {
