@@ -48,6 +48,8 @@ export interface RuntimeOptions {
   /** Started beforehand, in a process that waited for its name. */
   readonly host?: Host | undefined
   readonly modules: readonly ExposedModule[]
+  /** Brings the modules in, before others hear of the actor: who finds it may call it at once. */
+  readonly load?: ((self: Target) => Promise<void>) | undefined
   readonly statespace: Record<string, unknown>
   /** What it says of itself at first. */
   readonly metadata: Metadata
@@ -171,6 +173,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       stats,
     })
     stops.push(async () => await rpc.close())
+    await options.load?.(self)
     const root = options.root ?? self.id
     const discovery = await startDiscovery({
       host,

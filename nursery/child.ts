@@ -73,16 +73,19 @@ async function boot(message: BootMessage): Promise<void> {
       listen: 'near',
       ...(prepared ?? { identity: await openIdentity() }),
       ...(parent.isThread ? { isThread: true, startMethod: 'thread' } : {}),
+      load: async (target) => {
+        self = target
+        for (const { url, namespace } of message.modules) {
+          module = url
+          await import(url)
+          if (exposedNamespace(namespace) === undefined)
+            throw new InvalidArgument(
+              `it does not expose '${namespace}' when imported here: call expose() at its top level`,
+            )
+        }
+        module = undefined
+      },
     })
-    self = runtime.self
-    for (const { url, namespace } of message.modules) {
-      module = url
-      await import(url)
-      if (exposedNamespace(namespace) === undefined)
-        throw new InvalidArgument(
-          `it does not expose '${namespace}' when imported here: call expose() at its top level`,
-        )
-    }
     runtime.scope.onCancel((reason) => void end(reason))
     await parent.tell({ type: 'ready', target: runtime.self })
   } catch (error) {

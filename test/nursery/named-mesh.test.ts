@@ -22,6 +22,7 @@ import { deadline } from '../support/headroom.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
 import { actors, whoAmI } from './fixtures/actors.ts'
+import { loaded, slow } from './fixtures/loads-slowly.ts'
 
 const runtimeDir = useRuntimeDir()
 expectNothingLeft()
@@ -152,6 +153,17 @@ describe('looking up', () => {
     )
     await eventually('they are known no longer', () => findActors('root').length + findActors('child').length === 0)
     await eventually('the entry of the killed root is removed', () => rootFiles().length === 1)
+  })
+
+  test('an actor whose module takes its time to load is found when it can be called', async () => {
+    await using _mesh = await joinMesh()
+    await openNursery(async (nursery) => {
+      const starting = nursery.startActor('slow', { modules: [slow] })
+      const portal = await failAfter(deadline(5_000), () => waitForActor('slow'))
+      expect(await portal.run(loaded)).toBe(true)
+      await starting
+      nursery.cancel()
+    })
   })
 
   test('of several actors with one name the oldest is first, and all are given', async () => {
