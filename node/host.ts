@@ -14,6 +14,7 @@ import { outsideScopes } from './cancel-scope.ts'
 import { type Door, doorEncrypter } from './door.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
+import { isRelayed, leadsOutside, relayDialer, relayedBy, relayService, relayTransport } from './relay.ts'
 import { guardOpens } from './open-guard.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
@@ -58,6 +59,10 @@ export interface HostOptions {
   readonly listen?: readonly string[] | 'near' | undefined
   /** Multiaddrs that others are told; default those that it listens on. */
   readonly announce?: readonly string[] | undefined
+  /** Whether it passes on connections to actors that listen at it; default no. */
+  readonly relays?: boolean | undefined
+  /** An address of the host that passes on connections to this one, its peer id included; default none does. */
+  readonly relay?: string | undefined
   /** Lets in who has no secret yet, for one question; default nobody. */
   readonly door?: Door | undefined
   /**
@@ -143,10 +148,12 @@ async function startNode(
     const peer = node.getConnections().find(isFlooded)?.remotePeer
     if (peer !== undefined) floods.emit('flood', peer.toString())
   }
+  const at = options.relay === undefined ? [...listen] : [...listen, relayedBy(options.relay)]
+  const relay = at.some(isRelayed) ? await relayTransport() : relayDialer()
   const node: Libp2p<Services> = await createLibp2p({
     privateKey: options.identity.privateKey,
-    addresses: { listen: [...listen], announce: [...(options.announce ?? [])] },
-    transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })],
+    addresses: { listen: at, announce: [...(options.announce ?? [])] },
+    transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS }), relay],
     connectionEncrypters: [
       fast ? fastEncrypter(encrypter) : encrypter,
       ...(options.door === undefined ? [] : [doorEncrypter(options.door)]),
@@ -172,6 +179,7 @@ async function startNode(
     // A missed ping would abort the connection of an actor that is merely busy.
     connectionMonitor: { enabled: false },
     services: {
+      ...(options.relays === true ? { relay: await relayService() } : {}),
       // Gossip's meshing costs a dozen messages: only neighbours go through it, see `introduce`.
       identify: identify({ runOnConnectionOpen: false }),
       gossip: gossipsub({
@@ -197,7 +205,11 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
   return {
     peerId: node.peerId.toString(),
     gossip: node.services.gossip,
-    addresses: () => node.getMultiaddrs().map(String),
+    addresses: () =>
+      node
+        .getMultiaddrs()
+        .map(String)
+        .filter((address) => !isRelayed(address) || leadsOutside(address)),
     handle: (protocol, handler) =>
       node.handle(
         protocol,
@@ -309,7 +321,8 @@ interface Leftovers {
 
 /** A dial without the peer id would make a second connection to a peer that is connected (js-libp2p #2714). */
 function withPeer(address: string, peer: string): ReturnType<typeof multiaddr> {
-  return multiaddr(address.includes('/p2p/') ? address : `${address}/p2p/${peer}`)
+  // of a relayed address the first peer id is that of the relay
+  return multiaddr(/\/p2p\/[^/]+$/.test(address) ? address : `${address}/p2p/${peer}`)
 }
 
 /** HKDF (RFC 5869) keeps the mesh secret itself out of the handshake's hash input. */

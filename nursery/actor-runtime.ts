@@ -12,6 +12,7 @@ import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { type Cancelled, GreenroomError } from '../node/errors.ts'
 import type { Door } from '../node/door.ts'
 import { type Host, startHost } from '../node/host.ts'
+import { relayAddress } from '../node/relay.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
@@ -43,6 +44,10 @@ export interface RuntimeOptions {
   readonly listen?: readonly string[] | 'near' | undefined
   /** Told to others in place of the addresses that it listens on. */
   readonly announce?: readonly string[] | undefined
+  /** Whether this root passes on connections to the actors of its tree. */
+  readonly relays?: boolean | undefined
+  /** An address of the root that passes on connections to this actor. */
+  readonly relay?: string | undefined
   /** Lets strangers in by invitation; children have none. */
   readonly door?: Door | undefined
   /** Started beforehand, in a process that waited for its name. */
@@ -84,6 +89,8 @@ export interface ActorRuntime {
   readonly self: Target
   /** Peer id of the top actor of this tree. */
   readonly root: string
+  /** An address of the root, when it passes on connections to the actors below. */
+  readonly relay: string | undefined
   readonly scope: CancelScope
   readonly rpc: Rpc
   readonly discovery: Discovery
@@ -130,8 +137,8 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   try {
     const statespace = { ...options.statespace }
     const exits = new ExitHandlers()
-    const { secret, listen, announce, door } = options
-    const host: Host = options.host ?? (await startHost({ identity, secret, listen, announce, door }))
+    const { secret, listen, announce, door, relays, relay } = options
+    const host: Host = options.host ?? (await startHost({ identity, secret, listen, announce, door, relays, relay }))
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
     const stats = new Stats()
@@ -192,7 +199,11 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       join: options.join,
     })
     stops.push(async () => await discovery.close())
-    const carriers = new Carriers({ secret, parent: self, depth: options.depth + 1 }, options.warmActors)
+    const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)
+    const carriers = new Carriers(
+      { secret, parent: self, relay: relayBelow, depth: options.depth + 1 },
+      options.warmActors,
+    )
     stops.push(async () => await carriers.close())
     const nurseries = new Map<LiveNursery, Promise<void>>()
     const track = async <T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T> => {
@@ -223,6 +234,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       actor,
       self,
       root,
+      relay: relayBelow,
       scope,
       rpc,
       discovery,

@@ -25,6 +25,8 @@ export interface BootMessage {
   readonly parentInc: number
   /** Peer id of the tree's top actor. */
   readonly root: string
+  /** An address of the root, when it passes on connections to the actors of its tree. */
+  readonly relay: string | undefined
   /** Levels below the root, at least 1. */
   readonly depth: number
   /** Milliseconds from the begin of its end to the parent's SIGTERM. */
@@ -46,6 +48,7 @@ export interface PrepareMessage {
   readonly type: 'prepare'
   readonly secret: Uint8Array
   readonly parent: Target
+  readonly relay: string | undefined
   readonly depth: number
 }
 

@@ -50,10 +50,10 @@ process.on('uncaughtException', (error) => void crash(error))
 process.on('unhandledRejection', (error) => void crash(error))
 
 /** What is the same whatever the actor will be called, done while nobody waits for it. */
-async function prepare({ secret, parent: { id, addresses }, depth }: PrepareMessage): Promise<void> {
+async function prepare({ secret, relay, parent: { id, addresses }, depth }: PrepareMessage): Promise<void> {
   hold(depth, {})
   const identity = await openIdentity()
-  const host = await startHost({ identity, secret, listen: 'near' })
+  const host = await startHost({ identity, secret, relay, listen: 'near' })
   prepared = { identity, host }
   await host.connect(id, addresses)
   await rehearse()

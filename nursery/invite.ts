@@ -3,6 +3,7 @@ import { type InvitationLimits, Invitations } from '../discovery/invitations.ts'
 import { readJoinAddresses } from '../discovery/join-addresses.ts'
 import { openMesh } from '../discovery/membership.ts'
 import { GreenroomError } from '../node/errors.ts'
+import { leadsOutside } from '../node/relay.ts'
 
 export interface InviteOptions extends InvitationLimits {
   /**
@@ -50,11 +51,7 @@ export async function invite(mesh: string, options: InviteOptions = {}): Promise
 function outward(entries: readonly { readonly peerId: string; readonly addrs: readonly string[] }[]): string[] {
   return entries
     .flatMap(({ peerId, addrs }) =>
-      addrs.filter((addr) => !isLocal(addr)).map((addr) => (addr.includes('/p2p/') ? addr : `${addr}/p2p/${peerId}`)),
+      addrs.filter(leadsOutside).map((addr) => (addr.includes('/p2p/') ? addr : `${addr}/p2p/${peerId}`)),
     )
     .slice(0, MAX_INVITATION_ADDRESSES)
-}
-
-function isLocal(address: string): boolean {
-  return /^\/(unix\/|ip4\/127\.|ip6\/::1\/|ip4\/169\.254\.|ip6\/fe80:|memory\/)/.test(address)
 }

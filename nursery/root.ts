@@ -6,6 +6,7 @@ import { Invitations } from '../discovery/invitations.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
 import { InvalidArgument } from '../node/errors.ts'
+import { leadsOutside } from '../node/relay.ts'
 import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
@@ -84,6 +85,7 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       ...(mesh === undefined || rendezvous === undefined ? privateMesh() : namedMesh(mesh, rendezvous)),
       listen: options.listen,
       announce: options.announce,
+      relays: options.listen?.some(leadsOutside) ?? false,
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
       metadata,

@@ -9,7 +9,7 @@ import type { ChildPage } from './report.ts'
 
 /** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
 export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
-  const { self, root, options: own, discovery, carriers } = runtime
+  const { self, root, relay, options: own, discovery, carriers } = runtime
   const { name, modules, statespace, metadata, logLevel, graceMs, bootTimeoutMs, startMethod, stdio, limits } = spec
   if (own.depth + 1 > MAX_DEPTH)
     throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
@@ -29,6 +29,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       parent: self,
       parentInc: discovery.inc,
       root,
+      relay,
       depth: own.depth + 1,
       graceMs,
       modules,

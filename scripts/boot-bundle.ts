@@ -26,7 +26,8 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
     plugins: [leanModules()],
     // an optional native addon of msgpackr: to look for it costs a start four milliseconds where it is missing
     transform: { define: { 'process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED': '"true"' } },
-    external: ['msgpackr-extract'],
+    // loaded by few, and by them from where it is installed
+    external: ['msgpackr-extract', '@libp2p/circuit-relay-v2'],
     logLevel: 'silent',
   })
   try {

@@ -12,6 +12,7 @@ import * as membership from '../../discovery/membership.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as host from '../../node/host.ts'
 import * as door from '../../node/door.ts'
+import * as relay from '../../node/relay.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as actorOutput from '../../nursery/actor-output.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
@@ -47,6 +48,7 @@ const limits: Record<string, unknown> = {
   ...metadata,
   ...relays,
   ...door,
+  ...relay,
   ...invitation,
   ...invitations,
   ...membership,
