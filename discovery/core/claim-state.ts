@@ -79,6 +79,8 @@ export interface Office {
   token: Token
   /** From when on free names are granted. */
   readonly openAt: number
+  /** From when on whoever ruled before has certainly stopped what it did as an arbiter. */
+  readonly clearAt: number
   serial: number
   readonly parties: Map<string, Party>
   readonly names: Map<string, Entry>

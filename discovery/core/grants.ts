@@ -109,7 +109,9 @@ function open(turn: Turn): void {
   // nobody ruled before the first term; else the one before may rule for a lease more, when it was called dead wrongly
   const first = reign.token.term === 1 && !state.claims.cautious
   const openAt = first ? now : now + claimLease + lease
-  state.claims.office = { token: reign.token, openAt, serial: 0, parties: new Map(), names: new Map(), size: 0 }
+  const clearAt = first ? now : now + lease
+  const { token } = reign
+  state.claims.office = { token, openAt, clearAt, serial: 0, parties: new Map(), names: new Map(), size: 0 }
   if (openAt > now) arm(turn, 'office', openAt)
 }
 
