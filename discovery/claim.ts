@@ -123,7 +123,7 @@ class HeldName implements Claim {
   }
 
   get held(): boolean {
-    return holds(this.#discovery.state, this.#id, performance.now())
+    return holds(this.#discovery.state, this.#id, this.#discovery.now())
   }
 
   get signal(): AbortSignal {

@@ -60,6 +60,8 @@ export interface Discovery {
   readonly refusals: Refusals
   /** What this actor says of itself. */
   readonly metadata: OwnMetadata
+  /** The clock that the core lives by, in milliseconds: ask the core with no other one. */
+  now(): number
   /** Resolves when the registry of a parent, or of another root, was taken over, or nobody else is there. */
   joined(): Promise<void>
   /** Hears everything that happens; gives the function that unlinks. */
@@ -188,6 +190,10 @@ class Shell implements Discovery {
 
   get refusals(): Refusals {
     return this.#intake.refusals
+  }
+
+  now(): number {
+    return performance.now()
   }
 
   async joined(): Promise<void> {

@@ -122,6 +122,19 @@ describe('the examples', () => {
     ])
   })
 
+  test('a counter has one writer at a time, and refuses the one that was stopped and does not know yet', async () => {
+    const { stdout } = await play('fenced-counter')
+    expect(stdout).toEqual([
+      'donny writes 1',
+      'donny is stopped',
+      'gretchen writes 2',
+      'gretchen is killed',
+      'elsa writes 3',
+      'donny goes on: refused, a later writer was here',
+      'and learns why: FENCED_OUT',
+    ])
+  })
+
   test('several tasks send over one context, each in its order', async () => {
     const { stdout } = await play('context')
     expect(stdout[0]).toBe('started with 3 sources')
