@@ -10,6 +10,7 @@ import * as invitation from '../../discovery/invitation.ts'
 import * as invitations from '../../discovery/invitations.ts'
 import * as membership from '../../discovery/membership.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
+import * as claim from '../../discovery/claim.ts'
 import * as host from '../../node/host.ts'
 import * as door from '../../node/door.ts'
 import * as relay from '../../node/relay.ts'
@@ -76,6 +77,7 @@ const limits: Record<string, unknown> = {
   ...retry,
   ...misconduct,
   ...neighbours,
+  ...claim,
   ...quorum,
   ...reign,
   ...intake,
