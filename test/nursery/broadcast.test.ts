@@ -26,6 +26,7 @@ import {
   crew,
   discharge,
   endIfTagged,
+  endShift,
   enlist,
   keepWatch,
   portray,
@@ -69,7 +70,8 @@ describe('a broadcast', () => {
     const ship = await broadcast({ name: 'hand', where: { tags: ['host=ship'] } }, portray)
     expect(idsOf(ship.map(({ actor }) => actor))).toEqual(idsOf(members('hands', { where: { root: crews[0] } })))
     expect(made() - before).toBe(3)
-    await end(...crews)
+    await broadcast({ where: { tags: ['captain'] } }, endShift)
+    for (const one of crews) expect(await one.waitForExit()).toEqual({ code: 0, signal: null })
   })
 
   test('respects the allow-list of each actor, and calls those of the own tree itself, this actor included', async () => {
