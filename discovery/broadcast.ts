@@ -1,18 +1,15 @@
 import { inspect } from 'node:util'
 import { currentScope } from '../node/cancel-scope.ts'
-import { type ActorRef, DeadlineExceeded, InvalidArgument, LimitExceeded } from '../node/errors.ts'
+import { type ActorRef, DeadlineExceeded, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
-import { atMost, checkRelayed, MAX_RELAY_TARGETS, type Outcome, type RelayedCall, settled } from '../rpc/broadcast.ts'
+import { atMost, checkRelayed, type Outcome, type RelayedCall, settled } from '../rpc/broadcast.ts'
 import { type AnyFunction, exposedFunction } from '../rpc/exposed.ts'
 import { DEADLINE_SKEW_MS } from '../rpc/pending-call.ts'
 import { isStream } from '../rpc/stream-sources.ts'
 import { targetOf } from './actor-info.ts'
 import { currentDiscovery, type Discovery } from './discovery.ts'
-import type { ActorRecord } from './record.ts'
-import { inGroup, select, type Selection, selectionOf, type Where } from './selection.ts'
-
-/** Actors that one broadcast reaches. */
-export const MAX_BROADCAST_ACTORS = 10_000
+import { type Part, partsOf, recipientsOf } from './recipients.ts'
+import { inGroup, type Selection, selectionOf, type Where } from './selection.ts'
 
 /** Whom a broadcast is for, all that is given together; at least one of name, group and condition. */
 export interface BroadcastTo {
@@ -74,39 +71,18 @@ export async function broadcast<F extends AnyFunction>(
     if (isStream(arg)) throw new InvalidArgument(`args[${index}] streams, which a broadcast does not carry`)
   checkRelayed(args)
   const discovery = currentDiscovery()
-  const records = select(discovery.state.registry, selection)
-  if (records.length > MAX_BROADCAST_ACTORS)
-    throw new LimitExceeded('MAX_BROADCAST_ACTORS', `${records.length} actors are selected: narrow it by conditions`)
+  const { registry } = discovery.state
+  const records = recipientsOf(registry, selection)
+  const parts = partsOf(registry, discovery.root, records)
   const outcomes = new Map<string, Outcome>()
   const call = { functionId, args, timeoutMs }
-  await Promise.all(partsOf(discovery, records).map(async (part) => await perform(discovery, part, call, outcomes)))
+  await Promise.all(parts.map(async (part) => await perform(discovery, part, call, outcomes)))
   // what the calls say of the cancel of their caller is no outcome
   currentScope().throwIfCancelled()
   return records.map(
     ({ name, peerId }) =>
       ({ actor: { name, id: peerId }, ...outcomes.get(peerId) }) as BroadcastOutcome<Awaited<ReturnType<F>>>,
   )
-}
-
-/** Some of the actors: those that one message is for. */
-interface Part {
-  /** Missing when the message goes to the only actor of the part itself. */
-  readonly root?: ActorRecord
-  readonly actors: readonly ActorRecord[]
-}
-
-/** Those of this actor's own tree are on its own host: it calls them itself. */
-function partsOf({ state, root: ownRoot }: Discovery, records: readonly ActorRecord[]): Part[] {
-  const parts: Part[] = []
-  for (const [rootId, actors] of Map.groupBy(records, ({ root }) => root)) {
-    const root = state.registry.get(rootId)
-    if (root === undefined || rootId === ownRoot || actors.length === 1)
-      parts.push(...actors.map((actor) => ({ actors: [actor] })))
-    else
-      for (let from = 0; from < actors.length; from += MAX_RELAY_TARGETS)
-        parts.push({ root, actors: actors.slice(from, from + MAX_RELAY_TARGETS) })
-  }
-  return parts
 }
 
 async function perform(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import {
   type ActorChange,
+  ActorDied,
   currentActor,
   DeadlineExceeded,
   failAfter,
@@ -20,7 +21,7 @@ import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
-import { crew, portray, retag } from './fixtures/crew.ts'
+import { crew, endIfTagged, portray, retag } from './fixtures/crew.ts'
 
 useRuntimeDir()
 expectNothingLeft()
@@ -83,6 +84,21 @@ describe('tags, groups and a version', () => {
     expect(mesh.actor.tags).toEqual(['small'])
     mesh.actor.setTags(tags.slice(0, 8))
     expect(findActors({ where: { tags: tags.slice(0, 8) } })).toHaveLength(1)
+  })
+
+  test('of a restarted actor are those that it was started with', async () => {
+    await using _mesh = await joinMesh()
+    await openNursery(
+      async (nursery) => {
+        const hand = await nursery.startActor('hand', { modules: [crew], tags: ['gpu'], groups: ['hands'] })
+        await hand.run(retag, ['other'])
+        await expect(hand.run(endIfTagged, 'other')).rejects.toBeInstanceOf(ActorDied)
+        expect(await hand.run(portray)).toMatchObject({ tags: ['gpu'], groups: ['hands'] })
+        expect(ids(findActors({ where: { groups: ['hands'], tags: ['gpu'] } }))).toEqual([hand.id])
+        nursery.cancel()
+      },
+      { strategy: 'one-for-one' },
+    )
   })
 
   test('change while the actor runs, and other programs see that', async () => {
