@@ -1,3 +1,4 @@
+export type { ArbiterOptions } from './discovery/arbiter-options.ts'
 export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
 export type { ActorInfo } from './discovery/actor-info.ts'
 export { claim, type Claim, type ClaimOptions } from './discovery/claim.ts'

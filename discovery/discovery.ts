@@ -12,6 +12,7 @@ import { step } from './core/core.ts'
 import type { Effect, Event } from './core/effect.ts'
 import type { DialOutcome, Input, PeerHint, TimerName } from './core/input.ts'
 import { encodeMessage, type Message } from './core/messages.ts'
+import { declareQuorum, type KeptVotes } from './core/quorum.ts'
 import { createCore } from './core/state.ts'
 import type { CoreState } from './core/state.ts'
 import { Intake, type Refusals, type Verdict } from './intake.ts'
@@ -20,7 +21,10 @@ import type { Observation } from './observation.ts'
 import type { OwnMetadata } from './own-metadata.ts'
 import type { Profile } from './profile.ts'
 import { type ActorRecord, type ActorStatus, checkRoom, openRecord, signRecord } from './record.ts'
+import { describeElectorate } from './electorate-problem.ts'
 import type { Rendezvous } from './rendezvous.ts'
+import { ShellClock } from './shell-clock.ts'
+import type { VoteFile } from './vote-file.ts'
 
 export interface DiscoveryOptions {
   readonly host: Host
@@ -39,6 +43,10 @@ export interface DiscoveryOptions {
   readonly metadata: OwnMetadata
   readonly profile: Profile
   readonly rendezvous?: Rendezvous | undefined
+  /** The declared electorate: names of electors, or how many; default elastic. */
+  readonly quorum?: readonly string[] | number | undefined
+  /** A root's own, in a declared electorate. */
+  readonly votes?: VoteFile | undefined
   /** Roots elsewhere that were named beforehand; this actor itself may be among them. */
   readonly join?: readonly PeerHint[] | undefined
 }
@@ -122,6 +130,7 @@ class Shell implements Discovery {
   readonly #inputs: Input[] = []
   readonly #log = areaLog('discovery')
   readonly #intake: Intake
+  readonly #clock = new ShellClock()
   readonly #onSubscription = ({ detail }: GossipSubEvents['subscription-change']): void => {
     if (detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.#topic))
       this.#feed({ type: 'subscribed', peerId: detail.peerId.toString() })
@@ -140,7 +149,8 @@ class Shell implements Discovery {
     this.mesh = options.mesh
     this.root = options.root
     this.inc = Math.max(Date.now(), options.parentInc ?? 0)
-    this.state = createCore({ profile: options.profile })
+    const { profile, quorum } = options
+    this.state = createCore({ profile, quorum: quorum === undefined ? undefined : declareQuorum(quorum) })
     this.metadata = options.metadata
     this.metadata.link(
       (next) => checkRoom({ ...this.#record({ inc: this.inc, rev: 0, seq: 0 }, 'up'), meta: next }),
@@ -177,7 +187,7 @@ class Shell implements Discovery {
     await this.#neighbours.listen()
     const peers = await this.#meet(parent, rendezvous)
     const own = this.#signed({ inc: this.inc, rev: 0, seq: 0 }, 'up')
-    this.#begin({ type: 'start', own, expectPeers: peers.length > 0 })
+    this.#begin({ type: 'start', own, expectPeers: peers.length > 0, votes: this.#options.votes?.votes })
     this.#feed({ type: 'peers', peers })
     this.#unwatch = rendezvous?.watch((entries) => {
       const others = entries.filter((entry) => entry.peerId !== host.peerId)
@@ -241,6 +251,7 @@ class Shell implements Discovery {
     gossip.unsubscribe(this.#topic)
     if (current === this) current = undefined
     await this.#options.rendezvous?.close()
+    await this.#options.votes?.close()
   }
 
   /** Writes first and reads then: of two programs that start at the same moment, one at least sees the other. */
@@ -289,7 +300,7 @@ class Shell implements Discovery {
     this.#busy = true
     try {
       for (let input = this.#inputs.shift(); input !== undefined && !this.#closed; input = this.#inputs.shift())
-        for (const effect of step(this.state, performance.now(), Math.random, input)) this.#perform(effect)
+        for (const effect of step(this.state, this.#clock.now(), Math.random, input)) this.#perform(effect)
     } finally {
       this.#busy = false
     }
@@ -318,8 +329,23 @@ class Shell implements Discovery {
       case 'sign':
         this.#feed({ type: 'own', own: this.#signed(effect, effect.status) })
         return
+      case 'persist':
+        void this.#persist(effect.id, effect.votes)
+        return
       case 'emit':
         this.#emit(effect.event)
+    }
+  }
+
+  async #persist(id: number, kept: KeptVotes): Promise<void> {
+    const { votes } = this.#options
+    try {
+      if (votes === undefined) throw new Error('it has no vote file')
+      await votes.write(kept)
+      this.#feed({ type: 'persisted', id })
+    } catch (error) {
+      this.#log.error(`elector '${this.self.name}' does not vote: ${describeError(error)}`)
+      this.#feed({ type: 'persistFailed', id })
     }
   }
 
@@ -343,7 +369,7 @@ class Shell implements Discovery {
 
   #setTimer(name: TimerName, at: number): void {
     clearTimeout(this.#timers.get(name))
-    const timer = setTimeout(() => this.#feed({ type: 'timer', name }), Math.max(0, at - performance.now()))
+    const timer = setTimeout(() => this.#feed({ type: 'timer', name }), Math.max(0, at - this.#clock.now()))
     this.#timers.set(name, timer)
   }
 
@@ -385,6 +411,7 @@ class Shell implements Discovery {
     if (event.type === 'joined') this.#joined.resolve()
     else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
     else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
+    else if (event.type === 'electorate') this.#log.error(describeElectorate(event.problem, event.names))
     else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
     this.#log.trace(show(event))
     this.#tell(event)

@@ -5,6 +5,7 @@ import type { Metadata } from '../discovery/metadata.ts'
 import { OwnMetadata } from '../discovery/own-metadata.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
+import type { VoteFile } from '../discovery/vote-file.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes, setProcessScope } from '../node/cancel-scope.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
@@ -73,6 +74,9 @@ export interface RuntimeOptions {
   /** Milliseconds until a child's parent uses force; a root has nobody who does. */
   readonly graceMs?: number | undefined
   readonly rendezvous?: Rendezvous | undefined
+  /** The declared electorate of the mesh; a root that is, or may be, one of the electors has its vote file as well. */
+  readonly quorum?: readonly string[] | number | undefined
+  readonly votes?: VoteFile | undefined
   readonly join?: readonly PeerHint[] | undefined
 }
 
@@ -195,6 +199,8 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       modules: namespaces,
       metadata,
       profile: profiles[options.profile],
+      quorum: options.quorum,
+      votes: options.votes,
       rendezvous: options.rendezvous,
       join: options.join,
     })

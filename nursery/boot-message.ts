@@ -37,6 +37,8 @@ export interface BootMessage {
   readonly metadata: Metadata
   readonly logLevel: LogLevel
   readonly profile: ProfileName
+  /** The declared electorate of the mesh. */
+  readonly quorum: readonly string[] | number | undefined
   readonly stacks: StackPolicy
   readonly startMethod: StartMethod
   readonly warmActors: number

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import { type ArbiterOptions, checkArbiterOptions } from '../discovery/arbiter-options.ts'
 import { checkMetadata, type MetadataOptions } from '../discovery/metadata.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
 import { gatehouse } from '../discovery/gatehouse.ts'
 import { Invitations } from '../discovery/invitations.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
+import { openVoteFile, type VoteFile } from '../discovery/vote-file.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import { leadsOutside } from '../node/relay.ts'
 import { type KeyStore, openIdentity } from '../node/identity.ts'
@@ -52,6 +54,8 @@ export interface MeshOptions extends MetadataOptions {
   readonly warmActors?: number
   /** What lies between the roots of the mesh: decides the times of discovery; default `loopback`. */
   readonly profile?: ProfileName
+  /** Who elects the arbiter of the mesh; default the oldest roots that are alive. */
+  readonly arbiter?: ArbiterOptions
   /**
    * Who is sent the stacks of errors that are raised here and in the children: `tree`, the default, for actors below
    * the same root, which prove with a shared key that they are; `mesh` for every actor; `none` for nobody.
@@ -77,8 +81,12 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
     options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
     options.join,
   )
+  const quorum = checkArbiterOptions(options.arbiter ?? {}, mesh)
   const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh, secret })
+  let votes: VoteFile | undefined
   try {
+    const mayVote = typeof quorum === 'number' || quorum?.includes(name) === true
+    if (mesh !== undefined && mayVote) votes = await openVoteFile({ mesh, name, stateDir: options.arbiter?.stateDir })
     const runtime = await startRuntime({
       name,
       identity: await openIdentity(options.identity === 'kept' ? keysOf(rendezvous, name) : undefined),
@@ -97,10 +105,13 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       depth: 0,
       rendezvous,
       join: hints,
+      quorum,
+      votes,
     })
     return runtime
   } catch (error) {
     await rendezvous?.close()
+    await votes?.close()
     throw error
   }
 }

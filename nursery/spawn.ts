@@ -37,6 +37,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       metadata: { ...inherited(own.metadata), ...metadata },
       logLevel,
       profile: own.profile,
+      quorum: own.quorum,
       stacks: own.stacks,
       startMethod: own.startMethod,
       warmActors: own.warmActors,

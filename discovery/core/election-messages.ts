@@ -61,23 +61,27 @@ export interface Handover {
   readonly electorate?: string
 }
 
-/** "Who are you in the electorate?" of an elector that cannot know whether it has voted before. */
-export interface RollCall {
+/** Which electors one counts, and the highest term that it knows. */
+export interface RollEntry {
+  /** Names of the electors, or null while this one has not agreed on them. */
+  readonly roll: readonly string[] | null
+  readonly settled: boolean
+  readonly term: number
+}
+
+/** "Who are you in the electorate?" of an elector that cannot know whether it has voted before; and who it is. */
+export interface RollCall extends RollEntry {
   readonly type: 'rollcall'
   readonly electorate?: string
   /** The life that asks: answers to an earlier one are worth nothing. */
   readonly inc: number
 }
 
-/** The answer to `rollcall`: which electors this one counts, and the highest term that it knows. */
-export interface Roll {
+/** The answer to `rollcall`. */
+export interface Roll extends RollEntry {
   readonly type: 'roll'
   readonly electorate?: string
   readonly inc: number
-  /** Names of the electors, or null while this one has not agreed on them. */
-  readonly roll: readonly string[] | null
-  readonly settled: boolean
-  readonly term: number
 }
 
 /** What cores say to each other about the election. */
@@ -129,7 +133,6 @@ export function parseElection(type: unknown, fields: Record<string, unknown>): E
     case 'handover':
       return { type, token: token(), ...electorate }
     case 'rollcall':
-      return { type, inc: inc(), ...electorate }
     case 'roll': {
       const roll = readRoll(fields['roll'])
       return { type, inc: inc(), roll, settled: readFlag('settled', fields['settled']), term: term(), ...electorate }

@@ -1,3 +1,4 @@
+import type { RollEntry } from './election-messages.ts'
 import type { KeptVotes, Quorum } from './quorum.ts'
 import type { Claim, Token } from './token.ts'
 
@@ -30,11 +31,8 @@ export interface Reign {
 }
 
 /** What another elector said since the start of this life. */
-export interface Heard {
+interface Heard extends RollEntry {
   readonly peerId: string
-  readonly roll: readonly string[] | null
-  readonly settled: boolean
-  readonly term: number
 }
 
 /** What is on its way to the disk, and what is to be done when it is there. */
@@ -58,6 +56,8 @@ export interface Elector {
   awakeAt: number
   /** By name: answers to this life's roll call, until it is settled. */
   readonly heard: Map<string, Heard>
+  /** Peers that were asked since the last round. */
+  readonly asked: Set<string>
   /** What is on disk. */
   kept: KeptVotes | undefined
   keeping: Keeping | undefined
@@ -129,6 +129,7 @@ export function newElector({ electors }: Quorum): Elector {
     floor: 0,
     awakeAt: -Infinity,
     heard: new Map(),
+    asked: new Set(),
     kept: undefined,
     keeping: undefined,
     writes: 0,

@@ -1,12 +1,12 @@
 import { electorateOfClaims, holderOf, isOurs } from './electorate.ts'
 import type { ElectorateProblem } from './effect.ts'
-import type { Roll, RollCall } from './election-messages.ts'
+import type { Roll, RollCall, RollEntry } from './election-messages.ts'
 import type { Elector } from './election-state.ts'
 import { keep } from './keep.ts'
 import { MAX_ELECTORS, sameRoll } from './quorum.ts'
 import type { KeptVotes, Quorum } from './quorum.ts'
 import { arm, disarm, emit, ownRecord, send } from './state.ts'
-import type { Turn } from './state.ts'
+import type { CoreState, Turn } from './state.ts'
 import { compareTexts } from './version.ts'
 
 /*
@@ -50,57 +50,78 @@ export function reviewRoll(turn: Turn, elector: Elector, quorum: Quorum): void {
     return
   }
   if (elector.roll !== undefined) settle(turn, elector, elector.roll)
-  if (elector.keeping === undefined && !state.timers.has('election')) callRoll(turn, elector)
+  if (elector.keeping !== undefined) return
+  if (state.timers.has('election')) ask(turn, elector)
+  else callRoll(turn, elector)
 }
 
-/** Asks those again that have not said what is needed. */
+/** Begins a round: asks everybody again who has not said what is needed. */
 export function callRoll(turn: Turn, elector: Elector): void {
   const { state, now } = turn
-  const own = ownRecord(state)
-  const { roll } = elector
-  const call: RollCall = { type: 'rollcall', inc: own.inc, ...electorateOfClaims(state) }
-  if (roll === undefined) {
-    for (const peerId of state.links.keys())
-      if (state.registry.get(peerId)?.parent === undefined) send(turn, peerId, call)
-    tell(turn, elector, 'incomplete', [])
-  } else {
-    const missing = roll.filter((name) => name !== own.name && !agrees(elector, name, roll))
-    for (const name of missing) {
-      const peerId = holderOf(state, name)
-      if (peerId !== undefined) send(turn, peerId, call)
-    }
-    tell(turn, elector, 'incomplete', missing)
-  }
+  elector.asked.clear()
+  tell(turn, elector, 'incomplete', ask(turn, elector))
   arm(turn, 'election', now + state.profile.beat)
 }
 
-/** Says what this root knows of the electorate. */
-export function onRollCall(turn: Turn, from: string, { inc, electorate }: RollCall): void {
+/** Asks those that were not asked in this round; gives the names of those that are missing. */
+function ask(turn: Turn, elector: Elector): readonly string[] {
   const { state } = turn
-  const { elector, election } = state
+  const { name, inc } = ownRecord(state)
+  const { roll, asked } = elector
+  const missing = roll?.filter((other) => other !== name && !agrees(elector, other, roll)) ?? []
+  const peers = roll === undefined ? rootLinks(state) : missing.flatMap((other) => holderOf(state, other) ?? [])
+  for (const peerId of peers) {
+    if (asked.has(peerId) || !state.links.has(peerId)) continue
+    asked.add(peerId)
+    send(turn, peerId, { type: 'rollcall', inc, ...entryOf(state, elector), ...electorateOfClaims(state) })
+  }
+  return missing
+}
+
+/** Says what this root knows of the electorate, and takes note of what the other one says. */
+export function onRollCall(turn: Turn, from: string, { inc, electorate, ...entry }: RollCall): void {
+  const { state } = turn
+  const { elector } = state
   const ours = electorateOfClaims(state)
   const answer = { type: 'roll', inc, ...ours } as const
   if (!isOurs(turn, from, electorate, ours.electorate) || elector === undefined) {
     send(turn, from, { ...answer, roll: null, settled: false, term: 0 })
     return
   }
-  const term = Math.max(election.term, elector.floor, election.voted?.term ?? 0)
-  const observes = elector.roll !== undefined && !elector.roll.includes(ownRecord(state).name)
-  send(turn, from, { ...answer, roll: elector.roll ?? null, settled: elector.settled || observes, term })
+  note(turn, from, entry)
+  send(turn, from, { ...answer, ...entryOf(state, elector) })
 }
 
-/** Takes note of what another root knows of the electorate. */
-export function onRoll(turn: Turn, from: string, { inc, electorate, roll, settled, term }: Roll): void {
+/** Takes in the answer to an own roll call. */
+export function onRoll(turn: Turn, from: string, { inc, electorate, ...entry }: Roll): void {
   const { state } = turn
-  const { elector, quorum } = state
-  const own = ownRecord(state)
-  const record = state.registry.get(from)
   if (!isOurs(turn, from, electorate, electorateOfClaims(state).electorate)) return
-  if (elector === undefined || quorum === undefined || elector.settled || inc !== own.inc) return
-  if (record === undefined || record.parent !== undefined || holderOf(state, record.name) !== from) return
+  if (inc === ownRecord(state).inc) note(turn, from, entry)
+}
+
+/** Only what is heard on a connection of this life counts: whoever says it does so after this life began. */
+function note(turn: Turn, from: string, { roll, settled, term }: RollEntry): void {
+  const { elector, registry } = turn.state
+  const record = registry.get(from)
+  if (elector === undefined || elector.settled || record === undefined || record.parent !== undefined) return
+  if (holderOf(turn.state, record.name) !== from) return
   if (elector.heard.size >= 4 * MAX_ELECTORS && !elector.heard.has(record.name)) return
   elector.heard.set(record.name, { peerId: from, roll, settled, term })
   turn.review = true
+}
+
+function entryOf(state: CoreState, elector: Elector): RollEntry {
+  const { election } = state
+  const term = Math.max(election.term, elector.floor, election.voted?.term ?? 0)
+  const observes = elector.roll !== undefined && !elector.roll.includes(ownRecord(state).name)
+  return { roll: elector.roll ?? null, settled: elector.settled || observes, term }
+}
+
+function rootLinks({ links, registry }: CoreState): string[] {
+  return [...links.keys()].filter((peerId) => {
+    const record = registry.get(peerId)
+    return record !== undefined && record.parent === undefined
+  })
 }
 
 /** Tells once what keeps the electorate from counting. */

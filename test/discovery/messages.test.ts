@@ -40,7 +40,7 @@ const messages: Message[] = [
   { type: 'beat', token, beat: 8, electorate: 'size:3', standing: { rev: 0, weight: 1, provisional: false } },
   { type: 'handover', token },
   { type: 'handover', token, electorate: 'size:3' },
-  { type: 'rollcall', inc: 5, electorate: 'size:3' },
+  { type: 'rollcall', inc: 5, roll: null, settled: false, term: 2, electorate: 'size:3' },
   { type: 'roll', inc: 5, roll: null, settled: false, term: 0 },
   { type: 'roll', inc: 5, roll: ['a', 'b'], settled: true, term: 7, electorate: 'size:2' },
   { type: 'probe', seq: 9, digest },

@@ -9,6 +9,7 @@ import * as metadata from '../../discovery/metadata.ts'
 import * as invitation from '../../discovery/invitation.ts'
 import * as invitations from '../../discovery/invitations.ts'
 import * as membership from '../../discovery/membership.ts'
+import * as voteFile from '../../discovery/vote-file.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as claim from '../../discovery/claim.ts'
 import * as host from '../../node/host.ts'
@@ -79,6 +80,7 @@ const limits: Record<string, unknown> = {
   ...neighbours,
   ...claim,
   ...quorum,
+  ...voteFile,
   ...reign,
   ...intake,
   ...joinAddresses,
