@@ -203,7 +203,7 @@ class Shell implements Discovery {
   }
 
   now(): number {
-    return performance.now()
+    return this.#clock.now()
   }
 
   async joined(): Promise<void> {

@@ -24,11 +24,12 @@ import { type DiscoverySnapshot, MAX_SNAPSHOT_ENTRIES, SNAPSHOT_MEMBERS, type Sn
 function snapshot({ limit = SNAPSHOT_MEMBERS, after }: SnapshotOptions = {}): DiscoverySnapshot {
   if (!(Number.isInteger(limit) && limit >= 0 && limit <= MAX_SNAPSHOT_ENTRIES))
     throw new InvalidArgument(`limit is a whole number from 0 to ${MAX_SNAPSHOT_ENTRIES}, got ${inspect(limit)}`)
-  const { state, mesh, self, refusals } = currentDiscovery()
+  const current = currentDiscovery()
+  const { state, mesh, self, refusals } = current
   return readSnapshot(state, {
     mesh,
     self,
-    now: performance.now(),
+    now: current.now(),
     at: Date.now(),
     limit,
     after: readCursor(after),

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -45,6 +46,16 @@ async function commonTerm(roots: readonly Program[]): Promise<number> {
   return Number(term)
 }
 
+/** A new electorate has to be complete once: waits until so many electors have that on disk. */
+async function complete(electors: number): Promise<void> {
+  const directory = join(runtimeDir.path, 'state', `greenroom-${process.getuid?.()}`, 'test', 'votes')
+  const settled = (): number =>
+    readdirSync(directory).filter(
+      (file) => file.endsWith('.json') && readFileSync(join(directory, file), 'utf8').includes('"settled":true'),
+    ).length
+  await eventually('all electors know each other', () => settled() === electors, 10_000)
+}
+
 async function kill(root: Program): Promise<void> {
   root.kill('SIGKILL')
   await root.waitForExit()
@@ -54,6 +65,7 @@ describe.each(['a,b,c', '3'])('of three electors, declared as %s', (quorum) => {
   test('two that are killed leave the third without an arbiter; with one of them back there is one, of a later term', async () => {
     const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((name) => startElector(name, quorum)))
     if (a === undefined || b === undefined || c === undefined) throw new Error('there are three')
+    await complete(3)
     const first = await commonTerm([a, b, c])
     await Promise.all([kill(a), kill(b)])
     await eventually('the third knows that nobody rules', () => termSeenBy(c) === undefined)
@@ -89,6 +101,7 @@ describe('an elector', () => {
 
 test('an arbiter that is ended in order hands its office over well within a lease', async () => {
   const roots = await Promise.all(['a', 'b', 'c'].map((name) => startElector(name, 'a,b,c')))
+  await complete(3)
   const first = await commonTerm(roots)
   const arbiter = roots.find((root) => {
     const [, id = 'nobody'] = /^joined (\S+)/.exec(root.stdout[0] ?? '') ?? []
