@@ -44,6 +44,7 @@ export function reviewRoll(turn: Turn, elector: Elector, quorum: Quorum): void {
   const { state } = turn
   if (elector.settled || elector.keeping !== undefined) return
   for (const [name, { peerId }] of elector.heard) if (holderOf(state, name) !== peerId) elector.heard.delete(name)
+  if (quorum.electors === undefined) reconsider(turn, elector)
   elector.roll ??= chooseRoll(turn, elector, quorum)
   if (elector.roll !== undefined && !elector.roll.includes(ownRecord(state).name)) {
     disarm(turn, 'election')
@@ -153,6 +154,22 @@ function chooseRoll(turn: Turn, elector: Elector, { size }: Quorum): readonly st
   if (there.length > size) tell(turn, elector, 'crowded', there.toSorted(compareTexts))
   else if (there.length === size) agree(turn, elector, there.toSorted(compareTexts))
   return undefined
+}
+
+/**
+ * A list that one on it will never agree to cannot count any more: who had agreed to it is free to agree to another.
+ * Lists that are at odds while none of them counts are more electors than were declared, which only people can mend.
+ */
+function reconsider(turn: Turn, elector: Elector): void {
+  const { roll } = elector
+  if (roll === undefined) return
+  const others = roll.flatMap((name) => elector.heard.get(name) ?? [])
+  const odd = others.filter((other) => other.roll !== null && !sameRoll(other.roll, roll))
+  if (odd.some(({ settled }) => settled)) elector.roll = undefined
+  else if (odd.length > 0) {
+    const all = new Set([...roll, ...odd.flatMap((other) => other.roll ?? [])])
+    tell(turn, elector, 'crowded', [...all].toSorted(compareTexts))
+  }
 }
 
 function agree(turn: Turn, elector: Elector, roll: readonly string[]): void {

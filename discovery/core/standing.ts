@@ -24,7 +24,7 @@ export function noteRoot(turn: Turn, change: Change): void {
 }
 
 /** Roots that have been on this side of the mesh for at least two leases. */
-export function weigh(turn: Turn): number {
+function weigh(turn: Turn): number {
   slide(turn)
   const { least, leastBefore } = turn.state.election.view
   return Math.min(least, leastBefore)
