@@ -1,6 +1,5 @@
 import { ActorDied, BootFailed, type Cancelled, describeError, GreenroomError, LimitExceeded } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
-import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
 import type { ActorTree, Describable, TreeBounds } from './actor-tree.ts'
@@ -51,7 +50,7 @@ export class ActorProcess implements Describable {
   readonly #onStep: (step: StepName, why: string) => void
   #target: Target | undefined
   #asked = false
-  #ladder: NodeJS.Timeout[] = []
+  #ladder: NodeJS.Timeout | undefined
   /** By an error that nobody caught there. */
   #death: ActorDied | undefined
   #bootTimer: NodeJS.Timeout
@@ -136,20 +135,26 @@ export class ActorProcess implements Describable {
   }
 
   /**
-   * The ladder below every end, whoever began it: SIGTERM when the process is still there after the grace, then
-   * SIGKILL.
+   * The ladder below every end, whoever began it: SIGTERM when the process is still there after the grace, and SIGKILL a
+   * quarter of the grace after SIGTERM was sent, however late that was.
    */
   #descend(): void {
-    if (this.#carrier.gone || this.#ladder.length > 0) return
-    const step = (signal: 'SIGTERM' | 'SIGKILL', afterMs: number): NodeJS.Timeout =>
-      setTimeout(() => {
-        log.warn(`${this.name} has not ended within ${afterMs} ms: ${signal}`)
-        this.#kill(signal, `it has not ended within ${afterMs} ms`)
-      }, afterMs)
-    this.#ladder = [
-      step('SIGTERM', this.#graceMs),
-      step('SIGKILL', Math.min(MAX_TIMEOUT_MS, Math.ceil(this.#graceMs * 1.25))),
-    ]
+    if (this.#carrier.gone || this.#ladder !== undefined) return
+    const quarterMs = Math.ceil(this.#graceMs / 4)
+    this.#stepAfter(this.#graceMs, 'SIGTERM', `it has not ended within ${this.#graceMs} ms`, () =>
+      this.#stepAfter(quarterMs, 'SIGKILL', `it has not ended within ${quarterMs} ms of SIGTERM`),
+    )
+  }
+
+  #stepAfter(ms: number, signal: 'SIGTERM' | 'SIGKILL', why: string, next?: () => void): void {
+    const step = (): void => {
+      if (this.#carrier.gone) return
+      log.warn(`${this.name}: ${why}: ${signal}`)
+      this.#kill(signal, why)
+      next?.()
+    }
+    // A parent that was starved meanwhile hears of exits first, and uses no force against who is gone.
+    this.#ladder = setTimeout(() => setImmediate(step), ms)
   }
 
   #kill(signal: 'SIGTERM' | 'SIGKILL', why: string): void {
@@ -211,7 +216,7 @@ export class ActorProcess implements Describable {
   }
 
   #onExit(how: string, code: number | null): void {
-    for (const step of this.#ladder) clearTimeout(step)
+    clearTimeout(this.#ladder)
     for (const { reject } of this.#descriptions.values()) reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
     this.#descriptions.clear()
     const death = this.#death
