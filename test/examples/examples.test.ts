@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
 import { watchProcesses } from '../support/process-watcher.ts'
@@ -62,6 +63,30 @@ describe('the examples', () => {
       'job 7 is done',
       'restarts: 2',
     ])
+  })
+
+  test('two instances of a web service stand behind one name, and each leaves in order', async () => {
+    const instances = await Promise.all([start('service', {}, ['web']), start('service', {}, ['web'])])
+    played.add('service')
+    const urls = await Promise.all(
+      instances.map(async (instance) => (await instance.waitForLine('listening on')).replace('listening on ', '')),
+    )
+    const get = async (url: string): Promise<Record<string, unknown>> =>
+      (await (await fetch(url)).json()) as Record<string, unknown>
+    for (const [i, url] of urls.entries()) for (let visit = 0; visit <= i; visit++) await get(url)
+    for (const url of urls)
+      await eventually('it hears of all visits', async () => {
+        const { instances: counts } = await get(`${url}/visits`)
+        return JSON.stringify((counts as number[]).toSorted((a, b) => a - b)) === '[1,2]'
+      })
+    expect(await get(`${urls[0]}/health`)).toMatchObject({ status: 'ok', instances: 2 })
+    instances[1]?.kill('SIGTERM')
+    expect(await instances[1]?.waitForExit(LIMIT)).toEqual({ code: 0, signal: null })
+    await eventually('the other one goes on alone', async () => (await get(`${urls[0]}/health`))['instances'] === 1)
+    expect(await get(`${urls[0]}/visits`)).toEqual({ instances: [1] })
+    instances[0]?.kill('SIGINT')
+    expect(await instances[0]?.waitForExit(LIMIT)).toEqual({ code: 0, signal: null })
+    for (const { stderr } of instances) expect(stderr).toEqual([])
   })
 
   test('the linguist gives its value and ends', async () => {

@@ -64,6 +64,22 @@ if (import.meta.main) {
 }
 `
 
+/** A service in CommonJS, which owns its process. */
+const service = `const { currentActor, findActor, joinMesh, openNursery } = require('greenroom')
+
+async function main() {
+  const mesh = await joinMesh({ name: 'service' })
+  await openNursery(async (nursery) => {
+    await nursery.startActor('worker', {})
+    console.log(currentActor().name, (await findActor('worker')).name)
+    nursery.cancel()
+  })
+  await mesh.leave()
+}
+
+main()
+`
+
 /** The same names as a user with TypeScript sees them. */
 const typedUse = `import { expose, openNursery, run, waitForActor } from 'greenroom'
 
@@ -179,6 +195,17 @@ describe('the package', () => {
     const [file, same] = (await execute(process.execPath, ['where.js'], project, sceneLimit)).trim().split('\n')
     expect(file).toBe(await realpath(join(project, 'node_modules', 'greenroom', 'dist', 'boot', 'boot.mjs')))
     expect(same).toBe('true')
+  })
+
+  test.each(['oldest', 'own'] as const)('is embedded in a service in CommonJS (%s)', async (which) => {
+    await writeFile(join(project, 'service.cjs'), service)
+    expect(await execute(binaries[which], ['service.cjs'], project, sceneLimit)).toBe('service worker\n')
+  })
+
+  test('its command makes a mesh, and looks into it', async () => {
+    const command = join(project, 'node_modules', 'greenroom', 'dist', 'cli', 'index.js')
+    const help = await execute(binaries.oldest, [command, '--help'], project)
+    expect(help).toContain('invite')
   })
 
   test('shows its types to a strict TypeScript project', async () => {
