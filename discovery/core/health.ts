@@ -10,10 +10,13 @@ import type { CoreState, Turn } from './state.ts'
 export const MAX_STRETCH = 8
 
 /** Probes over which the share of answers is taken, about. */
-const memory = 24
+const memory = 16
 /** Below this share an actor takes itself for cut off, and above the second one for well again. */
 const cutOffBelow = 0.35
 const wellAbove = 0.7
+
+/** After so many times the longest suspicion an episode is forgotten. */
+const forgiven = 20
 
 /** How many times as long as the profile says this actor's own times are. */
 export function stretchOf({ liveness }: CoreState): number {
@@ -32,12 +35,23 @@ export function recover({ liveness }: CoreState, by: number): void {
   health.score = Math.max(0, health.score - by)
 }
 
-/** Counts whether a probe was answered by its target; whether this actor has become well again by that. */
-export function noteAnswer({ liveness }: CoreState, answered: boolean): boolean {
-  const { health } = liveness
+/**
+ * Counts whether a probe was answered by its target; whether this actor has become well again by that.
+ *
+ * Who was cut off a moment ago and is so again has to be well for a while first, each time longer (BGP's damping of
+ * routes that flap, RFC 2439): else it would be taken in and thrown out for ever.
+ */
+export function noteAnswer({ state, now }: Turn, answered: boolean): boolean {
+  const { health } = state.liveness
   health.heard += (Number(answered) - health.heard) / memory
-  if (health.heard < cutOffBelow) health.cutOff = true
-  if (!health.cutOff || health.heard < wellAbove) return false
+  if (health.heard < cutOffBelow && !health.cutOff) {
+    health.cutOff = true
+    health.episodes = now - health.cutOffAt > forgiven * state.profile.suspicion.max ? 1 : health.episodes + 1
+  }
+  if (health.cutOff) health.cutOffAt = now
+  if (health.heard < wellAbove) health.wellAt = undefined
+  else health.wellAt ??= now
+  if (!health.cutOff || health.wellAt === undefined || now - health.wellAt < probation(state)) return false
   health.cutOff = false
   return true
 }
@@ -49,6 +63,11 @@ export function resetAnswers({ liveness }: CoreState): boolean {
   health.heard = 1
   health.cutOff = false
   return was
+}
+
+function probation({ profile, liveness }: CoreState): number {
+  const { episodes } = liveness.health
+  return episodes < 2 ? 0 : profile.suspicion.max * Math.min(2, 2 ** (episodes - 3))
 }
 
 /**

@@ -18,6 +18,9 @@ import { sameTexts } from './version.ts'
  * end of the grace are one. By rule the lower peer id of a pair dials, since two dials at once leave two connections.
  */
 
+/** Roots that dial dead ones at the normal pace; in a larger mesh each does so as much more rarely. */
+const lostDialers = 32
+
 /** Takes in addresses told from outside. */
 export function addPeers(turn: Turn, peers: readonly PeerHint[]): void {
   const { state, now } = turn
@@ -194,9 +197,11 @@ function dialLost(turn: Turn): number {
     state.lostAt = Infinity
     return Infinity
   }
-  if (state.lostAt === Infinity) state.lostAt = now + profile.lostRetry * (0.5 + rng())
+  // the rest of a large mesh dials as well, and one contact is enough
+  const pause = profile.lostRetry * Math.max(1, state.liveness.rings.others / lostDialers) * (0.5 + rng())
+  if (state.lostAt === Infinity) state.lostAt = now + pause
   if (now < state.lostAt) return state.lostAt
-  state.lostAt = now + profile.lostRetry * (0.5 + rng())
+  state.lostAt = now + pause
   const from = Math.floor(rng() * lost.size)
   // not all healed halves should begin with the same few
   const chosen = [...lost.keys()]

@@ -53,6 +53,11 @@ interface Health {
   heard: number
   /** Hardly anybody answers: whatever others say of this actor may be right. */
   cutOff: boolean
+  /** When it was so last, and how many times lately. */
+  cutOffAt: number
+  episodes: number
+  /** Since when it is answered well enough. */
+  wellAt: number | undefined
   /** An accusation that is refuted when this actor is heard again. */
   accused: (Life & { readonly by: string }) | undefined
   /** Up to when a pause of this process is accounted for. */
@@ -64,6 +69,8 @@ export interface Liveness {
   readonly rings: Rings
   /** By accused. */
   readonly suspicions: Map<string, Suspicion>
+  /** By root: the revision of an accusation from outside this mesh that its owner was told of by gossip. */
+  readonly told: Map<string, number>
   /** By sequence number. */
   readonly probes: Map<number, ProbeUnderWay>
   /** By the own sequence number. */
@@ -80,9 +87,19 @@ export function createLiveness(): Liveness {
   return {
     rings: new Rings(),
     suspicions: new Map(),
+    told: new Map(),
     probes: new Map(),
     relays: new Map(),
-    health: { score: 0, heard: 1, cutOff: false, accused: undefined, lagSeenAt: -Infinity },
+    health: {
+      score: 0,
+      heard: 1,
+      cutOff: false,
+      cutOffAt: -Infinity,
+      episodes: 0,
+      wellAt: undefined,
+      accused: undefined,
+      lagSeenAt: -Infinity,
+    },
     seq: 0,
     round: 0,
     nextProbeAt: Infinity,

@@ -8,9 +8,10 @@ export type Audience = 'mesh' | 'children'
 
 /**
  * Puts a fact into the next batch; a later one about the same actor replaces it. A fact that others are likely to
- * tell as well may wait up to a batch longer, so that the first one spares the others theirs.
+ * tell as well may wait up to a batch longer, so that the first one spares the others theirs; one that others wait for
+ * only a part of it.
  */
-export function tell(turn: Turn, audience: Audience, fact: Fact, patient = false): void {
+export function tell(turn: Turn, audience: Audience, fact: Fact, batches = 1): void {
   const queue = turn.state.outbox[audience]
   const key = keyOf(fact)
   queue.delete(key)
@@ -22,7 +23,7 @@ export function tell(turn: Turn, audience: Audience, fact: Fact, patient = false
       break
     }
   }
-  schedule(turn, patient ? 1 + turn.rng() : 1)
+  schedule(turn, batches)
 }
 
 /** Puts the claim of the arbiter into the next batch. */

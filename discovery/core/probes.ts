@@ -67,7 +67,7 @@ export function onAck(turn: Turn, from: string, message: Ack): void {
       state.counters.acks++
       recover(state, 1 / RINGS)
     }
-    if (noteAnswer(state, true)) refuteLate(turn)
+    if (noteAnswer(turn, true)) refuteLate(turn)
   } else if (probe.phase === 'indirect' && probe.helpers.has(from)) {
     state.counters.acks++
     settle(turn, probe)
@@ -145,7 +145,7 @@ function goOn(turn: Turn, seq: number, probe: ProbeUnderWay): void {
     accuse(turn, record)
   } else {
     probes.delete(seq)
-    noteAnswer(state, false)
+    noteAnswer(turn, false)
   }
 }
 

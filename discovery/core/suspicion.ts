@@ -37,7 +37,13 @@ export function takeAccusation(turn: Turn, { peerId, inc, rev, by, age }: Accusa
   const record = state.registry.get(peerId)
   // children leave that to their roots, and whoever is no root accuses nobody
   if (ownRecord(state).parent !== undefined || record === undefined || record.parent !== undefined) return false
-  if (compareLives(record, { inc, rev }) !== 0 || by === peerId || !isRoot(state, by)) return false
+  if (compareLives(record, { inc, rev }) !== 0 || by === peerId) return false
+  if (!isRoot(state, by)) {
+    // of the other side of a partition that heals; what its owner was told need not be told again
+    state.liveness.told.set(peerId, rev)
+    dropQueued(state, peerId)
+    return false
+  }
   const before = state.liveness.suspicions.get(peerId)
   if (before?.accusers.has(by) === true) return false
   const suspicion = suspect(turn, { peerId, inc, rev }, by, false)
@@ -51,15 +57,17 @@ export function takeAccusation(turn: Turn, { peerId, inc, rev, by, age }: Accusa
  * or be on the other side of a partition that has healed. Gives false when it does not concern a living root.
  */
 export function suspend(turn: Turn, { peerId, inc, rev, by }: End): boolean {
-  const { state } = turn
+  const { state, rng } = turn
   const record = state.registry.get(peerId)
   if (ownRecord(state).parent !== undefined || record === undefined || record.parent !== undefined) return false
   if (compareLives(record, { inc, rev }) !== 0) return false
   const before = state.liveness.suspicions.get(peerId)
   if (before?.verdict === true) return true
   suspect(turn, { peerId, inc, rev }, by, true)
-  // the accused may be nobody's neighbour here
-  tell(turn, 'mesh', { kind: 'suspect', accusation: { peerId, inc, rev, by, age: 0 } }, true)
+  // the accused may be nobody's neighbour here; when halves of a mesh meet again, many learn of it at once
+  if (wasTold(state, peerId, rev)) return true
+  state.liveness.told.set(peerId, rev)
+  tell(turn, 'mesh', { kind: 'suspect', accusation: { peerId, inc, rev, by, age: 0 } }, rng() / 2)
   return true
 }
 
@@ -125,7 +133,19 @@ function confirmations({ liveness }: CoreState): number {
   return Math.max(0, Math.min(CONFIRMATIONS, liveness.rings.others - 2))
 }
 
-function isRoot({ registry }: CoreState, peerId: string): boolean {
+function dropQueued(state: CoreState, peerId: string): void {
+  const { mesh } = state.outbox
+  const key = `suspect ${peerId}`
+  const queued = mesh.get(key)
+  if (queued?.kind === 'suspect' && queued.accusation.by !== ownRecord(state).peerId) mesh.delete(key)
+}
+
+function wasTold({ liveness }: CoreState, peerId: string, rev: number): boolean {
+  return (liveness.told.get(peerId) ?? -1) >= rev
+}
+
+/** Whether this is a root that is alive: nobody else accuses. */
+export function isRoot({ registry }: CoreState, peerId: string): boolean {
   const record = registry.get(peerId)
   return record !== undefined && record.parent === undefined
 }

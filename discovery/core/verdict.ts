@@ -38,6 +38,7 @@ function onRootChange(turn: Turn, { type, record }: Change): void {
   const { rings } = state.liveness
   if (type === 'up') rings.add(record.peerId, self)
   else if (type === 'down') rings.remove(record.peerId, self)
+  state.liveness.told.delete(record.peerId)
   clearSuspicion(turn, record, type === 'down')
 }
 
