@@ -6,7 +6,7 @@ import { outbid, refute } from './refutation.ts'
 import type { Merge } from './change.ts'
 import { ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
-import { isRoot, suspend, takeAccusation } from './suspicion.ts'
+import { suspend, takeAccusation } from './suspicion.ts'
 import { applyChanges, declareDead } from './verdict.ts'
 import { compareLives, compareVersions } from './version.ts'
 import type { Life } from './version.ts'
@@ -97,7 +97,7 @@ function takeEnd(turn: Turn, end: End, via: Via, late: boolean, replies: Fact[])
     return undefined
   }
   // nor do the dead pass verdicts: one that hears nobody thinks that it is alone
-  if (end.state === 'dead' && (late || !isRoot(state, end.by)) && suspend(turn, end)) {
+  if (end.state === 'dead' && (late || state.registry.tombstone(end.by) !== undefined) && suspend(turn, end)) {
     send(turn, end.peerId, { type: 'facts', facts: [{ kind: 'end', end }], claim: null })
     return undefined
   }
@@ -152,7 +152,7 @@ function echo(turn: Turn, from: string, via: Via, record: ActorRecord, replies: 
     else if (via === 'gossip') send(turn, from, { type: 'facts', facts: [fact], claim: null })
   } else if (via === 'gossip' && now - tombstone.echoedAt >= state.profile.batch * echoPause) {
     tombstone.echoedAt = now
-    tell(turn, 'mesh', fact, 1 + rng())
+    tell(turn, 'mesh', fact, 1 + turn.rng())
   }
 }
 

@@ -1,5 +1,6 @@
 import { absorb } from './absorb.ts'
 import * as claims from './claims.ts'
+import { planDials } from './dials.ts'
 import type { Effect } from './effect.ts'
 import * as election from './election.ts'
 import type { Known } from './fact.ts'
@@ -125,7 +126,7 @@ const timers: Readonly<Record<TimerName, (turn: Turn) => void>> = {
   batch: flush,
   sync: sync.onSyncTimer,
   join: sync.onJoinTimer,
-  links: links.planDials,
+  links: planDials,
   probe: probes.onProbeTimer,
   suspicion: onSuspicionTimer,
   election: election.onElectionTimer,

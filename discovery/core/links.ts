@@ -1,25 +1,21 @@
 import type { ActorRecord } from '../record.ts'
 import { claimLinks } from './claim-links.ts'
-import { onClaimantRefused, onClaimLink } from './claims.ts'
-import { electorsToLink } from './electorate.ts'
+import { onClaimLink } from './claims.ts'
+import { addDial, moveTo, onFailed, onRefused, planDials, wantRoot } from './dials.ts'
 import type { DialOutcome, PeerHint } from './input.ts'
 import { onLinked } from './relays.ts'
 import { RINGS } from './rings.ts'
-import { arm, disarm, dropLink, emit, newLink, ownRecord } from './state.ts'
-import type { Dial, Turn } from './state.ts'
-import { accuse } from './suspicion.ts'
-import { join, startSync } from './sync.ts'
-import { declareDead, keepAddresses } from './verdict.ts'
+import { disarm, newLink, ownRecord } from './state.ts'
+import type { Turn } from './state.ts'
+import { startSync } from './sync.ts'
 import { sameTexts } from './version.ts'
+import { wantedLinks } from './wanted-links.ts'
 
 /*
  * Who is a neighbour: of a root those before and after it on the rings, and the rest of the committee when it is in it; of
  * a child its parent. A closed connection is a reason to dial again, never a verdict; only dials that are refused to the
  * end of the grace are one. By rule the lower peer id of a pair dials, since two dials at once leave two connections.
  */
-
-/** Roots that dial dead ones at the normal pace; in a larger mesh each does so as much more rarely. */
-const lostDialers = 32
 
 /** Takes in addresses told from outside. */
 export function addPeers(turn: Turn, peers: readonly PeerHint[]): void {
@@ -31,9 +27,14 @@ export function addPeers(turn: Turn, peers: readonly PeerHint[]): void {
     const dial = state.dials.get(peerId)
     if (dial !== undefined) {
       if (dial.inc === undefined) moveTo(dial, addrs, undefined, now)
+      else keepHint(turn, peerId, addrs, dial.addrs)
       continue
     }
-    if (state.registry.get(peerId) !== undefined && own.parent === undefined) continue
+    const record = state.registry.get(peerId)
+    if (record !== undefined && own.parent === undefined) {
+      keepHint(turn, peerId, addrs, record.addrs)
+      continue
+    }
     if (peerId !== own.parent && seedsOf(turn) >= state.limits.seeds) continue
     const first = eager === true || peerId === own.parent || own.peerId < peerId
     addDial(turn, peerId, addrs, undefined, now + (first ? 0 : state.profile.dialFallback) + spread(turn, eager))
@@ -119,6 +120,7 @@ export function reviewLinks(turn: Turn): void {
     return
   }
   if (own.parent === undefined) {
+    takeHints(turn)
     const claimed = claimLinks(turn)
     const wanted = wantedLinks(turn)
     for (const peerId of wanted) {
@@ -137,35 +139,6 @@ export function reviewLinks(turn: Turn): void {
   planDials(turn)
 }
 
-/** Starts the dials that are due, a few at a time, and sets the timer for the next. */
-export function planDials(turn: Turn): void {
-  const { state, now, rng } = turn
-  if (state.leaving) return
-  for (const dial of state.dials.values()) {
-    if (dial.deadline === undefined || now < dial.deadline) continue
-    dial.deadline = undefined
-    onFailed(turn, dial, rng())
-  }
-  let busy = 0
-  for (const { deadline, urgent } of state.dials.values()) if (deadline !== undefined && !urgent) busy++
-  const enough = !state.joined && state.links.size >= state.limits.joinLinks
-  let next = Infinity
-  for (const dial of state.dials.values()) {
-    // the rest of the addresses told from outside waits until it is known whether they are needed
-    const held = enough && dial.inc === undefined
-    if (dial.deadline === undefined && now >= dial.nextAt && !held && (dial.urgent || busy < state.limits.dials)) {
-      if (!dial.urgent) busy++
-      dial.deadline = now + state.profile.dialTimeout * 2
-      turn.effects.push({ type: 'dial', peerId: dial.peerId, addrs: dial.addrs, within: state.profile.dialTimeout })
-    }
-    // one that is due and has to wait goes on when another ends
-    next = Math.min(next, dial.deadline ?? (dial.nextAt > now ? dial.nextAt : Infinity))
-  }
-  next = Math.min(next, dialLost(turn), trim(turn))
-  if (next === Infinity) disarm(turn, 'links')
-  else arm(turn, 'links', next)
-}
-
 /** A look-up or a call did not get through to a root: it is dialled until that is a verdict or none. */
 export function verify(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
   const { state, now } = turn
@@ -176,60 +149,27 @@ export function verify(turn: Turn, { peerId, addrs, inc }: ActorRecord): void {
   planDials(turn)
 }
 
-/** The roots that this one needs a link to. */
-function wantedLinks(turn: Turn): Set<string> {
+/** Another address than its record says: of a later life, perhaps, whose former one nobody has missed yet. */
+function keepHint({ state }: Turn, peerId: string, addrs: readonly string[], known: readonly string[]): void {
+  if (sameTexts(addrs, known)) return
+  state.hints.set(peerId, addrs)
+  if (state.hints.size <= state.limits.seeds) return
+  for (const oldest of state.hints.keys()) {
+    state.hints.delete(oldest)
+    break
+  }
+}
+
+/** What was kept is of use when the former life is over, and of none when the later one is there. */
+function takeHints(turn: Turn): void {
   const { state } = turn
-  const own = ownRecord(state)
-  const { rings, relays } = state.liveness
-  const wanted = new Set(rings.neighbours(() => state.registry.roots()))
-  for (const peerId of electorsToLink(state)) wanted.add(peerId)
-  for (const peerId of claimLinks(turn)) wanted.add(peerId)
-  wanted.delete(own.peerId)
-  for (const { target, sent } of relays.values()) if (!sent) wanted.add(target)
-  return wanted
-}
-
-/** Dials some of those that were declared dead; when to do so again. */
-function dialLost(turn: Turn): number {
-  const { state, now, rng } = turn
-  const { lost, limits, profile } = state
-  if (lost.size === 0) {
-    state.lostAt = Infinity
-    return Infinity
+  for (const [peerId, addrs] of state.hints) {
+    const record = state.registry.get(peerId)
+    if (record !== undefined && !state.links.has(peerId) && !sameTexts(record.addrs, addrs)) continue
+    state.hints.delete(peerId)
+    if (record === undefined && !state.links.has(peerId) && !state.dials.has(peerId))
+      addDial(turn, peerId, addrs, undefined, turn.now)
   }
-  // the rest of a large mesh dials as well, and one contact is enough
-  const pause = profile.lostRetry * Math.max(1, state.liveness.rings.others / lostDialers) * (0.5 + rng())
-  if (state.lostAt === Infinity) state.lostAt = now + pause
-  if (now < state.lostAt) return state.lostAt
-  state.lostAt = now + pause
-  const from = Math.floor(rng() * lost.size)
-  // not all healed halves should begin with the same few
-  const chosen = [...lost.keys()]
-  for (let index = 0; index < Math.min(limits.lostDials, chosen.length); index++) {
-    const peerId = chosen[(from + index) % chosen.length] ?? ''
-    const { addrs, until } = lost.get(peerId) ?? { addrs: [], until: 0 }
-    if (now >= until) lost.delete(peerId)
-    else if (!state.links.has(peerId) && !state.dials.has(peerId))
-      turn.effects.push({ type: 'dial', peerId, addrs, within: profile.dialTimeout })
-  }
-  return state.lostAt
-}
-
-/** Gives up links that nobody has needed for a while; when to look again. */
-function trim(turn: Turn): number {
-  const { state, now } = turn
-  const own = ownRecord(state)
-  if (own.parent !== undefined || !state.joined || state.links.size === 0) return Infinity
-  if (now < state.trimAt) return state.trimAt
-  const pause = state.profile.linger / 2
-  state.trimAt = now + pause
-  const wanted = wantedLinks(turn)
-  for (const [peerId, link] of state.links) {
-    if (wanted.has(peerId) || state.registry.kept(peerId)?.record.parent !== undefined) link.idleSince = undefined
-    else if (link.idleSince === undefined) link.idleSince = now
-    else if (now - link.idleSince >= pause) dropLink(turn, peerId)
-  }
-  return state.trimAt
 }
 
 /**
@@ -239,105 +179,6 @@ function trim(turn: Turn): number {
 function spread({ state, rng }: Turn, eager: boolean | undefined): number {
   const { others } = state.liveness.rings
   return eager === true || !state.joined || others <= RINGS ? 0 : rng() * others * state.profile.batch
-}
-
-/** `first`: the other one does not know that a link is wanted. */
-function wantRoot(turn: Turn, { peerId, addrs, inc }: ActorRecord, first: boolean): void {
-  const { state, now } = turn
-  if (addrs.length === 0) return
-  const dial = state.dials.get(peerId)
-  if (dial === undefined) {
-    addDial(
-      turn,
-      peerId,
-      addrs,
-      inc,
-      first || ownRecord(state).peerId < peerId ? now : now + state.profile.dialFallback,
-    )
-  } else if (dial.inc !== inc || !sameTexts(dial.addrs, addrs)) moveTo(dial, addrs, inc, now)
-}
-
-function onRefused(turn: Turn, dial: Dial): void {
-  const { state, now, rng } = turn
-  const own = ownRecord(state)
-  if (dial.peerId === own.parent) {
-    // the parent's end takes this process down by other means
-    onFailed(turn, dial, rng())
-    return
-  }
-  if (dial.inc === undefined) {
-    dropSeed(turn, dial, 'refused')
-    return
-  }
-  dial.refusals++
-  dial.urgent ||= dial.verify
-  dial.nextAt = now + state.profile.grace / state.limits.refusals
-  if (dial.refusals < state.limits.refusals) return
-  state.dials.delete(dial.peerId)
-  onClaimantRefused(turn, dial.peerId)
-  const record = state.registry.get(dial.peerId)
-  if (record !== undefined) declareDead(turn, record)
-}
-
-function onFailed(turn: Turn, dial: Dial, chance: number): void {
-  const { state, now } = turn
-  if (dial.verify) {
-    const record = state.registry.get(dial.peerId)
-    dial.verify = false
-    if (record !== undefined) accuse(turn, record)
-    // whoever needs no link to it leaves the rest to those that do
-    turn.review = true
-  }
-  dial.urgent = false
-  dial.refusals = 0
-  dial.failures++
-  if (dial.inc === undefined && dial.peerId !== ownRecord(state).parent && dial.failures >= state.limits.seedTries) {
-    dropSeed(turn, dial, 'failed')
-    return
-  }
-  const { min, max } = state.profile.dialBackoff
-  dial.nextAt = now + Math.min(max, min * 2 ** (dial.failures - 1)) * (0.5 + chance / 2)
-}
-
-function dropSeed(turn: Turn, { peerId, addrs }: Dial, outcome: 'refused' | 'failed'): void {
-  const { state } = turn
-  state.dials.delete(peerId)
-  // perhaps behind a cut, not gone: two that cannot meet when they start would never meet
-  if (outcome === 'failed') keepAddresses(turn, { peerId, addrs })
-  emit(turn, { type: 'seedLost', peerId, outcome })
-  // nobody left to wait for
-  const root = ownRecord(state).parent === undefined
-  if (root && !state.joined && state.dials.size === 0 && state.links.size === 0) join(turn, true)
-}
-
-function addDial(turn: Turn, peerId: string, addrs: readonly string[], inc: number | undefined, nextAt: number): Dial {
-  const dial: Dial = {
-    peerId,
-    addrs,
-    inc,
-    nextAt,
-    deadline: undefined,
-    urgent: false,
-    refusals: 0,
-    failures: 0,
-    outdated: false,
-    verify: false,
-  }
-  turn.state.dials.set(peerId, dial)
-  return dial
-}
-
-function moveTo(dial: Dial, addrs: readonly string[], inc: number | undefined, now: number): void {
-  const same = sameTexts(dial.addrs, addrs)
-  // a new life has not refused anything yet
-  if (dial.inc !== inc) dial.refusals = 0
-  dial.addrs = addrs
-  dial.inc = inc
-  if (same) return
-  dial.refusals = 0
-  dial.failures = 0
-  if (dial.deadline === undefined) dial.nextAt = Math.min(dial.nextAt, now)
-  else dial.outdated = true
 }
 
 function seedsOf({ state }: Turn): number {

@@ -155,6 +155,8 @@ export interface CoreState {
   /** Until when what all neighbours together got of this registry keeps to its rate. */
   toldUntil: number
   readonly dials: Map<string, Dial>
+  /** Addresses told from outside of roots whose records say others. */
+  readonly hints: Map<string, readonly string[]>
   readonly lost: Map<string, Lost>
   /** When some of the lost are dialled next. */
   lostAt: number
@@ -204,6 +206,7 @@ export function createCore({ profile, limits: lower, quorum }: CoreOptions): Cor
     pulls: new Map(),
     toldUntil: 0,
     dials: new Map(),
+    hints: new Map(),
     lost: new Map(),
     lostAt: Infinity,
     trimAt: -Infinity,

@@ -145,7 +145,7 @@ function wasTold({ liveness }: CoreState, peerId: string, rev: number): boolean 
 }
 
 /** Whether this is a root that is alive: nobody else accuses. */
-export function isRoot({ registry }: CoreState, peerId: string): boolean {
+function isRoot({ registry }: CoreState, peerId: string): boolean {
   const record = registry.get(peerId)
   return record !== undefined && record.parent === undefined
 }

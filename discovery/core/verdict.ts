@@ -1,6 +1,7 @@
 import type { ActorRecord } from '../record.ts'
 import type { Change } from './change.ts'
 import type { End } from './fact.ts'
+import { keepAddresses } from './lost.ts'
 import { tell } from './outbox.ts'
 import { noteRoot } from './standing.ts'
 import { emit, ownRecord } from './state.ts'
@@ -52,18 +53,4 @@ function clearSuspicion(turn: Turn, { peerId, inc, rev }: ActorRecord, ended: bo
   if (!ended && inc === suspicion.inc) emit(turn, { type: 'refuted', peerId })
   const mine = suspicion.accusers.has(ownRecord(state).peerId)
   if (!ended && mine && inc === suspicion.inc) state.counters.falseSuspicions++
-}
-
-/** So that the parts of a healed mesh find each other, and so do two that could not meet when they started. */
-export function keepAddresses(
-  { state, now }: Turn,
-  { peerId, addrs }: { readonly peerId: string; readonly addrs: readonly string[] },
-): void {
-  if (addrs.length === 0) return
-  state.lost.set(peerId, { addrs, until: now + state.profile.lostTtl, refusals: 0 })
-  if (state.lost.size <= state.limits.lost) return
-  for (const oldest of state.lost.keys()) {
-    state.lost.delete(oldest)
-    break
-  }
 }
