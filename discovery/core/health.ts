@@ -9,8 +9,9 @@ import type { CoreState, Turn } from './state.ts'
 /** Own times are at most this many times as long. */
 export const MAX_STRETCH = 8
 
-/** Probes over which the share of answers is taken, about. */
-const memory = 16
+/** Rounds of probes over which the share of answers is taken, about, and at least so many probes. */
+const memoryRounds = 2.5
+const memoryProbes = 4
 /** Below this share an actor takes itself for cut off, and above the second one for well again. */
 const cutOffBelow = 0.35
 const wellAbove = 0.7
@@ -41,9 +42,9 @@ export function recover({ liveness }: CoreState, by: number): void {
  * Who was cut off a moment ago and is so again has to be well for a while first, each time longer (BGP's damping of
  * routes that flap, RFC 2439): else it would be taken in and thrown out for ever.
  */
-export function noteAnswer({ state, now }: Turn, answered: boolean): boolean {
+export function noteAnswer({ state, now }: Turn, answered: boolean, targets: number): boolean {
   const { health } = state.liveness
-  health.heard += (Number(answered) - health.heard) / memory
+  health.heard += (Number(answered) - health.heard) / Math.max(memoryProbes, targets * memoryRounds)
   if (health.heard < cutOffBelow && !health.cutOff) {
     health.cutOff = true
     health.episodes = now - health.cutOffAt > forgiven * state.profile.suspicion.max ? 1 : health.episodes + 1
@@ -67,7 +68,7 @@ export function resetAnswers({ liveness }: CoreState): boolean {
 
 function probation({ profile, liveness }: CoreState): number {
   const { episodes } = liveness.health
-  return episodes < 2 ? 0 : profile.suspicion.max * Math.min(2, 2 ** (episodes - 3))
+  return episodes < 2 ? 0 : profile.suspicion.max * Math.min(1, 2 ** (episodes - 3))
 }
 
 /**

@@ -8,11 +8,13 @@ export interface Suspicion extends Life {
   readonly accusers: Set<string>
   /** Since when it is suspected here. */
   since: number
+  /** This actor is one of them. */
+  readonly own: boolean
   /** Others have come to a verdict already, which was learnt late: there is nobody to wait for. */
   readonly verdict: boolean
   /** How much longer than usual this actor waits, because it does not trust itself. */
   readonly stretch: number
-  /** How much longer it waits than the accusers, whose word spares everybody else theirs. */
+  /** How much longer it waits when many may come to the same verdict, so that the first one spares the others theirs. */
   readonly patience: number
   /** When it is declared dead. */
   deadline: number
@@ -69,8 +71,8 @@ export interface Liveness {
   readonly rings: Rings
   /** By accused. */
   readonly suspicions: Map<string, Suspicion>
-  /** By root: the revision of an accusation from outside this mesh that its owner was told of by gossip. */
-  readonly told: Map<string, number>
+  /** By root: the revision of an accusation from outside this mesh that its owner was told of by gossip, and when. */
+  readonly told: Map<string, { readonly rev: number; readonly at: number }>
   /** By sequence number. */
   readonly probes: Map<number, ProbeUnderWay>
   /** By the own sequence number. */

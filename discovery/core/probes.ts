@@ -3,7 +3,6 @@ import type { ProbeUnderWay } from './liveness.ts'
 import type { Ack, Nack } from './probe-messages.ts'
 import { refuteLate } from './refutation.ts'
 import { endRelays, relayAck } from './relays.ts'
-import { RINGS } from './rings.ts'
 import { arm, disarm, dropLink, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
 import { accuse } from './suspicion.ts'
@@ -65,9 +64,9 @@ export function onAck(turn: Turn, from: string, message: Ack): void {
     if (link !== undefined) link.deaf = 0
     if (probe.phase !== 'late') {
       state.counters.acks++
-      recover(state, 1 / RINGS)
+      recover(state, 1 / Math.max(1, targetsOf(turn).length))
     }
-    if (noteAnswer(turn, true)) refuteLate(turn)
+    if (noteAnswer(turn, true, targetsOf(turn).length)) refuteLate(turn)
   } else if (probe.phase === 'indirect' && probe.helpers.has(from)) {
     state.counters.acks++
     settle(turn, probe)
@@ -145,7 +144,7 @@ function goOn(turn: Turn, seq: number, probe: ProbeUnderWay): void {
     accuse(turn, record)
   } else {
     probes.delete(seq)
-    noteAnswer(turn, false)
+    noteAnswer(turn, false, targetsOf(turn).length)
   }
 }
 

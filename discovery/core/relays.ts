@@ -13,8 +13,14 @@ import type { CoreState, Turn } from './state.ts'
 export function onProbe(turn: Turn, from: string, { seq }: Probe): void {
   const { state, now } = turn
   send(turn, from, { type: 'ack', seq, digest: digestOf(state) })
+  const suspicion = state.liveness.suspicions.get(from)
+  // whoever is suspected or was called dead, and asks, has to hear of it
+  if (suspicion !== undefined) {
+    const { peerId, inc, rev } = suspicion
+    const accusation = { peerId, inc, rev, by: ownRecord(state).peerId, age: 0 }
+    send(turn, from, { type: 'facts', facts: [{ kind: 'suspect', accusation }], claim: null })
+  }
   const tombstone = state.registry.tombstone(from)
-  // whoever was called dead and asks has to hear of it
   if (tombstone !== undefined && state.registry.kept(from) === undefined)
     send(turn, from, { type: 'facts', facts: [{ kind: 'end', end: endOf(tombstone, now) }], claim: null })
 }

@@ -21,7 +21,7 @@ export function accuse(turn: Turn, { peerId, inc, rev }: ActorRecord): void {
   const { state } = turn
   const by = ownRecord(state).peerId
   const known = state.liveness.suspicions.get(peerId)
-  if (known !== undefined && compareLives(known, { inc, rev }) === 0 && known.accusers.has(by)) return
+  if (known?.own === true && compareLives(known, { inc, rev }) === 0) return
   const suspicion = suspect(turn, { peerId, inc, rev }, by, false)
   state.counters.suspicions++
   const fact = { kind: 'suspect', accusation: { peerId, inc, rev, by, age: 0 } } as const
@@ -40,7 +40,7 @@ export function takeAccusation(turn: Turn, { peerId, inc, rev, by, age }: Accusa
   if (compareLives(record, { inc, rev }) !== 0 || by === peerId) return false
   if (!isRoot(state, by)) {
     // of the other side of a partition that heals; what its owner was told need not be told again
-    state.liveness.told.set(peerId, rev)
+    state.liveness.told.set(peerId, { rev, at: now })
     dropQueued(state, peerId)
     return false
   }
@@ -57,7 +57,7 @@ export function takeAccusation(turn: Turn, { peerId, inc, rev, by, age }: Accusa
  * or be on the other side of a partition that has healed. Gives false when it does not concern a living root.
  */
 export function suspend(turn: Turn, { peerId, inc, rev, by }: End): boolean {
-  const { state, rng } = turn
+  const { state, now, rng } = turn
   const record = state.registry.get(peerId)
   if (ownRecord(state).parent !== undefined || record === undefined || record.parent !== undefined) return false
   if (compareLives(record, { inc, rev }) !== 0) return false
@@ -65,15 +65,20 @@ export function suspend(turn: Turn, { peerId, inc, rev, by }: End): boolean {
   if (before?.verdict === true) return true
   suspect(turn, { peerId, inc, rev }, by, true)
   // the accused may be nobody's neighbour here; when halves of a mesh meet again, many learn of it at once
-  if (wasTold(state, peerId, rev)) return true
-  state.liveness.told.set(peerId, rev)
+  if (wasTold(turn, peerId, rev)) return true
+  state.liveness.told.set(peerId, { rev, at: now })
   tell(turn, 'mesh', { kind: 'suspect', accusation: { peerId, inc, rev, by, age: 0 } }, rng() / 2)
   return true
 }
 
-/** Declares dead whoever has not refuted in time. */
+/**
+ * Declares dead whoever has not refuted in time. Hearsay alone is no verdict: who watches it comes to one, and whoever
+ * only heard of the suspicion forgets it. (As long as everybody passed verdicts, one that had missed a refutation called
+ * the living dead: found by the simulator.)
+ */
 export function onSuspicionTimer(turn: Turn): void {
   const { state, now } = turn
+  const watched = state.liveness.rings.successors(() => state.registry.roots())
   let next = Infinity
   for (const suspicion of state.liveness.suspicions.values()) {
     if (now < suspicion.deadline) {
@@ -83,6 +88,7 @@ export function onSuspicionTimer(turn: Turn): void {
     state.liveness.suspicions.delete(suspicion.peerId)
     const record = state.registry.get(suspicion.peerId)
     if (record === undefined || compareLives(record, suspicion) !== 0) continue
+    if (!suspicion.verdict && !(suspicion.own && watched.includes(suspicion.peerId))) continue
     declareDead(turn, record)
     // a promise to it binds nobody any more, and a connection that carries nothing helps nobody
     dropLink(turn, suspicion.peerId)
@@ -100,12 +106,13 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
     ...accused,
     accusers: before?.accusers ?? new Set(),
     since: before?.since ?? now,
-    verdict,
+    own: own || before?.own === true,
+    verdict: verdict || before?.verdict === true,
     stretch: before?.stretch ?? stretchOf(state),
-    patience: own ? 0 : (before?.patience ?? batch * (2 + 2 * rng())),
+    patience: verdict ? batch * (2 + 2 * rng()) : 0,
     deadline: Infinity,
   }
-  if (suspicion.accusers.size <= CONFIRMATIONS && !suspicion.accusers.has(by)) {
+  if ((own || suspicion.accusers.size <= CONFIRMATIONS) && !suspicion.accusers.has(by)) {
     suspicion.accusers.add(by)
     emit(turn, { type: 'suspected', peerId: accused.peerId, by })
   }
@@ -140,8 +147,9 @@ function dropQueued(state: CoreState, peerId: string): void {
   if (queued?.kind === 'suspect' && queued.accusation.by !== ownRecord(state).peerId) mesh.delete(key)
 }
 
-function wasTold({ liveness }: CoreState, peerId: string, rev: number): boolean {
-  return (liveness.told.get(peerId) ?? -1) >= rev
+function wasTold({ state, now }: Turn, peerId: string, rev: number): boolean {
+  const told = state.liveness.told.get(peerId)
+  return told !== undefined && told.rev >= rev && now - told.at < state.profile.suspicion.min / 2
 }
 
 /** Whether this is a root that is alive: nobody else accuses. */

@@ -28,6 +28,8 @@ function livingAreNotCalledDead(world: World): Law {
         const { record } = effect.event
         const target = world.get(record.peerId)
         if (target === undefined || target.core.leaving || record.inc < target.inc) continue
+        // whoever flaps stays out on purpose until it has been well for a while
+        if (target.core.liveness.health.cutOff) continue
         throw new Broken(title, `${actor.id} calls ${target.id} dead after ${(quiet / 1_000).toFixed(1)} s of quiet`)
       }
     },
