@@ -1,27 +1,28 @@
-import type { GossipSubEvents } from '@libp2p/gossipsub'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { GreenroomError, describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
-import { decode, encode } from '../rpc/codec.ts'
 import type { Rpc } from '../rpc/rpc.ts'
 import { targetOf } from './actor-info.ts'
 import { step } from './core/core.ts'
 import type { Effect, Event } from './core/effect.ts'
 import type { DialOutcome, Input, PeerHint, TimerName } from './core/input.ts'
-import { encodeMessage, type Message } from './core/messages.ts'
+import { encodeMessage } from './core/messages.ts'
 import { declareQuorum, type KeptVotes } from './core/quorum.ts'
 import { createCore } from './core/state.ts'
 import type { CoreState } from './core/state.ts'
-import { Intake, type Refusals, type Verdict } from './intake.ts'
+import { outcomeOf } from './dial-outcome.ts'
+import { describeElectorate } from './electorate-problem.ts'
+import { Intake, type Refusals } from './intake.ts'
+import { MeshGossip } from './mesh-gossip.ts'
 import { Neighbours } from './neighbours.ts'
 import type { Observation } from './observation.ts'
 import type { OwnMetadata } from './own-metadata.ts'
+import { OwnRecord } from './own-record.ts'
 import type { Profile } from './profile.ts'
-import { type ActorRecord, type ActorStatus, checkRoom, openRecord, signRecord } from './record.ts'
-import { describeElectorate } from './electorate-problem.ts'
+import { openRecord } from './record.ts'
 import type { Rendezvous } from './rendezvous.ts'
 import { ShellClock } from './shell-clock.ts'
 import type { VoteFile } from './vote-file.ts'
@@ -123,7 +124,8 @@ class Shell implements Discovery {
   readonly metadata: OwnMetadata
   readonly #options: DiscoveryOptions
   readonly #neighbours: Neighbours
-  readonly #topic: string
+  readonly #gossip: MeshGossip
+  readonly #record: OwnRecord
   readonly #timers = new Map<TimerName, NodeJS.Timeout>()
   readonly #listeners = new Set<(event: Observation) => void>()
   readonly #joined = Promise.withResolvers<void>()
@@ -131,10 +133,6 @@ class Shell implements Discovery {
   readonly #log = areaLog('discovery')
   readonly #intake: Intake
   readonly #clock = new ShellClock()
-  readonly #onSubscription = ({ detail }: GossipSubEvents['subscription-change']): void => {
-    if (detail.subscriptions.some(({ topic, subscribe }) => subscribe && topic === this.#topic))
-      this.#feed({ type: 'subscribed', peerId: detail.peerId.toString() })
-  }
   #started = false
   #busy = false
   #closed = false
@@ -152,16 +150,15 @@ class Shell implements Discovery {
     const { profile, quorum } = options
     this.state = createCore({ profile, quorum: quorum === undefined ? undefined : declareQuorum(quorum) })
     this.metadata = options.metadata
-    this.metadata.link(
-      (next) => checkRoom({ ...this.#record({ inc: this.inc, rev: 0, seq: 0 }, 'up'), meta: next }),
-      () => this.#feed({ type: 'changed' }),
-    )
-    this.#topic = `greenroom/1/${options.mesh}`
+    this.#record = new OwnRecord(options, () => this.#feed({ type: 'changed' }))
     this.#intake = new Intake({
       open: (signed) => openRecord(signed, options.mesh, (peerId) => this.state.registry.kept(peerId)?.signed),
       onMessage: (from, via, message) => this.#feed({ type: 'message', from, via, message }),
       onBreach: (peerId, error) => options.rpc.breach(peerId, error),
     })
+    this.#gossip = new MeshGossip(options.host, options.mesh, this.#intake, (peerId) =>
+      this.#feed({ type: 'subscribed', peerId }),
+    )
     this.#neighbours = new Neighbours(options.host, {
       onConnected: (peerId) => {
         this.#feed({ type: 'connected', peerId })
@@ -183,10 +180,10 @@ class Shell implements Discovery {
 
   async start(): Promise<void> {
     const { host, parent, rendezvous } = this.#options
-    this.#subscribe()
+    this.#gossip.subscribe()
     await this.#neighbours.listen()
     const peers = await this.#meet(parent, rendezvous)
-    const own = this.#signed({ inc: this.inc, rev: 0, seq: 0 }, 'up')
+    const own = this.#record.sign({ inc: this.inc, rev: 0, seq: 0 }, 'up')
     this.#begin({ type: 'start', own, expectPeers: peers.length > 0, votes: this.#options.votes?.votes })
     this.#feed({ type: 'peers', peers })
     this.#unwatch = rendezvous?.watch((entries) => {
@@ -245,10 +242,7 @@ class Shell implements Discovery {
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#neighbours.close()
     this.#intake.close()
-    const { gossip } = this.#options.host
-    gossip.removeEventListener('subscription-change', this.#onSubscription)
-    gossip.topicValidators.delete(this.#topic)
-    gossip.unsubscribe(this.#topic)
+    this.#gossip.close()
     if (current === this) current = undefined
     await this.#options.rendezvous?.close()
     await this.#options.votes?.close()
@@ -263,24 +257,6 @@ class Shell implements Discovery {
     const entries = await rendezvous.entries()
     const { join = [] } = this.#options
     return [...entries.map(({ peerId, addrs }) => ({ peerId, addrs })), ...join].filter(({ peerId }) => peerId !== id)
-  }
-
-  /** The validator is the only reader: a message that it rejects goes no further, in this process and in the mesh. */
-  #subscribe(): void {
-    const { gossip } = this.#options.host
-    gossip.topicValidators.set(this.#topic, (peer, { data }) => {
-      const from = peer.toString()
-      let value: unknown
-      try {
-        value = decode(data)
-      } catch (error) {
-        return verdicts[this.#intake.refuse(from, 'gossip', error)]
-      }
-      const verdict = this.#intake.take(from, 'gossip', value, data.length)
-      return typeof verdict === 'string' ? verdicts[verdict] : verdict.then((late) => verdicts[late])
-    })
-    gossip.addEventListener('subscription-change', this.#onSubscription)
-    gossip.subscribe(this.#topic)
   }
 
   /** One input after another: what an effect feeds back waits until the effects before it are carried out. */
@@ -312,7 +288,7 @@ class Shell implements Discovery {
         this.#neighbours.send(effect.to, encodeMessage(effect.message))
         return
       case 'publish':
-        this.#publish(effect.message)
+        this.#gossip.publish(effect.message)
         return
       case 'drop':
         this.#neighbours.drop(effect.peerId)
@@ -327,7 +303,7 @@ class Shell implements Discovery {
         clearTimeout(this.#timers.get(effect.name))
         return
       case 'sign':
-        this.#feed({ type: 'own', own: this.#signed(effect, effect.status) })
+        this.#feed({ type: 'own', own: this.#record.sign(effect, effect.status) })
         return
       case 'persist':
         void this.#persist(effect.id, effect.votes)
@@ -349,19 +325,12 @@ class Shell implements Discovery {
     }
   }
 
-  #publish(message: Message): void {
-    this.#options.host.gossip.publish(this.#topic, encode(encodeMessage(message))).catch((error: unknown) => {
-      // Gossip is a hint; anti-entropy repairs what it lost.
-      this.#log.debug(`a publish was lost: ${describeError(error)}`)
-    })
-  }
-
   async #dial(peerId: string, addrs: readonly string[], within: number): Promise<void> {
     let outcome: DialOutcome = 'reached'
     try {
       await this.#neighbours.open(peerId, addrs, within)
     } catch (error) {
-      outcome = isRefusal(error) ? 'refused' : 'failed'
+      outcome = outcomeOf(error)
       this.#log.debug(`dial of ${peerId.slice(-8)} ${outcome}: ${describeError(error)}`)
     }
     this.#feed({ type: 'dialled', peerId, outcome })
@@ -380,29 +349,6 @@ class Shell implements Discovery {
     })
   }
 
-  #signed(version: { inc: number; rev: number; seq: number }, status: ActorStatus) {
-    const record = this.#record(version, status)
-    return { record, signed: signRecord(record, this.#options.identity.privateKey) }
-  }
-
-  #record(version: { inc: number; rev: number; seq: number }, status: ActorStatus): ActorRecord {
-    const { self, root, mesh, parent, modules } = this.#options
-    return {
-      mesh,
-      peerId: self.id,
-      name: self.name,
-      ...(parent === undefined ? {} : { parent: parent.id }),
-      root,
-      inc: version.inc,
-      rev: version.rev,
-      seq: version.seq,
-      addrs: self.addresses.slice(0, MAX_ADDRESSES),
-      status,
-      modules,
-      meta: this.metadata.value,
-    }
-  }
-
   #tell(event: Observation): void {
     for (const listener of this.#listeners) listener(event)
   }
@@ -418,20 +364,8 @@ class Shell implements Discovery {
   }
 }
 
-const MAX_ADDRESSES = 8
-/** What gossip is told of a message: only what is accepted is passed on, and only a breach is held against its sender. */
-const verdicts = { taken: 'accept', refused: 'reject', 'left out': 'ignore' } as Record<Verdict, never>
-
 function show(event: Event): string {
   if (event.type === 'arbiter')
     return event.token === null ? 'no arbiter' : `arbiter ${event.token.peerId.slice(-8)} in term ${event.token.term}`
   return 'record' in event && event.record !== undefined ? `${event.type} ${event.record.name}` : event.type
-}
-
-/** Nobody listens there, or somebody else does: a certain no, unlike a timeout. */
-function isRefusal(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRefusal)
-  const { code, name } = error as { code?: unknown; name: string }
-  return code === 'ECONNREFUSED' || name === 'UnexpectedPeerError' || isRefusal(error.cause)
 }
