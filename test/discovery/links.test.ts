@@ -157,6 +157,20 @@ describe('a root that was declared dead', () => {
     expect(core.state.lost.size).toBe(0)
   })
 
+  test('is dialled the more rarely the more roots there are to do so, and few at a time', () => {
+    const dialsIn = (others: number): number => {
+      const core = root()
+      for (let index = 0; index < others; index++) core.learn([recordFact(`k${index}`)])
+      const lost = Array.from({ length: 20 }, (_, index) => `z${index}`)
+      for (const peerId of lost) core.learn([recordFact(peerId), endFact(peerId)])
+      const effects = core.pass(20 * lostRetry)
+      expect(dialled(core.pass(0)).length).toBeLessThanOrEqual(coreLimits.lostDials)
+      return dialled(effects).filter((peerId) => lost.includes(peerId)).length
+    }
+    expect(dialsIn(3)).toBeGreaterThan(30)
+    expect(dialsIn(160)).toBeLessThan(25)
+  })
+
   test('one of too many is forgotten', () => {
     const core = root({ lost: 1 })
     core.learn([recordFact('y'), recordFact('z')])
@@ -204,6 +218,45 @@ describe('addresses told from outside', () => {
     const core = root()
     core.give({ type: 'peers', peers: Array.from({ length: 1_000 }, (_, index) => seed(`s${index}`)) })
     expect(core.state.dials.size).toBe(coreLimits.seeds)
+  })
+
+  test(`of a root that joins, only ${coreLimits.joinLinks} are needed: the rest waits for its first sync`, () => {
+    const core = new CoreHarness(record('m'))
+    core.start(true)
+    core.give({ type: 'peers', peers: Array.from({ length: 20 }, (_, index) => seed(`s${index}`)) })
+    let dials = coreLimits.dials
+    for (let index = 0; index < coreLimits.joinLinks; index++) {
+      dials += dialled(core.give({ type: 'connected', peerId: `s${index}` })).length
+      dials += dialled(core.give({ type: 'dialled', peerId: `s${index}`, outcome: 'reached' })).length
+    }
+    expect(dials).toBeLessThanOrEqual(coreLimits.dials + coreLimits.joinLinks)
+    expect(dialled(core.pass(100))).toEqual([])
+    expect(dialled(core.pass(60_000)).length).toBeGreaterThan(0)
+  })
+
+  test('in a large mesh all wait for each other with one that appears: one dial is enough', () => {
+    const core = root()
+    for (let index = 0; index < 100; index++) core.learn([recordFact(`k${index}`)])
+    core.state.dials.clear()
+    const appears = { type: 'peers', peers: [{ peerId: 'z', addrs: ['/x/z'] }] } as const
+    expect(dialled(core.give(appears))).toEqual([])
+    core.learn([recordFact('z', { addrs: ['/x/z'] })])
+    expect(dialled(core.pass(10_000)).includes('z')).toBe(core.state.liveness.rings.neighbours(() => []).has('z'))
+    const small = root()
+    expect(dialled(small.give(appears))).toEqual(['z'])
+  })
+
+  test('one of a later life is dialled when the former one is missed', () => {
+    const core = root()
+    core.meet('z')
+    core.give({ type: 'disconnected', peerId: 'z' })
+    core.give({ type: 'peers', peers: [{ peerId: 'z', addrs: ['/x/new'] }] })
+    for (let refusal = 0; refusal < coreLimits.refusals; refusal++) {
+      core.give({ type: 'dialled', peerId: 'z', outcome: 'refused' })
+      core.pass(grace)
+    }
+    expect(core.state.registry.get('z')).toBeUndefined()
+    expect(core.state.dials.get('z')?.addrs).toEqual(['/x/new'])
   })
 
   test('one that turns out to be a root of the mesh is a root like others', () => {
