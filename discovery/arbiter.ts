@@ -1,4 +1,5 @@
-import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import { currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { beginWait, endWait } from '../node/waits.ts'
 import type { Portal } from '../rpc/portal.ts'
 import { type ActorInfo, infoOf, targetOf } from './actor-info.ts'
 import { changesOf } from './changes.ts'
@@ -12,16 +13,23 @@ export interface Arbiter {
    * Grows with every election; a resource that remembers the highest one it has seen is fenced against old arbiters.
    */
   readonly term: number
+  /**
+   * Whether it says that it sees less than half of the mesh as it was before: another part may have an arbiter of its
+   * own. Never with declared electors.
+   */
+  readonly provisional: boolean
 }
 
 /** What {@link watchArbiter} gives: `actor` is missing while the mesh has no arbiter. */
 export interface ArbiterChange {
   readonly term: number
+  readonly provisional: boolean
   readonly actor: ActorInfo | undefined
 }
 
 /**
- * The elected arbiter of the mesh; waits while there is none. Also on the arbiter itself. A cancel point.
+ * The elected arbiter of the mesh as far as this actor knows; waits while there is none, as on the side of a cut mesh that
+ * has no majority of the declared electors. Also on the arbiter itself. A cancel point.
  *
  * @throws Cancelled when the scope is cancelled: put it into `failAfter`
  * @throws GreenroomError `NO_ACTOR` when this process is no actor
@@ -34,13 +42,21 @@ export interface ArbiterChange {
 export async function getArbiter(): Promise<Arbiter> {
   const scope = currentScope()
   const discovery = currentDiscovery()
-  for (;;) {
-    scope.throwIfCancelled()
-    const token = discovery.state.arbiter
-    const record = token === null ? undefined : discovery.state.registry.get(token.peerId)
-    if (token !== null && record !== undefined)
-      return { portal: discovery.rpc.portal(targetOf(record)), term: token.term }
-    await nextEvent(discovery)
+  const wait = beginWait('waiting for an arbiter')
+  try {
+    for (;;) {
+      scope.throwIfCancelled()
+      const { arbiter: token, provisional, registry } = discovery.state
+      const record = token === null ? undefined : registry.get(token.peerId)
+      if (token !== null && record !== undefined)
+        return { portal: discovery.rpc.portal(targetOf(record)), term: token.term, provisional }
+      await nextEvent(discovery)
+    }
+  } catch (error) {
+    noteInterrupted(error, wait.what)
+    throw error
+  } finally {
+    endWait(wait)
   }
 }
 
@@ -57,13 +73,14 @@ export async function getArbiter(): Promise<Arbiter> {
 export function watchArbiter(): AsyncGenerator<ArbiterChange, never> {
   const discovery = currentDiscovery()
   const describe = (token: Token | null): ArbiterChange => {
-    const record = token === null ? undefined : discovery.state.registry.get(token.peerId)
-    return { term: token?.term ?? discovery.state.election.term, actor: record && infoOf(record) }
+    const { registry, election, provisional } = discovery.state
+    const record = token === null ? undefined : registry.get(token.peerId)
+    return { term: token?.term ?? election.term, actor: record && infoOf(record), provisional }
   }
   return changesOf(discovery.scope, (push) => ({
     present: [describe(discovery.state.arbiter)],
     unsubscribe: discovery.onEvent((event) => {
-      if (event.type === 'arbiter') push(describe(event.token))
+      if (event.type === 'arbiter') push({ ...describe(event.token), provisional: event.provisional })
     }),
   }))
 }
