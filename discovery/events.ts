@@ -50,6 +50,18 @@ export type DiscoveryEvent = {
   | { readonly type: 'refuted'; readonly peer: ActorRef }
   /** Somebody took this actor for dead, which it has refuted. */
   | { readonly type: 'accused'; readonly by: ActorRef }
+  /** A name that this actor claims is its own, with this fencing token. */
+  | { readonly type: 'claimed'; readonly name: string; readonly term: number; readonly serial: number }
+  /**
+   * It is no longer: `holder` has a newer token (`fenced`), no arbiter has answered for a lease (`lease`), or this actor
+   * gave it up (`released`).
+   */
+  | {
+      readonly type: 'claimLost'
+      readonly name: string
+      readonly why: 'fenced' | 'lease' | 'released'
+      readonly holder: ActorRef | undefined
+    }
   /** The discovery stream to a neighbour is up, or its last one is gone. */
   | { readonly type: 'linkUp' | 'linkDown'; readonly peer: ActorRef }
   /** A peer sent what no actor of this version sends. */
@@ -117,6 +129,14 @@ function eventOf(observed: Observation, { registry, election }: CoreState): Disc
       return { at, type: 'refuted', peer: refOf(observed.peerId) }
     case 'accused':
       return { at, type: 'accused', by: refOf(observed.by) }
+    case 'claimed': {
+      const { name, fence } = observed
+      return { at, type: 'claimed', name, term: fence.term, serial: fence.serial }
+    }
+    case 'claimLost': {
+      const { name, why, holder } = observed
+      return { at, type: 'claimLost', name, why, holder: holder === null ? undefined : refOf(holder) }
+    }
     case 'linkUp':
     case 'linkDown':
       return { at, type: observed.type, peer: refOf(observed.peerId) }

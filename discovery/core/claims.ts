@@ -208,12 +208,12 @@ function deliver(turn: Turn, replies: readonly Reply[]): void {
 }
 
 function take(turn: Turn, claim: OwnClaim, answer: Answer): void {
-  const { id } = claim
+  const { id, name } = claim
   switch (answer.outcome) {
     case 'held':
       if (claim.fence !== undefined) return
       claim.fence = answer.fence
-      emit(turn, { type: 'claimed', id, fence: answer.fence })
+      emit(turn, { type: 'claimed', id, name, fence: answer.fence })
       return
     case 'waits':
       // one that was overtaken by the grant says nothing
@@ -230,9 +230,9 @@ function take(turn: Turn, claim: OwnClaim, answer: Answer): void {
   }
 }
 
-function lose(turn: Turn, { id }: OwnClaim, why: ClaimLoss, holder: string | null): void {
+function lose(turn: Turn, { id, name }: OwnClaim, why: ClaimLoss, holder: string | null): void {
   turn.state.claims.own.delete(id)
-  emit(turn, { type: 'claimLost', id, why, holder })
+  emit(turn, { type: 'claimLost', id, name, why, holder })
 }
 
 /** The next telling is due at a time, or the lease ends sooner. */

@@ -58,14 +58,20 @@ export type Event =
   /** Something about the declared electorate keeps votes from being counted. */
   | { readonly type: 'electorate'; readonly problem: ElectorateProblem; readonly names: readonly string[] }
   /** A claimed name is this actor's. */
-  | { readonly type: 'claimed'; readonly id: number; readonly fence: Fence }
+  | { readonly type: 'claimed'; readonly id: number; readonly name: string; readonly fence: Fence }
   /** It waits, for a holder or, with null, for an arbiter that knows whether there is one. */
   | { readonly type: 'claimWaits'; readonly id: number; readonly holder: string | null }
   /**
    * It is no longer this actor's: another one has a higher fence, no arbiter has answered for a lease, or it gave the
    * name up itself.
    */
-  | { readonly type: 'claimLost'; readonly id: number; readonly why: ClaimLoss; readonly holder: string | null }
+  | {
+      readonly type: 'claimLost'
+      readonly id: number
+      readonly name: string
+      readonly why: ClaimLoss
+      readonly holder: string | null
+    }
   | { readonly type: 'claimRefused'; readonly id: number; readonly limit: ClaimLimit }
   /** The last word of a leaving actor is on its way: its streams may be closed. */
   | { readonly type: 'left' }

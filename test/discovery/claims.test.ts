@@ -216,6 +216,7 @@ describe('a claimant', () => {
     expect(events(grant(core, 1, [{ id: 1, outcome: 'held', fence }]))).toContainEqual({
       type: 'claimed',
       id: 1,
+      name: 'crown',
       fence,
     })
     expect(holds(core.state, 1, asked + claimLease - 1)).toBe(true)
@@ -247,6 +248,7 @@ describe('a claimant', () => {
     expect(events(grant(core, 1, [{ id: 1, outcome: 'lost', holder: 'other' }]))).toContainEqual({
       type: 'claimLost',
       id: 1,
+      name: 'crown',
       why: 'fenced',
       holder: 'other',
     })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import {
+  claim,
   discovery,
   type DiscoveryEvent,
   failAfter,
@@ -72,6 +73,27 @@ test('pages of a snapshot follow each other, and what is no page is refused', as
     expect(() => discovery.snapshot({ limit })).toThrow(InvalidArgument)
   for (const after of ['', 'x', 7, '1.'] as string[])
     expect(() => discovery.snapshot({ after })).toThrow("after is the 'next' of a former snapshot")
+})
+
+test('a claim is among the events when it is granted and given up, and in the snapshot in between', async () => {
+  await using _mesh = await joinMesh()
+  const seen: DiscoveryEvent[] = []
+  const watching = failAfter(deadline(10_000), async () => {
+    for await (const event of discovery.events()) {
+      if (event.type === 'claimed' || event.type === 'claimLost') seen.push(event)
+      if (event.type === 'claimLost') break
+    }
+  })
+  const crown = await failAfter(deadline(10_000), () => claim('crown'))
+  const { term, serial } = crown.token
+  expect(discovery.snapshot().claims).toEqual([{ name: 'crown', held: { term, serial }, holder: null }])
+  await crown.release()
+  await watching
+  expect(seen).toMatchObject([
+    { type: 'claimed', name: 'crown', term, serial },
+    { type: 'claimLost', name: 'crown', why: 'released', holder: undefined },
+  ])
+  expect(discovery.snapshot().claims).toEqual([])
 })
 
 test('without an actor there is nothing to look at', () => {
