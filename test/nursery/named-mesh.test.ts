@@ -181,14 +181,14 @@ describe('looking up', () => {
     })
   })
 
-  test('cancelled actors are no longer found', async () => {
+  test.each([2, 4, 8])('%i actors of one name are found, end together, and are no longer found', async (count) => {
     await using _mesh = await joinMesh()
     await openNursery(async (nursery) => {
-      for (let i = 0; i < 4; i++) await nursery.startActor('one of four', { modules: [actors] })
-      expect(findActors('one of four')).toHaveLength(4)
+      await Promise.all(Array.from({ length: count }, () => nursery.startActor('twin', { modules: [actors] })))
+      expect(findActors('twin')).toHaveLength(count)
       nursery.cancel()
     })
-    expect(findActors('one of four')).toEqual([])
+    expect(findActors('twin')).toEqual([])
   })
 
   test('a watcher sees who is up, then who comes and goes', async () => {

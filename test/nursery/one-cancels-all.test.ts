@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   ActorDied,
@@ -12,10 +15,22 @@ import {
   shield,
   sleep,
 } from '../../index.ts'
+import { CANCEL_GRACE_MS } from '../../nursery/nursery-options.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { failureOf } from '../support/failure-of.ts'
-import { crash, crashInAnswer, fail, failAt, failing, failInAnswer, failLater, ready } from './fixtures/failures.ts'
+import { deadline } from '../support/headroom.ts'
+import {
+  crash,
+  crashInAnswer,
+  fail,
+  failAt,
+  failing,
+  failInAnswer,
+  failLater,
+  getStuckBelow,
+  ready,
+} from './fixtures/failures.ts'
 
 expectNothingLeft()
 
@@ -173,6 +188,26 @@ describe('failures at odd moments', () => {
       }),
     )
     expect(errorsOf(error)).toEqual(['meanwhile'])
+  })
+
+  test('a failure in the root ends a grandchild that is stuck in a synchronous block, within the ladder', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'greenroom-stuck-'))
+    const file = join(folder, 'stuck')
+    let failedAt = 0
+    try {
+      const error = await failureOf(
+        openNursery(async (nursery) => {
+          await nursery.runInActor('child', getStuckBelow, file)
+          await eventually('the grandchild is stuck', () => existsSync(file))
+          failedAt = performance.now()
+          throw new RangeError('block')
+        }),
+      )
+      expect(performance.now() - failedAt).toBeLessThan(deadline(2 * CANCEL_GRACE_MS))
+      expect(errorsOf(error)).toEqual(['block'])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
   })
 
   test('a clean-up that fails after cancel() is a failure of the nursery', async () => {
