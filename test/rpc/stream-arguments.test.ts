@@ -139,6 +139,18 @@ describe.each([
     expect(answered).toEqual(['ONE', 'TWO', 'THREE'])
   })
 
+  test('one iterator that is given as two arguments is split: each item goes to one of them, none to both', async () => {
+    const source = numbers(100)
+    const pairs = await within('the pairs', collect(portal().run(zip, source, source)))
+    const seen = pairs.flat().map(Number)
+    expect(pairs.length).toBeGreaterThan(0)
+    expect(new Set(seen).size).toBe(seen.length)
+    for (const side of [0, 1] as const) {
+      const items = (pairs as [number, number][]).map((pair) => pair[side])
+      expect(items).toEqual(items.toSorted((x, y) => x - y))
+    }
+  })
+
   test('may stand beside others, streams or values', async () => {
     const pairs = portal().run(zip<number, string>, numbers(10), words('a', 'b', 'c'))
     expect(await within('the pairs', collect(pairs))).toEqual([
