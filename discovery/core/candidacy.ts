@@ -49,7 +49,9 @@ export function requestVotes(turn: Turn, candidacy: Candidacy): void {
   candidacy.sentAt = now
   candidacy.granted.add(ownSeat(state))
   election.promise = { to: peerId, term, until: now + state.profile.lease }
-  arm(turn, 'ballot', now + state.profile.ballot)
+  const { ballot, lease } = state.profile
+  // others write their votes down before they give them
+  arm(turn, 'ballot', now + (state.elector === undefined ? ballot : Math.max(ballot, lease / 2)))
   const claim = election.claim ?? null
   sendToOthers(turn, committee, { type: 'vote', term, inc, claim, ...electorateOfVotes(state) })
   count(turn, candidacy)
@@ -119,7 +121,10 @@ function stand(turn: Turn, candidacy: Candidacy): void {
   election.term = Math.max(election.term, term)
   election.voted = { term, candidate: peerId, inc }
   if (elector === undefined) requestVotes(turn, candidacy)
-  else keepVote(turn, elector, term, { peerId, inc }, { do: 'stand', candidacy })
+  else {
+    disarm(turn, 'ballot')
+    keepVote(turn, elector, term, { peerId, inc }, { do: 'stand', candidacy })
+  }
 }
 
 function win(turn: Turn, { term, committee, granted, sentAt }: Candidacy): void {

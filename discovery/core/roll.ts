@@ -45,7 +45,7 @@ export function reviewRoll(turn: Turn, elector: Elector, quorum: Quorum): void {
   if (elector.settled || elector.keeping !== undefined) return
   for (const [name, { peerId }] of elector.heard) if (holderOf(state, name) !== peerId) elector.heard.delete(name)
   if (quorum.electors === undefined) reconsider(turn, elector)
-  elector.roll ??= chooseRoll(turn, elector, quorum)
+  elector.roll ??= joinRoll(turn, elector, quorum)
   if (elector.roll !== undefined && !elector.roll.includes(ownRecord(state).name)) {
     disarm(turn, 'election')
     return
@@ -56,9 +56,15 @@ export function reviewRoll(turn: Turn, elector: Elector, quorum: Quorum): void {
   else callRoll(turn, elector)
 }
 
-/** Begins a round: asks everybody again who has not said what is needed. */
+/**
+ * Begins a round: asks everybody again who has not said what is needed. With a declared size, those that were heard
+ * since the last one may agree: not sooner, so that too many who start together are seen to be too many.
+ */
 export function callRoll(turn: Turn, elector: Elector): void {
   const { state, now } = turn
+  const beganAt = elector.awakeAt - state.profile.lease
+  if (elector.roll === undefined && now >= beganAt + state.profile.beat) gather(turn, elector)
+  if (elector.keeping !== undefined) return
   elector.asked.clear()
   tell(turn, elector, 'incomplete', ask(turn, elector))
   arm(turn, 'election', now + state.profile.beat)
@@ -136,24 +142,27 @@ export function tell(turn: Turn, elector: Elector, problem: ElectorateProblem, n
   emit(turn, { type: 'electorate', problem, names })
 }
 
-/** With a declared size: the list that others have, or all that are there when they are as many as were declared. */
-function chooseRoll(turn: Turn, elector: Elector, { size }: Quorum): readonly string[] | undefined {
+/** With a declared size: the list that others have, one that counts first. */
+function joinRoll(turn: Turn, elector: Elector, { size }: Quorum): readonly string[] | undefined {
   const { name } = ownRecord(turn.state)
   const heard = [...elector.heard]
   const settled = heard.find(([, other]) => other.settled && other.roll?.length === size)?.[1].roll
   const roll = settled ?? heard.find(([, other]) => other.roll?.length === size && other.roll.includes(name))?.[1].roll
-  if (roll !== undefined && roll !== null) {
-    if (!roll.includes(name)) return roll
-    agree(turn, elector, roll)
-    return undefined
-  }
-  const there = [
-    name,
-    ...heard.flatMap(([other, { roll: theirs }]) => (theirs === null && other !== name ? [other] : [])),
-  ]
-  if (there.length > size) tell(turn, elector, 'crowded', there.toSorted(compareTexts))
-  else if (there.length === size) agree(turn, elector, there.toSorted(compareTexts))
+  if (roll === undefined || roll === null) return undefined
+  if (!roll.includes(name)) return roll
+  agree(turn, elector, roll)
   return undefined
+}
+
+/** With a declared size, and no list yet: all that are there, when they are as many as were declared. */
+function gather(turn: Turn, elector: Elector): void {
+  const { name } = ownRecord(turn.state)
+  const size = turn.state.quorum?.size
+  const there = new Set([name])
+  for (const [other, { roll }] of elector.heard) if (roll === null) there.add(other)
+  const names = [...there].toSorted(compareTexts)
+  if (names.length === size) agree(turn, elector, names)
+  else if (size !== undefined && names.length > size) tell(turn, elector, 'crowded', names)
 }
 
 /**

@@ -107,7 +107,9 @@ const newcomers: readonly FaultName[] = ['newRoot', 'joinStorm', 'seedsLost']
  * would else be two electorates, which is what a size cannot prevent.
  */
 function electorsAmong(roots: readonly Happening[], rng: Rng): readonly string[] | number {
-  if (rng() < 0.4) return Math.min(15, wholeBetween(rng, Math.floor(roots.length / 2) + 1, roots.length))
+  // with more that want to be electors than were declared there is no electorate, which has to be tried as well
+  if (rng() < 0.3) return Math.min(15, roots.length)
+  if (rng() < 0.15) return wholeBetween(rng, Math.floor(roots.length / 2) + 1, roots.length)
   const size = Math.min(roots.length, pick(rng, [1, 3, 3, 4, 5, 5]) ?? 3)
   return shuffled(rng, roots)
     .slice(0, size)

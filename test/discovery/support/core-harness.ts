@@ -5,6 +5,7 @@ import type { Digest, End, Fact, Known } from '../../../discovery/core/fact.ts'
 import type { Input } from '../../../discovery/core/input.ts'
 import type { CoreLimits } from '../../../discovery/core/limits.ts'
 import type { Message, State } from '../../../discovery/core/messages.ts'
+import type { KeptVotes, Quorum } from '../../../discovery/core/quorum.ts'
 import { createCore } from '../../../discovery/core/state.ts'
 import type { CoreState } from '../../../discovery/core/state.ts'
 import { profiles } from '../../../discovery/profile.ts'
@@ -58,14 +59,14 @@ export class CoreHarness {
   readonly #rng = seeded(1)
   #own: ActorRecord
 
-  constructor(own: ActorRecord, limits: Partial<CoreLimits> = {}) {
-    this.state = createCore({ profile: profiles.loopback, limits })
+  constructor(own: ActorRecord, limits: Partial<CoreLimits> = {}, quorum?: Quorum) {
+    this.state = createCore({ profile: profiles.loopback, limits, quorum })
     this.#own = own
   }
 
   /** Starts the core; the effects of the start. */
-  start(expectPeers = false): Effect[] {
-    return this.give({ type: 'start', own: { record: this.#own, signed: seal(this.#own) }, expectPeers })
+  start(expectPeers = false, votes?: KeptVotes): Effect[] {
+    return this.give({ type: 'start', own: { record: this.#own, signed: seal(this.#own) }, expectPeers, votes })
   }
 
   /** Gives an input; all effects, those of the signed record included. */
