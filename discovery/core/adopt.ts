@@ -82,14 +82,20 @@ function follow(turn: Turn, claim: Claim): void {
   } else if (election.promise?.to === token.peerId) election.promise = undefined
 }
 
-/** Whether a higher claim of a lighter side is not followed yet. The heavier arbiter itself stands against it. */
+/**
+ * Whether a higher claim of a lighter side, or of one that has given up, is not followed yet. The arbiter that rules
+ * stands above it itself.
+ */
 function waits(turn: Turn, previous: Claim, claim: Claim): boolean {
   const { state, now } = turn
   const { election } = state
-  if (!claim.held || !outweighs(previous, claim) || arbiterOf(state) === null) return false
+  if (state.quorum !== undefined || arbiterOf(state) === null) return false
+  if (claim.token.peerId === previous.token.peerId || (claim.held && !outweighs(previous, claim))) return false
   const known = election.rival
-  if (known === undefined || compareTokens(known.claim.token, claim.token) !== 0) {
+  if (known === undefined || compareClaims(claim, known.claim) > 0) {
     election.rival = { claim, until: known?.until ?? now + state.profile.lease }
+  }
+  if (known === undefined || compareTokens(claim.token, known.claim.token) > 0) {
     const { reign, candidacy } = election
     if (reign === undefined) send(turn, previous.token.peerId, { type: 'facts', facts: [], claim })
     else if (candidacy === undefined) ask(turn, reign.committee)
