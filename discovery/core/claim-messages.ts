@@ -51,6 +51,37 @@ export interface Granted {
   readonly answers: readonly Answer[]
 }
 
+/** One name in the books of an arbiter. */
+export interface Grant {
+  readonly actor: string
+  readonly life: number
+  readonly id: number
+  readonly name: string
+  readonly fence: Fence
+}
+
+/** "I leave, and these are all the names that are held": to the successor, before it is told to stand. */
+export interface Books {
+  readonly type: 'books'
+  readonly token: Token
+  readonly grants: readonly Grant[]
+}
+
+/** The plain value on the wire. */
+export function encodeBooks({ type, token, grants }: Books): unknown {
+  return {
+    type,
+    token: encodeToken(token),
+    grants: grants.map(({ actor, life, id, name, fence }) => [actor, life, id, name, encodeFence(fence)]),
+  }
+}
+
+/** Reads what `encodeBooks` gave. @throws BadMessage */
+export function readBooks(fields: Record<string, unknown>): Books {
+  const grants = readList('grants', fields['grants'], coreLimits.handedClaims)
+  return { type: 'books', token: readToken(fields['token']), grants: grants.map(readGrant) }
+}
+
 /** The plain value on the wire. */
 export function encodeClaims({ wants, ...rest }: Claims): unknown {
   return { ...rest, wants: wants.map(({ id, name, fence, waited }) => [id, name, encodeFence(fence), waited]) }
@@ -58,7 +89,11 @@ export function encodeClaims({ wants, ...rest }: Claims): unknown {
 
 /** Reads what `encodeClaims` gave. @throws BadMessage */
 export function readClaims(fields: Record<string, unknown>): Claims {
-  return { type: 'claims', ...readHead(fields), wants: readList('wants', fields['wants']).map(readWant) }
+  return {
+    type: 'claims',
+    ...readHead(fields),
+    wants: readList('wants', fields['wants'], coreLimits.claimsPerActor).map(readWant),
+  }
 }
 
 /** The plain value on the wire. */
@@ -72,7 +107,7 @@ export function readGranted(fields: Record<string, unknown>): Granted {
     type: 'granted',
     ...readHead(fields),
     arbiter: readToken(fields['arbiter']),
-    answers: readList('answers', fields['answers']).map(readAnswer),
+    answers: readList('answers', fields['answers'], coreLimits.claimsPerActor).map(readAnswer),
   }
 }
 
@@ -84,11 +119,9 @@ function readHead(fields: Record<string, unknown>): Pick<Claims, 'actor' | 'life
   }
 }
 
-function readList(field: string, value: unknown): unknown[][] {
+function readList(field: string, value: unknown, most: number): unknown[][] {
   if (!Array.isArray(value)) throw new BadMessage(`${field} is ${show(value)}`)
-  if (value.length > coreLimits.claimsPerActor) {
-    throw new BadMessage(`it has ${value.length} ${field}, more than ${coreLimits.claimsPerActor}`)
-  }
+  if (value.length > most) throw new BadMessage(`it has ${value.length} ${field}, more than ${most}`)
   return (value as unknown[]).map((item) => {
     if (!Array.isArray(item)) throw new BadMessage(`one of ${field} is ${show(item)}`)
     return item as unknown[]
@@ -101,6 +134,16 @@ function readWant([id, name, fence, waited]: unknown[]): Want {
     name: readName(name),
     fence: fence === null || fence === undefined ? undefined : readFence(fence),
     waited: Math.min(readNumber('waited', waited), coreLimits.age),
+  }
+}
+
+function readGrant([actor, life, id, name, fence]: unknown[]): Grant {
+  return {
+    actor: readPeerId('a grant', actor),
+    life: readNumber('life', life),
+    id: readNumber('id', id),
+    name: readName(name),
+    fence: readFence(fence),
   }
 }
 

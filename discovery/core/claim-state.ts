@@ -1,4 +1,4 @@
-import type { Claims } from './claim-messages.ts'
+import type { Books, Claims } from './claim-messages.ts'
 import type { Fence } from './fence.ts'
 import type { Token } from './token.ts'
 
@@ -32,6 +32,8 @@ export interface ClaimState {
   /** When claims were passed on, or would have been, to an arbiter elsewhere. */
   passedAt: number
   office: Office | undefined
+  /** What a leaving arbiter has handed over. */
+  inherited: Books | undefined
   /** Others were said to be there and did not answer: they may have an arbiter that this actor knows nothing of. */
   cautious: boolean
 }
@@ -100,6 +102,7 @@ export function newClaimState(): ClaimState {
     undelivered: new Map(),
     passedAt: -Infinity,
     office: undefined,
+    inherited: undefined,
     cautious: false,
   }
 }

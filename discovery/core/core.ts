@@ -6,6 +6,7 @@ import * as election from './election.ts'
 import type { Known } from './fact.ts'
 import { noteLag } from './health.ts'
 import type { Input, TimerName } from './input.ts'
+import { onBooks } from './grants.ts'
 import * as links from './links.ts'
 import type { Message } from './messages.ts'
 import { flush } from './outbox.ts'
@@ -204,6 +205,9 @@ function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: 
       return
     case 'granted':
       claims.onGranted(turn, message)
+      return
+    case 'books':
+      onBooks(turn, from, message)
   }
 }
 

@@ -2,10 +2,11 @@ import { lifeKey } from './claim-state.ts'
 import type { Claimant, Entry, Office, Party } from './claim-state.ts'
 import { compareFences } from './fence.ts'
 import type { Fence } from './fence.ts'
-import type { Answer, Claims, Granted, Want } from './claim-messages.ts'
-import { arm, disarm } from './state.ts'
+import type { Answer, Books, Claims, Grant, Granted, Want } from './claim-messages.ts'
+import { arm, disarm, send } from './state.ts'
 import type { Turn } from './state.ts'
 import { compareTokens } from './token.ts'
+import type { Token } from './token.ts'
 
 /*
  * How an arbiter grants names. Its books are soft state: holders tell all that they hold in every renewal, so a new
@@ -19,6 +20,27 @@ import { compareTokens } from './token.ts'
 export interface Reply {
   readonly via: string
   readonly message: Granted
+}
+
+/** Hands the books to the successor, unless they are too large to be worth it. */
+export function sendBooks(turn: Turn, { peerId, token }: { readonly peerId: string; readonly token: Token }): void {
+  const { claims, limits } = turn.state
+  if (claims.office === undefined || compareTokens(claims.office.token, token) !== 0) return
+  const grants: Grant[] = []
+  for (const { holder } of claims.office.names.values()) {
+    if (holder?.fence === undefined) continue
+    const { party, id, name, fence } = holder
+    grants.push({ actor: party.actor, life: party.life, id, name, fence })
+  }
+  if (grants.length <= limits.handedClaims) send(turn, peerId, { type: 'books', token, grants })
+}
+
+/** Keeps the books of a leaving arbiter, in case that this actor is the next one. */
+export function onBooks(turn: Turn, from: string, books: Books): void {
+  const { claims, election } = turn.state
+  const { claim } = election
+  if (books.token.peerId !== from || claim === undefined || compareTokens(claim.token, books.token) !== 0) return
+  claims.inherited = books
 }
 
 /** Opens new books when this actor has become arbiter. */
@@ -108,11 +130,26 @@ function open(turn: Turn): void {
   const { claimLease, lease } = state.profile
   // nobody ruled before the first term; else the one before may rule for a lease more, when it was called dead wrongly
   const first = reign.token.term === 1 && !state.claims.cautious
-  const openAt = first ? now : now + claimLease + lease
+  const { inherited } = state.claims
+  state.claims.inherited = undefined
+  const complete = inherited !== undefined && inherited.token.term + 1 === reign.token.term
+  const openAt = first || complete ? now : now + claimLease + lease
   const clearAt = first ? now : now + lease
   const { token } = reign
-  state.claims.office = { token, openAt, clearAt, serial: 0, parties: new Map(), names: new Map(), size: 0 }
+  const office: Office = { token, openAt, clearAt, serial: 0, parties: new Map(), names: new Map(), size: 0 }
+  state.claims.office = office
+  if (complete) for (const grant of inherited.grants) inherit(turn, office, grant)
   if (openAt > now) arm(turn, 'office', openAt)
+}
+
+/** Takes a holder over as if it had been heard of now: its lease ends no later than that. */
+function inherit(turn: Turn, office: Office, { actor, life, id, name, fence }: Grant): void {
+  const party = partyOf(turn, office, actor, { actor, life })
+  if (party === undefined) return
+  const claimant = add(turn, office, party, { id, name, waited: 0 })
+  if (claimant.over !== undefined) return
+  assertAgain(turn, office, claimant, fence, new Set())
+  if (!turn.state.timers.has('office')) arm(turn, 'office', expiryOf(turn, party))
 }
 
 function close(turn: Turn): void {
@@ -120,7 +157,12 @@ function close(turn: Turn): void {
   disarm(turn, 'office')
 }
 
-function partyOf(turn: Turn, office: Office, via: string, { actor, life }: Claims): Party | undefined {
+function partyOf(
+  turn: Turn,
+  office: Office,
+  via: string,
+  { actor, life }: Pick<Claims, 'actor' | 'life'>,
+): Party | undefined {
   const key = lifeKey(actor, life)
   const known = office.parties.get(key)
   if (known !== undefined) return known
@@ -130,7 +172,7 @@ function partyOf(turn: Turn, office: Office, via: string, { actor, life }: Claim
   return party
 }
 
-function add({ state, now }: Turn, office: Office, party: Party, { id, name, waited }: Want): Claimant {
+function add({ state, now }: Turn, office: Office, party: Party, { id, name, waited }: Omit<Want, 'fence'>): Claimant {
   const claimant: Claimant = { id, name, party, since: now - waited, fence: undefined, over: undefined }
   party.claims.set(id, claimant)
   const entry = office.names.get(name) ?? { holder: undefined, line: [] }

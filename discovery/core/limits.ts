@@ -67,6 +67,8 @@ export const coreLimits = {
   claimLine: 1_000,
   /** Actors whose claims have passed by one actor. */
   claimRoutes: 10_000,
+  /** Names that a leaving arbiter hands to its successor; with more, that one begins with a grace period. */
+  handedClaims: 500,
   /** Tellings of claims whose send time an actor remembers. */
   claimRounds: 16,
   /** Age of a fact, in milliseconds; older ones are taken for this old. */

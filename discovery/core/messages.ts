@@ -5,8 +5,8 @@ import { encodeClaim, encodeElection, parseElection, readClaim } from './electio
 import type { ElectionMessage } from './election-messages.ts'
 import type { Accusation, Digest, End, Fact } from './fact.ts'
 import { coreLimits } from './limits.ts'
-import { encodeClaims, encodeGranted, readClaims, readGranted } from './claim-messages.ts'
-import type { Claims, Granted } from './claim-messages.ts'
+import { encodeBooks, encodeClaims, encodeGranted, readBooks, readClaims, readGranted } from './claim-messages.ts'
+import type { Books, Claims, Granted } from './claim-messages.ts'
 import type { ProbeMessage } from './probe-messages.ts'
 import type { Claim } from './token.ts'
 import { BadMessage, readBytes, readFlag, readNumber, readPeerId, readWithin } from './wire-fields.ts'
@@ -56,7 +56,7 @@ export interface State {
 }
 
 /** Every message between the cores of two actors. */
-export type Message = Facts | Sync | Buckets | State | ElectionMessage | ProbeMessage | Claims | Granted
+export type Message = Facts | Sync | Buckets | State | ElectionMessage | ProbeMessage | Claims | Granted | Books
 
 /** The plain value that stands for a message on the wire; `parseMessage` is its inverse. */
 export function encodeMessage(message: Message): unknown {
@@ -77,6 +77,8 @@ export function encodeMessage(message: Message): unknown {
     case 'probe':
     case 'ack':
       return { ...message, digest: encodeDigest(message.digest) }
+    case 'books':
+      return encodeBooks(message)
     case 'claims':
       return encodeClaims(message)
     case 'granted':
@@ -146,6 +148,8 @@ export function* readMessage(
       return { type, seq: readNumber('seq', fields['seq']), target: readPeerId('a probe request', fields['target']) }
     case 'nack':
       return { type, seq: readNumber('seq', fields['seq']) }
+    case 'books':
+      return readBooks(fields)
     case 'claims':
       return readClaims(fields)
     case 'granted':

@@ -1,6 +1,7 @@
 import type { ActorStatus } from '../record.ts'
 import { electorateOfClaims } from './electorate.ts'
 import type { Known } from './fact.ts'
+import { sendBooks } from './grants.ts'
 import { flush, tell } from './outbox.ts'
 import type { Change } from './change.ts'
 import { emit, ownRecord, send } from './state.ts'
@@ -49,6 +50,7 @@ export function sayGoodbye(turn: Turn, own: Known): void {
   }
   const { successor } = state.election
   if (successor !== undefined) {
+    sendBooks(turn, successor)
     send(turn, successor.peerId, { type: 'handover', token: successor.token, ...electorateOfClaims(state) })
   }
   flush(turn)

@@ -4,7 +4,9 @@ import type { Answer, Claims, Want } from '../../discovery/core/claim-messages.t
 import type { Effect } from '../../discovery/core/effect.ts'
 import { coreLimits } from '../../discovery/core/limits.ts'
 import { profiles } from '../../discovery/profile.ts'
-import { CoreHarness, events, record, sent } from './support/core-harness.ts'
+import { SPAN } from '../../discovery/core/buckets.ts'
+import type { State } from '../../discovery/core/messages.ts'
+import { CoreHarness, events, record, recordFact, sent } from './support/core-harness.ts'
 
 const { claimLease, claimRenew, lease } = profiles.loopback
 const earlier = { term: 1, inc: 1, peerId: 'former' }
@@ -20,6 +22,10 @@ function arbiter(limits: Partial<typeof coreLimits> = {}): CoreHarness {
   core.pass(1)
   expect(core.state.election.reign).toBeDefined()
   return core
+}
+
+function nothingMore({ state }: CoreHarness): Pick<State, 'digest' | 'more' | 'answer' | 'until' | 'differs'> {
+  return { digest: state.registry.digest, more: false, answer: false, until: SPAN, differs: new Uint8Array(0) }
 }
 
 function want(id: number, name: string, more: Partial<Want> = {}): Want {
@@ -175,6 +181,34 @@ describe('a new arbiter', () => {
     expect(answersTo(two.hear('a', claims('a', 9, [want(1, 'crown', { fence })])), 'a')).toEqual([
       { id: 1, outcome: 'lost', holder: 'b' },
     ])
+  })
+
+  test('grants at once when its predecessor has handed its books over, and keeps what is in them', () => {
+    const core = new CoreHarness(record('arb', { inc: 1 }))
+    core.start(true)
+    const token = { term: 1, inc: 0, peerId: 'old' }
+    core.meet('old', { inc: 0 })
+    core.hear('old', { type: 'state', facts: [], claim: { token, held: true }, ...nothingMore(core) })
+    core.hear('old', { type: 'facts', facts: [], claim: { token, held: false } })
+    const grants = [{ actor: 'a', life: 2, id: 1, name: 'crown', fence: { ...token, serial: 3 } }]
+    core.hear('old', { type: 'books', token, grants })
+    core.hear('old', { type: 'facts', facts: [recordFact('old', { inc: 0, seq: 1, status: 'left' })], claim: null })
+    core.pass(lease)
+    expect(core.state.election.reign?.token.term).toBe(2)
+    for (const id of ['a', 'b']) core.meet(id, below)
+    const answers = answersTo(core.hear('b', claims('b', 1, [want(1, 'crown'), want(2, 'orb')])), 'b')
+    expect(answers).toMatchObject([{ outcome: 'waits', holder: 'a' }, { outcome: 'held' }])
+    // who does not speak up has its lease, and no more
+    expect(answersTo(core.pass(claimLease / 2), 'b')).toBeUndefined()
+    core.hear('b', claims('b', 2, [want(1, 'crown')]))
+    expect(answersTo(core.pass(claimLease / 2 + margin), 'b')).toMatchObject([{ outcome: 'held' }])
+  })
+
+  test('does not believe books of anybody but the arbiter that was', () => {
+    const core = successor()
+    const token = { term: 4, inc: 1, peerId: 'former' }
+    core.hear('a', { type: 'books', token, grants: [] })
+    expect(core.state.claims.inherited).toBeUndefined()
   })
 
   test('does not judge what a later arbiter has granted', () => {

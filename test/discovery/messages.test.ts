@@ -57,6 +57,7 @@ const messages: Message[] = [
       { id: 2, name: 'orb', fence: { ...token, serial: 4 }, waited: 0 },
     ],
   },
+  { type: 'books', token, grants: [{ actor: 'a', life: 5, id: 2, name: 'orb', fence: { ...token, serial: 4 } }] },
   {
     type: 'granted',
     actor: 'a',
@@ -120,6 +121,8 @@ describe('a bad message is refused by name', () => {
     [{ ...state, differs: new Uint8Array(3) }, 'differs has 3 bytes instead of 0'],
     [{ ...state, differs: new Uint8Array(512) }, 'differs has 512 bytes instead of 0'],
     [{ type: 'beat', token: [1, 2, ''], beat: 1 }, 'a token names'],
+    [{ type: 'books', token: [1, 2, 'a'], grants: Array(501).fill([]) }, '501 grants, more than 500'],
+    [{ type: 'books', token: [1, 2, 'a'], grants: [['', 1, 1, 'x', [1, 2, 'a', 1]]] }, 'a grant names'],
     [{ type: 'claims', actor: '', life: 1, round: 1, wants: [] }, 'actor names'],
     [{ type: 'claims', actor: 'a', life: 1, round: 1, wants: 3 }, 'wants is 3'],
     [

@@ -117,6 +117,19 @@ describe.each([4, 40])('among %i roots', (roots) => {
     expect(taken).toBeGreaterThan(claimLease + lease)
     expect(taken).toBeLessThan(claimLease + lease + 1_200)
   })
+
+  test('when the arbiter leaves, its successor has its books: names are kept, and free ones granted at once', () => {
+    const simulation = settled(roots)
+    const [holder, heir] = [bystander(simulation, 0), bystander(simulation, 1)]
+    claim(simulation, childOf(simulation, holder), 1)
+    simulation.give(arbiterOf(simulation), { type: 'leave' })
+    simulation.clock.runUntil(simulation.now + 50)
+    simulation.give(heir, { type: 'claim', id: 2, name: 'crown' })
+    simulation.give(heir, { type: 'claim', id: 3, name: 'orb' })
+    expect(timeUntil(simulation, () => isHeld(heir, 3, simulation))).toBeLessThan(500)
+    simulation.clock.runUntil(simulation.now + claimLease)
+    expect([isHeld(childOf(simulation, holder), 1, simulation), isHeld(heir, 2, simulation)]).toEqual([true, false])
+  })
 })
 
 test('a holder sends one message a renewal, and gets one', () => {
