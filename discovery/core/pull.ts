@@ -36,6 +36,7 @@ export function compare(turn: Turn, from: string, digest: Pull['digest']): void 
   const own = state.registry.digest
   if (sameDigest(digest, own)) {
     link.differs = undefined
+    link.futile = 0
     return
   }
   const { differs } = link
@@ -67,6 +68,7 @@ export function startPull(turn: Turn, from: string, digest?: Pull['digest']): bo
     deadline: 0,
     answered: false,
     pages: 0,
+    news: false,
     theirs: new Map(),
   }
   state.pulls.set(from, pull)
@@ -119,12 +121,13 @@ export function onBuckets(turn: Turn, from: string, message: Buckets): void {
 /** What has become of a pull after a page of its answer. */
 export type Progress = 'stray' | 'going on' | 'busy' | 'done'
 
-/** Goes on with a pull after a page was merged. */
-export function onPage(turn: Turn, from: string, message: State): Progress {
+/** Goes on with a pull after a page was merged; `news`: it changed what shows here. */
+export function onPage(turn: Turn, from: string, message: State, news: boolean): Progress {
   const { state, now } = turn
   const pull = state.pulls.get(from)
   if (pull === undefined || isOver(turn, from, pull)) return 'stray'
   pull.answered = true
+  pull.news ||= news
   pull.deadline = now + state.profile.dialTimeout
   for (const fact of message.facts) pull.theirs.set(subjectOf(fact), versionOf(fact))
   if (message.more) {
@@ -184,15 +187,33 @@ function giveBack(turn: Turn, to: string, pull: Pull, { until, differs }: State)
     }
     if (!all) break
   }
+  for (const fact of outdatedAt(turn, pull)) {
+    bytes += sizeOf(fact)
+    if (fits(turn, missing.length + 1, bytes)) missing.push(fact)
+  }
+  pull.news ||= missing.length > 0
   if (missing.length > 0) sendState(turn, to, missing, { until, differs: none, answer: true })
   return all
 }
 
-function finish(turn: Turn, from: string, { link }: Pull): void {
+/** What the other still shows and this side has hidden, because a later record puts it below somebody who is gone. */
+function* outdatedAt({ state }: Turn, { theirs }: Pull): Generator<Fact> {
+  for (const [peerId, version] of theirs) {
+    const kept = state.registry.kept(peerId)
+    if (kept === undefined || state.registry.get(peerId) !== undefined) continue
+    const fact = { kind: 'record', known: kept } as const
+    if (versionOf(fact) !== version) yield fact
+  }
+}
+
+/** What differs for good, because somebody contradicts itself, must not be asked for again and again. */
+function finish(turn: Turn, from: string, { link, news }: Pull): void {
   const { state, now, rng } = turn
+  const { batch, sync } = state.profile
   state.pulls.delete(from)
   link.differs = undefined
-  link.pullAt = now + state.profile.batch * pause * (0.5 + rng())
+  link.futile = news ? 0 : link.futile + 1
+  link.pullAt = now + Math.min(batch * pause * 2 ** link.futile, sync * 4) * (0.5 + rng())
 }
 
 function fits({ state }: Turn, count: number, bytes: number): boolean {

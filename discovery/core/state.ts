@@ -34,6 +34,8 @@ export interface Link {
   differs: Differing | undefined
   /** Nothing is pulled from it before that time. */
   pullAt: number
+  /** Pulls in a row that changed nothing. */
+  futile: number
   /** Until when what it got of this registry keeps to its rate. */
   toldUntil: number
   /** Since when nobody needs this link; undefined while somebody does. */
@@ -61,6 +63,8 @@ export interface Pull {
   deadline: number
   answered: boolean
   pages: number
+  /** It has changed something on either side. */
+  news: boolean
   /** The versions in the page that is coming in, by peer id. */
   readonly theirs: Map<string, string>
 }
@@ -248,7 +252,7 @@ export function ownRecord(state: CoreState): ActorRecord {
 
 /** A neighbour of which nothing is known yet but where it was found. */
 export function newLink(seed: Link['seed']): Link {
-  return { seed, differs: undefined, pullAt: -Infinity, toldUntil: -Infinity, idleSince: undefined, deaf: 0 }
+  return { seed, differs: undefined, pullAt: -Infinity, futile: 0, toldUntil: -Infinity, idleSince: undefined, deaf: 0 }
 }
 
 /** Asks for a message to a neighbour; without a link there is nobody to hear it. */

@@ -85,7 +85,7 @@ export function onState(turn: Turn, from: string, message: State): void {
   const before = state.registry.digest
   absorb(turn, from, 'sync', message.facts)
   const news = !sameDigest(before, state.registry.digest)
-  const progress = message.answer ? 'stray' : onPage(turn, from, message)
+  const progress = message.answer ? 'stray' : onPage(turn, from, message, news)
   // children hear the changes of others from here alone
   if (news && !message.more) for (const child of childLinks(state)) if (child !== from) sendDigest(turn, child)
   if (progress === 'busy' && !state.joined) pullFromAnyone(turn, from)

@@ -274,6 +274,29 @@ describe('syncing', () => {
     expect(core.state.pulls.size).toBe(0)
   })
 
+  test('what differs for good is asked for less and less often', () => {
+    const core = root()
+    core.meet('z')
+    let asked = 0
+    for (let count = 0; count < 600; count++) {
+      core.now += batch
+      const questions = sent(core.hear('z', { type: 'probe', seq: count, digest: other }), 'buckets')
+      asked += questions.length
+      if (questions.length > 0) core.hear('z', page([], other, { differs: new Uint8Array(0) }))
+    }
+    expect(asked).toBeGreaterThan(3)
+    expect(asked).toBeLessThan(12)
+  })
+
+  test('who shows what is hidden here is given the later record', () => {
+    const core = root()
+    core.learn([recordFact('z'), recordFact('x', { parent: 'gone', root: 'gone', seq: 7 })])
+    core.give({ type: 'connected', peerId: 'z' })
+    core.hear('z', { type: 'sync', digest: other, claim: null })
+    const [reply] = sent(core.hear('z', page([recordFact('z'), recordFact('x')], other)), 'state')
+    expect(reply?.message.facts).toContainEqual(recordFact('x', { parent: 'gone', root: 'gone', seq: 7 }))
+  })
+
   test('of two that ask each other at once one answers', () => {
     const core = root()
     const answers: Record<string, number> = {}
@@ -444,6 +467,35 @@ describe('the end of an actor', () => {
 })
 
 describe('accusations', () => {
+  test.each([
+    ['incarnation', { inc: 2 ** 53 - 2 }],
+    ['revision', { rev: 2 ** 53 - 2 }],
+  ])('of an absurd %s are counted, and neither believed nor refuted', (_, life) => {
+    const core = root()
+    core.meet('z')
+    const effects = core.learn([endFact('m', life), endFact('z', life), endFact('unknown', life)], 'z')
+    expect(effects.filter(({ type }) => type === 'sign')).toEqual([])
+    expect(core.state.registry.get('z')).toBeDefined()
+    expect(core.state.registry.tombstone('unknown')).toBeUndefined()
+    expect(core.state.counters.incredible).toBe(3)
+  })
+
+  test('however high they go, an actor can refute them, and dies when it is dead', () => {
+    const core = root()
+    core.meet('z')
+    core.learn([endFact('m', { inc: 2 ** 48, rev: 2 ** 20 })])
+    const { inc } = core.state.own!.record
+    expect(inc).toBe(2 ** 48 + 1)
+    for (let count = 0; count < 20; count++) {
+      const { rev } = core.state.own!.record
+      core.learn([endFact('m', { inc, rev })])
+      expect(core.state.own!.record).toMatchObject({ inc, rev: rev + 1 })
+    }
+    core.learn([recordFact('z', { inc: 2 ** 50 })])
+    core.learn([endFact('z', { inc: 2 ** 50 })])
+    expect(core.state.registry.get('z')).toBeUndefined()
+  })
+
   test('the owner refutes with a higher rev and tells everybody', () => {
     const core = root()
     core.meet('z')
