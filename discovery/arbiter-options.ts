@@ -8,8 +8,8 @@ export interface ArbiterOptions {
   /**
    * The electors: the names of at most 15 roots, or how many there are, 1 to 15; a majority of them has to agree. With a
    * number, the electors are the roots that meet first: no more than that many may be started before they have met.
-   * All roots of a mesh declare the same. Default `GREENROOM_QUORUM`, a number or names separated by commas, else
-   * elastic: the five oldest roots that are alive.
+   * All roots of a mesh declare the same. Default `GREENROOM_QUORUM`, a number or names separated by commas, in a named
+   * mesh, else elastic: the five oldest roots that are alive.
    */
   readonly quorum?: readonly string[] | number
   /**
@@ -26,7 +26,10 @@ export function checkArbiterOptions(
 ): readonly string[] | number | undefined {
   if (typeof options !== 'object' || options === null)
     throw new InvalidArgument(`arbiter is an object such as { quorum: 3 }, got ${shown(options)}`)
-  const { quorum = fromEnvironment(process.env['GREENROOM_QUORUM']), stateDir } = options
+  const { stateDir } = options
+  // what is set for all programs of a machine is not meant for a private mesh
+  const general = mesh === undefined ? undefined : fromEnvironment(process.env['GREENROOM_QUORUM'])
+  const { quorum = general } = options
   if (stateDir !== undefined && (typeof stateDir !== 'string' || stateDir === ''))
     throw new InvalidArgument(`arbiter.stateDir is the path of a directory, got ${shown(stateDir)}`)
   if (quorum === undefined) return undefined

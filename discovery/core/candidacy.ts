@@ -1,4 +1,4 @@
-import { committeeOf, electorateOfClaims, electorateOfVotes, holderOf, ownSeat } from './electorate.ts'
+import { committeeOf, electorateOfClaims, electorateOfVotes, holderOf, ownSeat, promised } from './electorate.ts'
 import type { Candidacy } from './election-state.ts'
 import { keepVote } from './keep.ts'
 import { flush, tellClaim } from './outbox.ts'
@@ -46,6 +46,11 @@ export function requestVotes(turn: Turn, candidacy: Candidacy): void {
   const { election } = state
   const { peerId, inc } = ownRecord(state)
   const { term, committee } = candidacy
+  if (isBound(turn)) {
+    withdraw(turn, candidacy)
+    retry(turn)
+    return
+  }
   candidacy.sentAt = now
   candidacy.granted.add(ownSeat(state))
   election.promise = { to: peerId, term, until: now + state.profile.lease }
@@ -84,6 +89,12 @@ export function sendTo(turn: Turn, seat: string, message: Message): void {
   if (to !== undefined && to !== ownRecord(turn.state).peerId) send(turn, to, message)
 }
 
+/** Whether this root has promised another arbiter not to vote; one that rules itself may stand again. */
+function isBound(turn: Turn): boolean {
+  const { state } = turn
+  return state.election.reign === undefined && promised(turn, ownRecord(state).peerId)
+}
+
 function newCandidacy({ state, now }: Turn, committee: readonly string[]): Candidacy {
   const candidacy: Candidacy = {
     phase: 'asking',
@@ -107,8 +118,12 @@ function stand(turn: Turn, candidacy: Candidacy): void {
   const { election, elector } = state
   const { peerId, inc } = ownRecord(state)
   const { term, granted, refused } = candidacy
-  if (elector?.keeping !== undefined || (election.voted !== undefined && term <= election.voted.term)) {
-    // a vote for another is on its way to the disk, or was given since
+  if (
+    elector?.keeping !== undefined ||
+    (election.voted !== undefined && term <= election.voted.term) ||
+    isBound(turn)
+  ) {
+    // a vote for another is on its way to the disk, or was given since, or a late beat was acknowledged
     withdraw(turn, candidacy)
     retry(turn)
     return

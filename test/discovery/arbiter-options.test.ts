@@ -31,6 +31,7 @@ describe('the electorate', () => {
     process.env[variable] = '5'
     expect(checkArbiterOptions({}, 'demo')).toBe(5)
     expect(checkArbiterOptions({ quorum: ['a'] }, 'demo')).toEqual(['a'])
+    expect(checkArbiterOptions({}, undefined)).toBeUndefined()
     process.env[variable] = ''
     expect(checkArbiterOptions({}, 'demo')).toBeUndefined()
   })

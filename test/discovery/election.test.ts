@@ -107,6 +107,18 @@ describe('a candidate', () => {
     expect(core.state.timers.has('election')).toBe(true)
   })
 
+  test('that has acknowledged a late beat of another arbiter stands no more', () => {
+    const core = rootAmong({ b: 11, c: 12 })
+    core.hear('b', { type: 'beat', token: { term: 5, inc: 11, peerId: 'b' }, beat: 1 })
+    core.now += lease
+    const asking = core.pass(2 * rankDelay)
+    expect(sent(asking, 'prevote')).not.toEqual([])
+    const late = core.hear('b', { type: 'beat', token: { term: 5, inc: 11, peerId: 'b' }, beat: 2 })
+    expect(sent(late, 'beaten')).toHaveLength(1)
+    expect(sent(grant(core, asking, ['c']), 'vote')).toEqual([])
+    expect(core.state.election.promise?.to).toBe('b')
+  })
+
   test('gives the votes back that came too late', () => {
     const core = rootAmong({ b: 11, c: 12 })
     const standing = grant(core, core.pass(2 * rankDelay), ['b'])

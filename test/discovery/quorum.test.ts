@@ -92,6 +92,17 @@ describe('a vote', () => {
     expect(sent(persist(core, answers), 'vote').map(({ to }) => to)).toEqual(['B', 'C'])
   })
 
+  test('is not asked for by a candidate that acknowledged a beat while its own was on its way to the disk', () => {
+    const core = settled()
+    const asking = core.pass(rankDelay)
+    const standing = sent(asking, 'prevote').flatMap(({ to, message: { term } }) =>
+      core.hear(to, { type: 'prevoted', term, granted: true, seen: 5, electorate, claim: null }),
+    )
+    const token = { term: 5, inc: 11, peerId: 'B' }
+    expect(sent(core.hear('B', { type: 'beat', token, beat: 3, electorate }), 'beaten')).toHaveLength(1)
+    expect(sent(persist(core, standing), 'vote')).toEqual([])
+  })
+
   test('is refused while another one is on its way to the disk', () => {
     const core = settled()
     const first = askVote(core, 'B', 6, 11)
