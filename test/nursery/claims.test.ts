@@ -37,24 +37,32 @@ const program = new URL('./fixtures/claim-program.ts', import.meta.url)
 
 let programs: Program[] = []
 
-async function startInMesh(name: string, child = ''): Promise<Program> {
-  const root = await startProgram(program, { args: ['claims', name, child] })
+async function startInMesh(name: string, child = '', quorum?: string): Promise<Program> {
+  const root = await startProgram(program, { args: ['claims', name, child], env: { GREENROOM_QUORUM: quorum } })
   programs.push(root)
   await root.waitForLine(/^joined/)
   return root
 }
 
 /** A root in a process of its own, its portal, and one to its child when that is named. */
-async function startRoot(name: string, child = ''): Promise<{ program: Program; portal: Portal; child: Portal }> {
-  const root = await startInMesh(name, child)
+async function startRoot(
+  name: string,
+  child = '',
+  quorum?: string,
+): Promise<{ program: Program; portal: Portal; child: Portal }> {
+  const root = await startInMesh(name, child, quorum)
   const portal = await failAfter(deadline(10_000), () => waitForActor(name))
   return { program: root, portal, child: child === '' ? portal : await waitForActor(child) }
 }
 
 /** Runs a test as a root of the mesh of the programs, which end with it. */
-async function inMesh(body: () => Promise<void>): Promise<void> {
+async function inMesh(body: () => Promise<void>, quorum?: readonly string[]): Promise<void> {
   try {
-    await using _mesh = await joinMesh({ mesh: 'claims', name: 'test' })
+    await using _mesh = await joinMesh({
+      mesh: 'claims',
+      name: 'test',
+      ...(quorum === undefined ? {} : { arbiter: { quorum } }),
+    })
     await body()
   } finally {
     for (const root of programs) for (const signal of ['SIGCONT', 'SIGTERM'] as const) root.kill(signal)
@@ -260,6 +268,25 @@ describe('of several roots', () => {
       expect((checked as RemoteActorError).cause).toBeInstanceOf(FencedOut)
       expect(await heir.portal.run(isHeld, 'crown')).toBe(true)
     }))
+
+  test('of declared electors, a holder without a majority loses its name, and gets it again with one', async () => {
+    const names = ['king', 'queen', 'jack']
+    await inMesh(async () => {
+      const [king, queen, jack] = await Promise.all(names.map((name) => startRoot(name, '', names.join())))
+      const first = await king!.portal.run(take, 'crown')
+      for (const one of [queen, jack]) one!.program.kill('SIGSTOP')
+      const lost = async (): Promise<boolean> =>
+        await king!.portal.run(check, 'crown').then(
+          () => false,
+          ({ cause }: RemoteActorError) => cause instanceof FencedOut,
+        )
+      await eventually('the name is lost', lost, claimLease + 2 * lease)
+      await expect(moveOnAfter(200, () => claim('crown'))).resolves.toMatchObject({ cancelled: true })
+      for (const one of [queen, jack]) one!.program.kill('SIGCONT')
+      const second = await failAfter(deadline(20_000), () => king!.portal.run(take, 'crown'))
+      expect(second > first).toBe(true)
+    }, names)
+  })
 
   test('many actors of many roots have a name one after the other', () =>
     inMesh(async () => {

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { holds } from '../../discovery/core/claims.ts'
+import { compareFences } from '../../discovery/core/fence.ts'
+import type { Fence } from '../../discovery/core/fence.ts'
 import { profiles } from '../../discovery/profile.ts'
 import type { SimulatedActor } from './actor.ts'
+import { partition } from './faults/network-faults.ts'
 import { Simulation } from './simulation.ts'
 
 const { claimLease, claimRenew, lease } = profiles.loopback
@@ -38,6 +41,10 @@ function childOf(simulation: Simulation, root: SimulatedActor): SimulatedActor {
   const child = simulation.get(`${root.id}.child`)
   if (child === undefined) throw new Error('no child')
   return child
+}
+
+function fenceOf({ core }: SimulatedActor, id: number): Fence | undefined {
+  return core.claims.own.get(id)?.fence
 }
 
 function isHeld(actor: SimulatedActor, id: number, { now }: Simulation): boolean {
@@ -130,6 +137,33 @@ describe.each([4, 40])('among %i roots', (roots) => {
     simulation.clock.runUntil(simulation.now + claimLease)
     expect([isHeld(childOf(simulation, holder), 1, simulation), isHeld(heir, 2, simulation)]).toEqual([true, false])
   })
+})
+
+test('two parts of an elastic mesh each grant a name, and one holder is left when they meet: that with the higher fence', () => {
+  const simulation = settled(6)
+  const roots = simulation.roots()
+  const mend = partition(simulation, () => 0.5, 0)
+  for (const root of roots) {
+    for (const link of root.links.values()) {
+      if (!simulation.network.open(link.a.place, link.b.place)) simulation.breakLink(link)
+    }
+  }
+  simulation.clock.runUntil(simulation.now + 15_000)
+  const [here] = roots
+  const there = roots.find(({ place }) => here !== undefined && !simulation.network.open(here.place, place))
+  if (here === undefined || there === undefined) throw new Error('one side only')
+  claim(simulation, here, 1)
+  claim(simulation, there, 2)
+  expect([isHeld(here, 1, simulation), isHeld(there, 2, simulation)]).toEqual([true, true])
+  const fences = [fenceOf(here, 1), fenceOf(there, 2)]
+  mend?.()
+  const one = (): boolean => isHeld(here, 1, simulation) !== isHeld(there, 2, simulation)
+  expect(timeUntil(simulation, one)).toBeLessThan(20_000)
+  simulation.clock.runUntil(simulation.now + 2 * claimLease)
+  expect(one()).toBe(true)
+  const [ours, theirs] = fences
+  if (ours === undefined || theirs === undefined) throw new Error('no fence')
+  expect(isHeld(here, 1, simulation)).toBe(compareFences(ours, theirs) > 0)
 })
 
 test('a holder sends one message a renewal, and gets one', () => {
