@@ -2,7 +2,7 @@ import type { ActorRecord } from '../record.ts'
 import type { End, Fact, Known } from './fact.ts'
 import { pages, tell } from './outbox.ts'
 import { endOf } from './tombstones.ts'
-import { outbid, refute } from './refutation.ts'
+import { followParent, outbid, refute } from './refutation.ts'
 import type { Merge } from './change.ts'
 import { ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
@@ -47,6 +47,7 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
     if (merge.changes.length > 0) news.push(fact)
     else if (merge.outcome === 'full') state.counters.dropped++
     else if (merge.outcome === 'incredible') state.counters.incredible++
+    if (fact.kind === 'record' && via !== 'gossip') followParent(turn, from, fact.known.record)
     if (merge.outcome === 'accused' && fact.kind === 'record') echo(turn, from, via, fact.known.record, replies)
     // a page is answered as a whole, and gossip never
     if (via !== 'stream') replies.length = before

@@ -52,6 +52,7 @@ export function onConnected(turn: Turn, peerId: string): void {
   state.links.set(peerId, newLink(seed))
   state.dials.delete(peerId)
   turn.review = true
+  if (peerId === own.parent) state.parentLinks++
   onLinked(turn, peerId)
   onClaimLink(turn, peerId)
   const record = state.registry.get(peerId)

@@ -84,10 +84,10 @@ function keyOf(fact: Fact): string {
   return fact.kind === 'suspect' ? `suspect ${subjectOf(fact)}` : subjectOf(fact)
 }
 
-/** The own children whose streams are up. */
+/** The own children whose streams are up, those that are hidden included: they have to hear why. */
 export function childLinks(state: CoreState): string[] {
   const self = ownRecord(state).peerId
-  return [...state.links.keys()].filter((peerId) => state.registry.get(peerId)?.parent === self)
+  return [...state.links.keys()].filter((peerId) => state.registry.kept(peerId)?.record.parent === self)
 }
 
 function schedule(turn: Turn, batches: number): void {

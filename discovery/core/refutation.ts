@@ -62,3 +62,16 @@ export function outbid(turn: Turn, life: { inc: number }, record: ActorRecord | 
   if (record !== undefined) state.reclaims++
   requestSign(turn, { inc: Math.max(own.inc, life.inc + 1), rev: 0, seq: own.seq })
 }
+
+/**
+ * A parent that outbids an earlier life of its peer id, or whose machine's clock was far behind, gets younger than its
+ * children, which hides them: they follow. Only while the stream is the first one to it, so that the child of a former
+ * life, whose process is about to end, is not taken for one of the next.
+ */
+export function followParent(turn: Turn, from: string, { peerId, inc }: ActorRecord): void {
+  const { state } = turn
+  const own = ownRecord(state)
+  if (peerId !== own.parent || from !== peerId || state.parentLinks !== 1) return
+  if (own.status === 'left' || state.signing?.status === 'left') return
+  if (inc > Math.max(own.inc, state.signing?.inc ?? 0)) requestSign(turn, { inc, rev: 0, seq: own.seq })
+}

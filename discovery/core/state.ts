@@ -153,6 +153,8 @@ export interface CoreState {
   joinBy: number
   /** Where the parent was said to be. */
   parentAddrs: readonly string[]
+  /** How often the parent's stream has come up. */
+  parentLinks: number
   readonly links: Map<string, Link>
   /** By neighbour. */
   readonly pulls: Map<string, Pull>
@@ -206,6 +208,7 @@ export function createCore({ profile, limits: lower, quorum }: CoreOptions): Cor
     joined: false,
     joinBy: Infinity,
     parentAddrs: [],
+    parentLinks: 0,
     links: new Map(),
     pulls: new Map(),
     toldUntil: 0,

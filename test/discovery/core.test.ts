@@ -5,7 +5,7 @@ import { sameDigest, subjectOf } from '../../discovery/core/fact.ts'
 import type { Digest, Fact } from '../../discovery/core/fact.ts'
 import { SPAN } from '../../discovery/core/buckets.ts'
 import { coreLimits } from '../../discovery/core/limits.ts'
-import type { Buckets } from '../../discovery/core/messages.ts'
+import type { Buckets, Message } from '../../discovery/core/messages.ts'
 import { compare } from '../../discovery/core/pull.ts'
 import { createCore } from '../../discovery/core/state.ts'
 import { profiles } from '../../discovery/profile.ts'
@@ -463,6 +463,90 @@ describe('the end of an actor', () => {
     expect(events(effects).at(-1)).toEqual({ type: 'left' })
     expect(core.state.registry.get('m')).toBeUndefined()
     expect(core.learn([endFact('m', { rev: 9 })]).filter(({ type }) => type === 'sign')).toEqual([])
+  })
+})
+
+describe('clocks that are hours off', () => {
+  const hours = 10 * 3_600_000
+
+  /** A parent and its child, which hear each other. */
+  function family(): {
+    parent: CoreHarness
+    child: CoreHarness
+    exchange: (effects: { up?: Effect[]; down?: Effect[] }) => void
+  } {
+    const parent = root({ inc: 1_000 })
+    const child = new CoreHarness(record('k', { parent: 'm', inc: 1_000 }))
+    const said = (effects: Effect[], to: string) =>
+      effects.flatMap((effect): { message: Message; via: 'stream' | 'gossip' }[] => {
+        if (effect.type === 'publish') return [{ message: effect.message, via: 'gossip' }]
+        return effect.type === 'send' && effect.to === to ? [{ message: effect.message, via: 'stream' }] : []
+      })
+    const exchange = ({ up = [], down = [] }: { up?: Effect[]; down?: Effect[] }): void => {
+      for (let round = 0; round < 20; round++) {
+        const [toParent, toChild] = [said(up, 'm'), said(down, 'k')]
+        down = toParent.flatMap(({ message, via }) => parent.hear('k', message, via))
+        up = toChild.flatMap(({ message, via }) => child.hear('m', message, via))
+        parent.now += batch
+        child.now += batch
+        down.push(...parent.pass(batch))
+        up.push(...child.pass(batch))
+      }
+    }
+    const up = child.start()
+    const down = parent.give({ type: 'connected', peerId: 'k' })
+    up.push(...child.give({ type: 'connected', peerId: 'm' }))
+    exchange({ up, down })
+    expect(parent.state.registry.get('k')).toBeDefined()
+    return { parent, child, exchange }
+  }
+
+  test('an identity whose last life began hours ahead is outbid, and its children follow', () => {
+    const { parent, child, exchange } = family()
+    exchange({ down: parent.learn([recordFact('m', { inc: 1_000 + hours })], 'z') })
+    expect(parent.state.own?.record.inc).toBe(1_001 + hours)
+    expect(child.state.own?.record.inc).toBe(1_001 + hours)
+    for (const core of [parent, child]) {
+      expect(core.state.registry.get('m')?.inc).toBe(1_001 + hours)
+      expect(core.state.registry.get('k')?.inc).toBe(1_001 + hours)
+    }
+  })
+
+  test('the child of a former life does not follow the next one', () => {
+    const { child } = family()
+    child.give({ type: 'disconnected', peerId: 'm' })
+    child.give({ type: 'connected', peerId: 'm' })
+    child.learn([recordFact('m', { inc: 1_000 + hours })], 'm', 'stream')
+    expect(child.state.own?.record.inc).toBe(1_000)
+    expect(child.state.registry.get('k')).toBeUndefined()
+  })
+
+  test('ages travel and clocks do not: an end is remembered for one TTL wherever it goes', () => {
+    const far = root()
+    const near = root()
+    // two machines whose monotonic clocks have nothing to do with each other
+    far.now = hours
+    near.now = 5
+    const { tombstoneTtl } = profiles.loopback
+    far.learn([recordFact('x'), endFact('x', { age: tombstoneTtl / 2 })])
+    far.now += tombstoneTtl / 4
+    const told = [...far.state.registry.facts(far.now)].filter(({ kind }) => kind === 'end')
+    expect(told).toMatchObject([{ end: { peerId: 'x', age: (tombstoneTtl * 3) / 4 } }])
+    near.learn(told)
+    near.now += tombstoneTtl / 4 - 1
+    near.state.registry.sweep(near.now)
+    expect(near.state.registry.tombstone('x')).toBeDefined()
+    near.now += 1
+    near.state.registry.sweep(near.now)
+    expect(near.state.registry.tombstone('x')).toBeUndefined()
+  })
+
+  test('a root whose clock is hours ahead or behind changes who is the oldest, and nothing else', () => {
+    const core = root({ inc: 1_000 + hours })
+    core.learn([recordFact('ahead', { inc: 1_000 + 2 * hours }), recordFact('behind', { inc: 1_000 })])
+    expect(core.state.registry.elders().map(({ peerId }) => peerId)).toEqual(['behind', 'm', 'ahead'])
+    core.learn([endFact('ahead', { inc: 1_000 + 2 * hours }), endFact('behind', { inc: 1_000 })])
+    expect([...core.state.registry.roots()].map(({ peerId }) => peerId)).toEqual(['m'])
   })
 })
 
