@@ -9,8 +9,10 @@ import { expectAgreement } from './support/agreement.ts'
 import { type Member, shareSecret, startMember } from './support/member.ts'
 import { makeNetwork } from './support/network.ts'
 
+/** Roots that start at the same time. */
+const STARTING = 4
 /** Milliseconds that a mesh has to come to rest, and for which it is watched then. */
-const REST_MS = 15_000
+const REST_MS = 10_000
 const WATCH_MS = 20_000
 
 const counts = process.argv
@@ -42,7 +44,9 @@ async function measure(count: number): Promise<string[]> {
       await startMember({ name: `h${host.number}`, host, runtimeDir: directories[i]!, join: seeds, profile }),
     )
   }
-  for (let i = 0; i < count - 1; i++) await start(i)
+  await start(0)
+  for (let i = 1; i < count - 1; i += STARTING)
+    await Promise.all(Array.from({ length: Math.min(STARTING, count - 1 - i) }, (_, k) => start(i + k)))
   await delay(REST_MS)
   const dialsBefore = network.hosts.map((host) => host.traffic().dials)
   await start(count - 1)
