@@ -8,6 +8,7 @@ import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
 import { expectAgreement, expectFoundEverywhere, namesIn } from './support/agreement.ts'
+import { Laws } from './support/laws.ts'
 import { type Member, shareSecret, startMember } from './support/member.ts'
 import { makeNetwork, type Host, type Network, whyNoNetwork } from './support/network.ts'
 
@@ -27,7 +28,7 @@ interface Hosts extends AsyncDisposable {
 }
 
 /** Roots `h1`… on hosts of their own, each with its own runtime directory; all but the first join by the first one's address. */
-async function startHosts(count: number, runtimeDir: string): Promise<Hosts> {
+async function startHosts(count: number, runtimeDir: string, quorum?: readonly string[]): Promise<Hosts> {
   await using stack = new AsyncDisposableStack()
   const network = stack.use(makeNetwork(count))
   const directories = network.hosts.map(({ number }) => join(runtimeDir, `host${number}`))
@@ -40,7 +41,7 @@ async function startHosts(count: number, runtimeDir: string): Promise<Hosts> {
   for (const [i, host] of network.hosts.entries()) {
     const name = `h${host.number}`
     const seeds = members[0]?.addresses ?? []
-    members.push(await startMember({ name, host, runtimeDir: directories[i]!, join: seeds }))
+    members.push(await startMember({ name, host, runtimeDir: directories[i]!, join: seeds, quorum }))
   }
   const names = members.map(({ name }) => name)
   await expectAgreement(members, names, 10_000)
@@ -87,6 +88,27 @@ describe.skipIf(reason !== undefined)(`five hosts${reason === undefined ? '' : `
         expectAgreement(members.slice(2), ['h3', 'h4', 'h5'], APART_MS),
       ])
       await expectHealed(hosts)
+    },
+    TEST_MS,
+  )
+
+  test(
+    'have an arbiter only where a majority of the declared electors is when they are cut two from three',
+    async () => {
+      await using hosts = await startHosts(5, runtime.path, ['h1', 'h2', 'h3', 'h4', 'h5'])
+      const { network, members } = hosts
+      const laws = new Laws({ dead: Infinity, frozen: Infinity, deadArbiter: Infinity })
+      for (const member of members) laws.add(member)
+      network.split(network.hosts.slice(0, 2), network.hosts.slice(2))
+      await Promise.all([
+        expectAgreement(members.slice(0, 2), ['h1', 'h2'], APART_MS, 'none'),
+        expectAgreement(members.slice(2), ['h3', 'h4', 'h5'], APART_MS),
+      ])
+      // who has no arbiter finds those that are left all the same
+      await expectFoundEverywhere(members.slice(0, 2), ['h1', 'h2'])
+      await expectHealed(hosts)
+      laws.checkReigns()
+      expect(laws.broken).toEqual([])
     },
     TEST_MS,
   )

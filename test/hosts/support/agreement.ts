@@ -3,12 +3,17 @@ import type { Member } from './member.ts'
 import type { Sight } from './sight.ts'
 
 /**
- * Waits until members see exactly the same: these actors, one arbiter, one digest.
+ * Waits until members see exactly the same: these actors, one digest, and one of them, or nobody, as the arbiter.
  *
  * @param names of all actors that are alive, in any order
  * @param ms on an idle machine
  */
-export async function expectAgreement(members: readonly Member[], names: readonly string[], ms: number): Promise<void> {
+export async function expectAgreement(
+  members: readonly Member[],
+  names: readonly string[],
+  ms: number,
+  arbiter: 'one' | 'none' = 'one',
+): Promise<void> {
   const expected = names.toSorted().join(' ')
   await eventually(
     `${members.map(({ name }) => name).join(', ')} agree`,
@@ -28,9 +33,9 @@ export async function expectAgreement(members: readonly Member[], names: readonl
         members,
         sights.map(({ arbiter }) => JSON.stringify(arbiter)),
       )
-      const [first] = sights
-      if (first?.arbiter === null || !members.some(({ id }) => id === first?.arbiter?.id))
-        throw new Error(`the arbiter is none of them: ${JSON.stringify(first?.arbiter)}`)
+      const ruler = sights[0]?.arbiter ?? null
+      const known = members.some(({ id }) => id === ruler?.id)
+      if (arbiter === 'one' ? !known : ruler !== null) throw new Error(`the arbiter is ${JSON.stringify(ruler)}`)
       return true
     },
     ms,

@@ -48,6 +48,7 @@ export async function startMember(options: MemberOptions): Promise<Member> {
     listen: host === undefined ? undefined : [`/ip4/${host.address}/tcp/0`],
     join: [],
     quorum: undefined,
+    stateDir: join(runtimeDir, 'state'),
     ...rest,
   }
   const [command, ...args] = [...(host?.command ?? []), process.execPath, program, JSON.stringify(plan)]
@@ -187,7 +188,7 @@ export class Member {
     const reply = Promise.withResolvers<unknown>()
     this.#waiting.set(number, reply)
     try {
-      if (!this.#child.connected) throw new Error(`${this.name} has ended`)
+      if (!this.#child.connected) throw new Error(this.#obituary())
       this.#child.send({ number, question })
       return await within(`${this.name} answers '${question.ask}'`, reply.promise, ANSWER_MS)
     } finally {
@@ -207,9 +208,14 @@ export class Member {
     else this.#waiting.get(said.to)?.reject(new Error(`${this.name}: ${said.error}`))
   }
 
+  #obituary(): string {
+    const { exitCode, signalCode } = this.#child
+    return `${this.name} has ended (${signalCode ?? exitCode})\n${this.output}`
+  }
+
   #onEnd(): void {
     running.delete(this.#child)
-    const error = new Error(`${this.name} has ended\n${this.output}`)
+    const error = new Error(this.#obituary())
     this.endedAt ??= monotonic()
     this.#ready.reject(error)
     for (const { reject } of this.#waiting.values()) reject(error)

@@ -76,8 +76,10 @@ export interface MemberPlan {
   readonly identity: 'fresh' | 'kept'
   readonly listen: readonly string[] | undefined
   readonly join: readonly string[]
-  /** Roots of which a majority has to agree on an arbiter; undefined for an elastic mesh. */
-  readonly quorum: number | undefined
+  /** Names of the declared electors; undefined for an elastic mesh. */
+  readonly quorum: readonly string[] | undefined
+  /** Where an elector keeps its votes. */
+  readonly stateDir: string
 }
 
 /** The machine's monotonic clock, which all processes of it share, in milliseconds. */
