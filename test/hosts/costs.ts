@@ -1,5 +1,5 @@
 // What a mesh of real hosts costs when nothing happens, and when one more joins: `node test/hosts/costs.ts 8 16 32`, as root;
-// with `lan` by the times of that profile.
+// with `lan` by the times of that profile, with `simulated` without the real ones.
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expectAgreement } from './support/agreement.ts'
 import { type Member, shareSecret, startMember } from './support/member.ts'
 import { makeNetwork } from './support/network.ts'
+import { type Costs, simulatedCosts } from './support/simulated-costs.ts'
 
 /** Roots that start at the same time. */
 const STARTING = 4
@@ -15,19 +16,31 @@ const STARTING = 4
 const REST_MS = 10_000
 const WATCH_MS = 20_000
 
-const counts = process.argv
-  .slice(2)
-  .map(Number)
-  .filter((count) => count > 0)
-const profile = process.argv.includes('lan') ? 'lan' : 'loopback'
+const args = process.argv.slice(2)
+const counts = args.map(Number).filter((count) => count > 0)
+const profile = args.includes('lan') ? 'lan' : 'loopback'
+const onlySimulated = args.includes('simulated')
+
 console.log(
-  '| roots | messages /s | their bytes /s | bytes /s on the cable | packets /s | connections | dials of a joining root | and of the others |',
+  '| roots | | messages /s | their bytes /s | links | dials of a joining root | and of the others | on the cable: bytes /s | packets /s | connections |',
 )
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- |')
-for (const count of counts.length === 0 ? [8, 16, 32] : counts) console.log(`| ${(await measure(count)).join(' | ')} |`)
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |')
+for (const count of counts.length === 0 ? [8, 16, 32] : counts) {
+  const simulated = simulatedCosts(count, profile, REST_MS, WATCH_MS)
+  console.log(row(count, 'simulated', simulated, ['', '', '']))
+  if (onlySimulated) continue
+  const { costs, cable } = await measure(count)
+  console.log(row(count, 'real', costs, cable))
+}
+
+function row(count: number, kind: string, costs: Costs, cable: readonly string[]): string {
+  const { messages, bytes, links, joinersDials, othersDials } = costs
+  const numbers = [messages.toFixed(1), bytes.toFixed(0), links.toFixed(1), joinersDials, othersDials]
+  return `| ${[count, `${kind}, ${profile}`, ...numbers, ...cable].join(' | ')} |`
+}
 
 /** Means over the roots, each a host of its own. */
-async function measure(count: number): Promise<string[]> {
+async function measure(count: number): Promise<{ costs: Costs; cable: readonly string[] }> {
   await using stack = new AsyncDisposableStack()
   const network = stack.use(makeNetwork(count))
   const runtimeDir = mkdtempSync(join(tmpdir(), 'greenroom-costs-'))
@@ -58,19 +71,22 @@ async function measure(count: number): Promise<string[]> {
   await delay(WATCH_MS)
   const trafficAfter = network.hosts.map((host) => host.traffic())
   const after = await Promise.all(members.map((member) => member.sight()))
-  const aSecond = (what: (i: number) => number): string =>
-    (mean(names.map((_, i) => what(i))) / (WATCH_MS / 1_000)).toFixed(1)
+  const perSecond = (what: (i: number) => number): number => mean(names.map((_, i) => what(i))) / (WATCH_MS / 1_000)
   const dials = trafficAfter.map((traffic, i) => traffic.dials - dialsBefore[i]!)
-  return [
-    String(count),
-    aSecond((i) => after[i]!.talk.messages - before[i]!.talk.messages),
-    aSecond((i) => after[i]!.talk.bytes - before[i]!.talk.bytes),
-    aSecond((i) => trafficAfter[i]!.sentBytes - trafficBefore[i]!.sentBytes),
-    aSecond((i) => trafficAfter[i]!.sentPackets - trafficBefore[i]!.sentPackets),
-    mean(trafficAfter.map(({ connections }) => connections)).toFixed(1),
-    String(dials.at(-1)),
-    String(dials.slice(0, -1).reduce((sum, one) => sum + one, 0)),
-  ]
+  return {
+    costs: {
+      messages: perSecond((i) => after[i]!.talk.messages - before[i]!.talk.messages),
+      bytes: perSecond((i) => after[i]!.talk.bytes - before[i]!.talk.bytes),
+      links: mean(after.map(({ neighbours }) => neighbours)),
+      joinersDials: dials.at(-1)!,
+      othersDials: dials.slice(0, -1).reduce((sum, one) => sum + one, 0),
+    },
+    cable: [
+      perSecond((i) => trafficAfter[i]!.sentBytes - trafficBefore[i]!.sentBytes).toFixed(0),
+      perSecond((i) => trafficAfter[i]!.sentPackets - trafficBefore[i]!.sentPackets).toFixed(1),
+      mean(trafficAfter.map(({ connections }) => connections)).toFixed(1),
+    ],
+  }
 }
 
 function mean(values: readonly number[]): number {
