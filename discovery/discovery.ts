@@ -292,6 +292,7 @@ class Shell implements Discovery {
         return
       case 'drop':
         this.#neighbours.drop(effect.peerId)
+        if (effect.deaf) this.#abortDeaf(effect.peerId)
         return
       case 'dial':
         void this.#dial(effect.peerId, effect.addrs, effect.within)
@@ -349,6 +350,17 @@ class Shell implements Discovery {
     })
   }
 
+  #onDown({ record: { peerId }, why }: Event & { readonly type: 'down' }): void {
+    if (why === 'dead') this.#forget(peerId)
+    // calls to the dead end with their connection, and who comes back is reached over a new one
+    if (why === 'dead' || why === 'subtree') this.#abortDeaf(peerId)
+  }
+
+  #abortDeaf(peerId: string): void {
+    const { host, profile } = this.#options
+    if (host.isConnected(peerId)) void host.abortDeaf(peerId, profile.dialTimeout)
+  }
+
   #tell(event: Observation): void {
     for (const listener of this.#listeners) listener(event)
   }
@@ -356,7 +368,7 @@ class Shell implements Discovery {
   #emit(event: Event): void {
     if (event.type === 'joined') this.#joined.resolve()
     else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
-    else if (event.type === 'down' && event.why === 'dead') this.#forget(event.record.peerId)
+    else if (event.type === 'down') this.#onDown(event)
     else if (event.type === 'electorate') this.#log.error(describeElectorate(event.problem, event.names))
     else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
     this.#log.trace(show(event))

@@ -10,6 +10,7 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { BarredPeers } from './barred-peers.ts'
+import { abortDeaf } from './deaf-connections.ts'
 import { outsideScopes } from './cancel-scope.ts'
 import { type Door, doorEncrypter } from './door.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
@@ -86,6 +87,8 @@ export interface Host {
   introduce(peer: string): void
   /** Aborts the connections to a peer and refuses new ones, in both directions, for some milliseconds. */
   drop(peer: string, reason: Error, ms: number): void
+  /** Aborts the connections to a peer over which nothing comes back within some milliseconds. */
+  abortDeaf(peer: string, withinMs: number): Promise<void>
   /** Called when the last connection to a peer is gone; the returned function unlinks. */
   onDisconnect(listener: (peer: string) => void): () => void
   onConnect(listener: (peer: string) => void): () => void
@@ -244,6 +247,8 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
       barred.bar(peer, ms)
       for (const connection of node.getConnections(peerIdFromString(peer))) connection.abort(reason)
     },
+    abortDeaf: async (peer, withinMs) =>
+      await outsideScopes(async () => await abortDeaf(node.getConnections(peerIdFromString(peer)), withinMs)),
     onDisconnect: listen('peer:disconnect'),
     onConnect: listen('peer:connect'),
     onFlood: (listener) => {

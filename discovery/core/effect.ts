@@ -13,8 +13,11 @@ export type Effect =
   | { readonly type: 'send'; readonly to: string; readonly message: Message }
   /** Publish by gossip to the whole mesh. */
   | { readonly type: 'publish'; readonly message: Facts }
-  /** Close the discovery stream to a neighbour that is none any more; not the connection, over which calls may run. */
-  | { readonly type: 'drop'; readonly peerId: string }
+  /**
+   * Close the discovery stream to a neighbour that is none any more; not the connection, over which calls may run, unless
+   * it is `deaf`: nothing comes back over it.
+   */
+  | { readonly type: 'drop'; readonly peerId: string; readonly deaf: boolean }
   /** Dial within so many milliseconds and answer with `dialled`; a connection that is up already is `reached`. */
   | { readonly type: 'dial'; readonly peerId: string; readonly addrs: readonly string[]; readonly within: number }
   /** Give a `timer` input at this time of the clock that `now` is read from; replaces the timer of the same name. */

@@ -72,7 +72,7 @@ export function onAck(turn: Turn, from: string, message: Ack): void {
     settle(turn, probe)
     // it lives, and this link carries nothing: half of a connection may be gone unnoticed
     if (link === undefined || ++link.deaf < state.limits.deaf) return
-    dropLink(turn, probe.target)
+    dropLink(turn, probe.target, true)
     turn.review = true
   }
 }

@@ -263,9 +263,9 @@ export function send({ state, effects }: Turn, to: string, message: Message): vo
   if (state.links.has(to)) effects.push({ type: 'send', to, message })
 }
 
-/** Gives a link up; the connection below it may stay, for calls. */
-export function dropLink({ state, effects }: Turn, peerId: string): void {
-  if (state.links.delete(peerId)) effects.push({ type: 'drop', peerId })
+/** Gives a link up; the connection below it may stay, for calls, unless it carries nothing any more. */
+export function dropLink({ state, effects }: Turn, peerId: string, deaf = false): void {
+  if (state.links.delete(peerId)) effects.push({ type: 'drop', peerId, deaf })
 }
 
 /** Tells the users of the layer. */

@@ -78,7 +78,7 @@ describe('a root', () => {
   test('makes a connection anew that leaves probes unanswered while others reach the root', () => {
     const core = rootAmong(5, ['p0'])
     const effects = passHelped(core, (coreLimits.deaf + 2) * probe.interval, 'ack')
-    expect(effects.filter(({ type }) => type === 'drop')).toEqual([{ type: 'drop', peerId: 'p0' }])
+    expect(effects.filter(({ type }) => type === 'drop')).toEqual([{ type: 'drop', peerId: 'p0', deaf: true }])
     expect([...dialled(effects), ...dialled(passHelped(core, 1_000, 'ack'))]).toContain('p0')
   })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { seeded } from '../simulator/rng.ts'
+import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
@@ -73,7 +74,7 @@ async function strangeSights(
   return strange
 }
 
-describe.skipIf(reason !== undefined)(`five hosts${reason === undefined ? '' : `: ${reason}`}`, () => {
+describe.skipIf(reason !== undefined)(`hosts${reason === undefined ? '' : `: ${reason}`}`, () => {
   const runtime = useRuntimeDir()
   expectNothingLeft()
 
@@ -121,6 +122,26 @@ describe.skipIf(reason !== undefined)(`five hosts${reason === undefined ? '' : `
       const [deaf, ...others] = network.hosts.toReversed() as [Host, ...Host[]]
       for (const other of others) network.cut(other, deaf)
       await expectAgreement(members.slice(0, 4), ['h1', 'h2', 'h3', 'h4'], APART_MS)
+      await expectHealed(hosts)
+    },
+    TEST_MS,
+  )
+
+  test(
+    'end calls to a host that is called dead, and keep no connection to it that carries nothing',
+    async () => {
+      await using hosts = await startHosts(3, runtime.path)
+      const { network, members } = hosts
+      const [one, two] = members as [Member, Member, Member]
+      await expectFoundEverywhere([one], ['h2', 'h3'])
+      const call = one.call('h3', 2 * APART_MS)
+      await two.find('h1')
+      network.split(network.hosts.slice(0, 2), network.hosts.slice(2))
+      expect(await call).toBe('ACTOR_DIED')
+      // what TCP has to send to the other side it would send again for a quarter of an hour, ever more seldom
+      await eventually('only the connection of the two is left', () =>
+        network.hosts.slice(0, 2).every((host) => host.traffic().connections === 1),
+      )
       await expectHealed(hosts)
     },
     TEST_MS,

@@ -130,7 +130,11 @@ export class Member {
   }
 
   async ready(): Promise<void> {
-    await within(`${this.name} is up`, this.#ready.promise, READY_MS)
+    try {
+      await within(`${this.name} is up`, this.#ready.promise, READY_MS)
+    } catch (cause) {
+      throw new Error(`${this.name} is not up: ${(cause as Error).message}\n${this.output}`, { cause })
+    }
   }
 
   async sight(): Promise<Sight> {
@@ -146,6 +150,11 @@ export class Member {
   /** Waits until it knows an actor of that name. @param ms on an idle machine */
   async wait(name: string, ms: number): Promise<Found> {
     return (await this.#ask({ ask: 'wait', name, ms })) as Found
+  }
+
+  /** Calls an actor that never answers; gives the code of the error with which the call ends. */
+  async call(name: string, ms: number): Promise<string | undefined> {
+    return (await this.#ask({ ask: 'call', name }, ms)) as string | undefined
   }
 
   async startActor(name: string, startMethod: 'process' | 'thread'): Promise<Started> {
@@ -183,14 +192,14 @@ export class Member {
     }
   }
 
-  async #ask(question: Question): Promise<unknown> {
+  async #ask(question: Question, ms = ANSWER_MS): Promise<unknown> {
     const number = ++this.#asked
     const reply = Promise.withResolvers<unknown>()
     this.#waiting.set(number, reply)
     try {
       if (!this.#child.connected) throw new Error(this.#obituary())
       this.#child.send({ number, question })
-      return await within(`${this.name} answers '${question.ask}'`, reply.promise, ANSWER_MS)
+      return await within(`${this.name} answers '${question.ask}'`, reply.promise, ms)
     } finally {
       this.#waiting.delete(number)
     }

@@ -37,6 +37,8 @@ export type Question =
   | { readonly ask: 'sight' }
   /** Looks a name up, and calls what it finds. */
   | { readonly ask: 'find'; readonly name: string }
+  /** Calls what never answers, and tells with which error that ends. */
+  | { readonly ask: 'call'; readonly name: string }
   | { readonly ask: 'wait'; readonly name: string; readonly ms: number }
   | { readonly ask: 'start'; readonly name: string; readonly startMethod: 'process' | 'thread' }
   | { readonly ask: 'leave' }

@@ -30,12 +30,12 @@ export interface Weather {
 export async function storm({ members, laws, random, ms, restart }: StormOptions): Promise<Weather> {
   const events: string[] = []
   const pending = new Set<Promise<void>>()
+  const failures: unknown[] = []
   const end = monotonic() + ms
   const note = (what: string): void => void events.push(`${(ms - end + monotonic()).toFixed(0)} ${what}`)
   const track = (work: Promise<void>): void => {
-    const tracked = work.finally(() => pending.delete(tracked))
+    const tracked = work.catch((error: unknown) => void failures.push(error)).finally(() => pending.delete(tracked))
     pending.add(tracked)
-    tracked.catch(() => {})
   }
   const pick = <T>(list: readonly T[]): T | undefined => list[Math.floor(random() * list.length)]
 
@@ -93,6 +93,7 @@ export async function storm({ members, laws, random, ms, restart }: StormOptions
 
   await Promise.all([look(), strikes()])
   await Promise.all(pending)
+  if (failures.length > 0) throw new AggregateError(failures, `a root did not start again: ${String(failures[0])}`)
   return { events, looks }
 }
 
