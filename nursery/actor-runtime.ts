@@ -184,6 +184,9 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       stats,
     })
     stops.push(async () => await rpc.close())
+    // A handshake waits for the other process, half of the time: meanwhile this one loads. Who refuses is met again.
+    const { parent } = options
+    if (parent !== undefined) host.connect(parent.id, parent.addresses).catch(() => {})
     await options.load?.(self)
     const root = options.root ?? self.id
     const discovery = await startDiscovery({
