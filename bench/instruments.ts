@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { Session } from 'node:inspector/promises'
-import { getHeapStatistics } from 'node:v8'
+import type { Session } from 'node:inspector/promises'
 
 /** What the bench asks a process about itself; both ends of every pair can answer. */
 export type Question = 'allocated' | 'cpu' | 'memory' | 'startProfile' | { readonly profileInto: string }
@@ -15,7 +14,7 @@ let session: Session | undefined
  * begin a CPU profile of this process and write it into a file.
  */
 export async function answer(question: Question): Promise<number> {
-  if (question === 'allocated') return getHeapStatistics().total_allocated_bytes
+  if (question === 'allocated') return process.getBuiltinModule('node:v8').getHeapStatistics().total_allocated_bytes
   if (question === 'cpu') return processorTime()
   if (question === 'memory') return process.memoryUsage.rss()
   if (question === 'startProfile') return await startProfile()
@@ -28,7 +27,9 @@ function processorTime(): number {
 }
 
 async function startProfile(): Promise<number> {
-  session = new Session()
+  // An actor whose memory is measured does not pay for the tools of one that is profiled.
+  const inspector = await import('node:inspector/promises')
+  session = new inspector.Session()
   session.connect()
   await session.post('Profiler.enable')
   await session.post('Profiler.setSamplingInterval', { interval: SAMPLING_US })
