@@ -1,4 +1,3 @@
-import { AssertionError } from 'node:assert'
 import * as greenroom from './errors.ts'
 
 const { InvalidArgument } = greenroom
@@ -21,7 +20,6 @@ const BUILT_IN = new Map<string, ErrorClass>(
   [
     Error,
     AggregateError,
-    AssertionError,
     DOMException,
     EvalError,
     RangeError,
@@ -32,6 +30,18 @@ const BUILT_IN = new Map<string, ErrorClass>(
     ...(typeof SuppressedError === 'undefined' ? [] : [SuppressedError]),
   ].map((Class) => [Class.name, Class]),
 )
+
+/** The platform's class that is loaded when an error asks for it: `node:assert` would add three megabytes to an actor. */
+const ASSERTION = 'AssertionError'
+
+function builtIn(id: string): ErrorClass | undefined {
+  if (id === ASSERTION && !BUILT_IN.has(ASSERTION)) {
+    const { AssertionError } = process.getBuiltinModule('node:assert')
+    BUILT_IN.set(ASSERTION, AssertionError)
+    ids.set(AssertionError.prototype, ASSERTION)
+  }
+  return BUILT_IN.get(id)
+}
 
 /** What all copies of greenroom in a process know of classes; the version is that of this shape. */
 interface Registry {
@@ -82,7 +92,7 @@ export function registerError(Class: ErrorClass, id?: string): void {
   if (wanted === '') throw new InvalidArgument('registerError takes a class with a name, this one has none: give an id')
   if (typeof wanted !== 'string' || wanted.length > MAX_CLASS_ID)
     throw new InvalidArgument(`the id of an error class is text of 1 to ${MAX_CLASS_ID} characters`)
-  if (BUILT_IN.has(wanted) || wanted.startsWith(OWN))
+  if (builtIn(wanted) !== undefined || wanted.startsWith(OWN))
     throw new InvalidArgument(`'${wanted}' is an error class of the platform or of greenroom: give another id`)
   const known = copies.get(wanted) ?? []
   if (id === undefined && known.some((other) => !isCopy(other, Class)))
@@ -97,7 +107,7 @@ export function registerError(Class: ErrorClass, id?: string): void {
 
 /** The class of an id, if any; ids come from peers, so this is a look-up and never an evaluation. */
 export function errorClass(id: string): ErrorClass | undefined {
-  return BUILT_IN.get(id) ?? OWN_CLASSES.get(id) ?? copies.get(id)?.[0]
+  return builtIn(id) ?? OWN_CLASSES.get(id) ?? copies.get(id)?.[0]
 }
 
 /** What a class is known by in other actors: its id, or its bare name when it has none, if that is not another's. */
@@ -107,7 +117,7 @@ export function classId(prototype: object): string | undefined {
   const Class: unknown = prototype.constructor
   if (typeof Class !== 'function' || typeof Class.name !== 'string' || Class.name === '') return undefined
   // A built-in of another realm is the one of this realm; any other class of such a name is not.
-  if (BUILT_IN.has(Class.name) && !isNative(Class)) return undefined
+  if (builtIn(Class.name) !== undefined) return ids.get(prototype) ?? (isNative(Class) ? Class.name : undefined)
   return Class.name.startsWith(OWN) || Class.name.length > MAX_CLASS_ID ? undefined : Class.name
 }
 

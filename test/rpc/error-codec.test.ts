@@ -1,3 +1,4 @@
+import { AssertionError } from 'node:assert'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { registerError } from '../../node/error-classes.ts'
@@ -53,6 +54,16 @@ describe('the class', () => {
       expect(Object.getPrototypeOf(cause)).toBe(Object.getPrototypeOf(error))
       expect(cause).toMatchObject({ name: error.name, message: error.message })
     }
+  })
+
+  test('a failed assertion comes back as one, and another class of that name is not taken for it', () => {
+    const failed = new AssertionError({ actual: 1, expected: 2, operator: 'strictEqual' })
+    const { cause } = travel(failed)
+    expect(cause).toBeInstanceOf(AssertionError)
+    expect(cause).toMatchObject({ code: 'ERR_ASSERTION', message: failed.message })
+    const namesake = { AssertionError: class extends Error {} }.AssertionError
+    expect(travel(new namesake('by another library')).cause).not.toBeInstanceOf(AssertionError)
+    expect(() => registerError(namesake)).toThrow("'AssertionError' is an error class of the platform")
   })
 
   test('a registered class comes back with its own properties, without running its constructor', () => {
