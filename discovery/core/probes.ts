@@ -136,6 +136,8 @@ function goOn(turn: Turn, seq: number, probe: ProbeUnderWay): void {
       send(turn, helper, { type: 'probeRequest', seq, target: probe.target })
     }
     probe.asked = probe.helpers.size
+    // in a mesh of two there is nobody to wait for
+    if (probe.asked === 0) goOn(turn, seq, probe)
   } else if (probe.phase === 'indirect') {
     state.counters.missed++
     // with a nack from each there is no doubt that this side is heard
