@@ -8,6 +8,7 @@ import {
   joinMesh,
   moveOnAfter,
   openNursery,
+  type RemoteActorError,
   run,
   runOnArbiter,
   sleep,
@@ -19,7 +20,7 @@ import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
-import { processId, singleton, token } from './fixtures/singleton.ts'
+import { processId, rule, singleton, token } from './fixtures/singleton.ts'
 
 useRuntimeDir()
 expectNothingLeft()
@@ -104,6 +105,13 @@ describe('what runs on the arbiter', () => {
     await run(async () => {
       await expect(runOnArbiter(7 as never)).rejects.toBeInstanceOf(InvalidArgument)
       await expect(runOnArbiter(singleton, { name: '' })).rejects.toThrow("an actor's name is")
+      await openNursery(async (nursery) => {
+        const child = await nursery.startActor('child', { modules: [singleton] })
+        const refused = await child.run(rule).catch(({ cause }: RemoteActorError) => cause)
+        expect(refused).toBeInstanceOf(InvalidArgument)
+        expect((refused as Error).message).toContain("'child' has a parent, and only roots become arbiter")
+        nursery.cancel()
+      })
     })
   })
 
