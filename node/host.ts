@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { hash, hkdfSync, randomBytes } from 'node:crypto'
-import { identify, type Identify } from '@libp2p/identify'
+import { identify } from '@libp2p/identify'
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
@@ -15,6 +15,7 @@ import { outsideScopes } from './cancel-scope.ts'
 import { type Door, doorEncrypter } from './door.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
+import { type IntroductionComponents, Introductions } from './introductions.ts'
 import { isRelayed, leadsOutside, relayDialer, relayedBy, relayService, relayTransport } from './relay.ts'
 import { guardOpens } from './open-guard.ts'
 
@@ -47,6 +48,8 @@ export const MAX_GOSSIP_BYTES = 1024 * 1024
 
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 const UNIX = '/unix/'
+/** What gossipsub speaks, the latest version first. */
+const GOSSIP_PROTOCOLS = ['/meshsub/1.2.0', '/meshsub/1.1.0', '/meshsub/1.0.0']
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface HostOptions {
@@ -121,7 +124,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
 
 interface Services extends Record<string, unknown> {
   gossip: GossipSub
-  identify: Identify
+  introductions: Introductions
 }
 
 type Floods = EventEmitter<{ flood: [peer: string] }>
@@ -183,8 +186,9 @@ async function startNode(
     connectionMonitor: { enabled: false },
     services: {
       ...(options.relays === true ? { relay: await relayService() } : {}),
-      // Gossip's meshing costs a dozen messages: only neighbours go through it, see `introduce`.
+      // Gossip asks for it; nobody is identified, neighbours are introduced.
       identify: identify({ runOnConnectionOpen: false }),
+      introductions: (components: IntroductionComponents) => new Introductions(components, GOSSIP_PROTOCOLS),
       gossip: gossipsub({
         globalSignaturePolicy: 'StrictNoSign',
         msgIdFn: (message) => hash('sha256', message.data, 'buffer'),
@@ -204,7 +208,6 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
     node.addEventListener(event, onEvent)
     return () => node.removeEventListener(event, onEvent)
   }
-  const introduced = new WeakSet<Connection>()
   return {
     peerId: node.peerId.toString(),
     gossip: node.services.gossip,
@@ -236,12 +239,8 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
     },
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
     introduce: (peer) => {
-      for (const connection of node.getConnections(peerIdFromString(peer))) {
-        if (introduced.has(connection)) continue
-        introduced.add(connection)
-        // A peer that goes meanwhile is no neighbour any more; its discovery stream tells.
-        void outsideScopes(async () => await node.services.identify.identify(connection)).catch(() => {})
-      }
+      for (const connection of node.getConnections(peerIdFromString(peer)))
+        outsideScopes(() => node.services.introductions.introduce(connection))
     },
     drop: (peer, reason, ms) => {
       barred.bar(peer, ms)

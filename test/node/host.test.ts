@@ -40,7 +40,7 @@ function newSecret(): Uint8Array {
   return new Uint8Array(randomBytes(32))
 }
 
-test('gossip knows the peers that were introduced on both sides, and not those that are merely connected', async () => {
+test('gossip knows the peers that were introduced, until they are gone, and not those that are merely connected', async () => {
   const topic = 'greenroom-test/gossip'
   await using trio = await hosts(3)
   const [a, b, c] = trio
@@ -55,6 +55,10 @@ test('gossip knows the peers that were introduced on both sides, and not those t
   })
   expect(a.gossip.getSubscribers(topic).map(String)).toEqual([b.peerId])
   expect(c.gossip.getSubscribers(topic)).toEqual([])
+  a.drop(b.peerId, new Error('it is no neighbour any more'), 1)
+  await eventually('gossip forgets who is gone', () =>
+    [a, b].every((host) => host.gossip.getSubscribers(topic).length === 0 && host.gossip.getPeers().length === 0),
+  )
 })
 
 describe('who gets in', () => {
