@@ -10,10 +10,10 @@ import type { CoreState, Turn } from './state.ts'
 export const MAX_STRETCH = 8
 
 /** Rounds of probes over which the share of answers is taken, about, and at least so many probes. */
-const memoryRounds = 2.5
+const memoryRounds = 2
 const memoryProbes = 4
 /** Below this share an actor takes itself for cut off, and above the second one for well again. */
-const cutOffBelow = 0.35
+const cutOffBelow = 0.3
 const wellAbove = 0.7
 
 /** After so many times the longest suspicion an episode is forgotten. */
@@ -22,6 +22,11 @@ const forgiven = 20
 /** How many times as long as the profile says this actor's own times are. */
 export function stretchOf({ liveness }: CoreState): number {
   return 1 + Math.floor(liveness.health.score)
+}
+
+/** Neither those that are probed answer, nor those that are asked about them: it is this actor that is cut off. */
+export function isAlone({ liveness }: CoreState): boolean {
+  return liveness.health.cutOff && liveness.health.score >= MAX_STRETCH / 2
 }
 
 /** Something went wrong that may be this actor's own fault. */

@@ -1,6 +1,6 @@
 import type { ActorRecord } from '../record.ts'
 import type { Accusation, End } from './fact.ts'
-import { stretchOf } from './health.ts'
+import { isAlone, MAX_STRETCH, stretchOf } from './health.ts'
 import type { Suspicion } from './liveness.ts'
 import { tell } from './outbox.ts'
 import { arm, dropLink, emit, ownRecord, send } from './state.ts'
@@ -15,6 +15,13 @@ import { compareLives } from './version.ts'
 
 /** Accusers beyond the first that shorten the wait as far as it goes. */
 export const CONFIRMATIONS = 3
+
+/**
+ * How many times as long a suspicion lasts where this actor does not trust itself, unless it is all alone. It asks more
+ * slowly as well, and when half of a mesh dies at once, nobody hears much: with all eight the rest showed the dead for
+ * a minute and more (found by the simulator).
+ */
+const MAX_SUSPICION_STRETCH = 2
 
 /** Takes a root for suspect on own evidence, and tells everybody. */
 export function accuse(turn: Turn, { peerId, inc, rev }: ActorRecord): void {
@@ -85,6 +92,12 @@ export function onSuspicionTimer(turn: Turn): void {
       next = Math.min(next, suspicion.deadline)
       continue
     }
+    const longest = suspicion.since + state.profile.suspicion.max * MAX_STRETCH
+    if (!suspicion.verdict && isAlone(state) && now < longest) {
+      suspicion.deadline = Math.min(longest, now + state.profile.suspicion.min)
+      next = Math.min(next, suspicion.deadline)
+      continue
+    }
     state.liveness.suspicions.delete(suspicion.peerId)
     const record = state.registry.get(suspicion.peerId)
     if (record === undefined || compareLives(record, suspicion) !== 0) continue
@@ -108,7 +121,7 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
     since: before?.since ?? now,
     own: own || before?.own === true,
     verdict: verdict || before?.verdict === true,
-    stretch: before?.stretch ?? stretchOf(state),
+    stretch: before?.stretch ?? Math.min(stretchOf(state), MAX_SUSPICION_STRETCH),
     patience: verdict ? batch * (2 + 2 * rng()) : 0,
     deadline: Infinity,
   }
