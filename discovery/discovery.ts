@@ -179,12 +179,17 @@ class Shell implements Discovery {
   }
 
   async start(): Promise<void> {
-    const { host, parent, rendezvous } = this.#options
+    const {
+      host,
+      parent,
+      rendezvous,
+      identity: { resumed },
+    } = this.#options
     this.#gossip.subscribe()
     await this.#neighbours.listen()
     const peers = await this.#meet(parent, rendezvous)
     const own = this.#record.sign({ inc: this.inc, rev: 0, seq: 0 }, 'up')
-    this.#begin({ type: 'start', own, expectPeers: peers.length > 0, votes: this.#options.votes?.votes })
+    this.#begin({ type: 'start', own, expectPeers: peers.length > 0, votes: this.#options.votes?.votes, resumed })
     this.#feed({ type: 'peers', peers })
     this.#unwatch = rendezvous?.watch((entries) => {
       const others = entries.filter((entry) => entry.peerId !== host.peerId)

@@ -7,6 +7,8 @@ import { InvalidArgument } from './errors.ts'
 export interface Identity {
   readonly privateKey: Ed25519PrivateKey
   readonly peerId: string
+  /** Whether it was kept: an earlier process may have had it. */
+  readonly resumed: boolean
 }
 
 /** Where a kept identity lives: reads the stored key, or stores the one that is offered and reads that back. */
@@ -23,16 +25,17 @@ export interface KeyStore {
  */
 export async function openIdentity(keys?: KeyStore): Promise<Identity> {
   const kept = await keys?.load()
-  if (kept !== undefined) return decode(kept)
+  if (kept !== undefined) return { ...decode(kept), resumed: true }
   const privateKey = await generateKeyPair('Ed25519')
   if (keys !== undefined) return decode(await keys.store(privateKeyToProtobuf(privateKey)))
-  return { privateKey, peerId: peerIdFromPrivateKey(privateKey).toString() }
+  return { privateKey, peerId: peerIdFromPrivateKey(privateKey).toString(), resumed: false }
 }
 
 function decode(bytes: Uint8Array): Identity {
   try {
     const privateKey = privateKeyFromProtobuf(bytes)
-    if (privateKey.type === 'Ed25519') return { privateKey, peerId: peerIdFromPrivateKey(privateKey).toString() }
+    if (privateKey.type === 'Ed25519')
+      return { privateKey, peerId: peerIdFromPrivateKey(privateKey).toString(), resumed: false }
   } catch (cause) {
     throw new InvalidArgument('the kept identity cannot be read: delete its file to get a new one', { cause })
   }

@@ -42,7 +42,7 @@ export function step(state: CoreState, now: number, rng: () => number, input: In
   const turn: Turn = { state, now, rng, effects: [], review: false }
   if (input.type === 'start') {
     if (state.own !== undefined) throw new TypeError("the core has had its 'start' already")
-    start(turn, input.own, input.expectPeers === true, input.votes)
+    start(turn, input)
   } else {
     ownRecord(state)
     election.checkLease(turn)
@@ -53,8 +53,13 @@ export function step(state: CoreState, now: number, rng: () => number, input: In
   return turn.effects
 }
 
-function start(turn: Turn, own: Known, expectPeers: boolean, votes: KeptVotes | undefined): void {
+function start(
+  turn: Turn,
+  { own, expectPeers = false, votes, resumed = false }: Extract<Input, { type: 'start' }>,
+): void {
   const { state, now } = turn
+  // an earlier process of this peer id may have promised a vote or acknowledged a beat, which nobody here remembers
+  if (resumed) state.election.awakeAt = now + state.profile.lease
   state.claims.life = own.record.inc
   onOwn(turn, own)
   if (state.elector !== undefined && state.quorum !== undefined) recallVotes(turn, state.elector, state.quorum, votes)

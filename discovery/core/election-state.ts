@@ -92,6 +92,8 @@ export interface Election {
   promise: { readonly to: string; readonly term: number; readonly until: number } | undefined
   /** The arbiter of the claim was heard of lately: not to stand against it before that time. */
   quietUntil: number
+  /** Not to vote, nor to acknowledge, before that time. */
+  awakeAt: number
   candidacy: Candidacy | undefined
   reign: Reign | undefined
   /** A higher claim of the smaller part of a mesh that meets again: not followed before `until`. */
@@ -112,6 +114,7 @@ export function newElection(): Election {
     claim: undefined,
     promise: undefined,
     quietUntil: -Infinity,
+    awakeAt: -Infinity,
     candidacy: undefined,
     reign: undefined,
     rival: undefined,

@@ -115,12 +115,12 @@ export function promised(turn: Turn, candidate: string): boolean {
 
 /** Until when a vote for this candidate is forbidden; -Infinity when it is not. */
 export function boundUntil({ state }: Turn, candidate: string): number {
-  const { promise, claim, quietUntil, reign } = state.election
+  const { promise, claim, quietUntil, awakeAt, reign } = state.election
   if (reign !== undefined) return Infinity
   const binds = (to: string): boolean => to !== candidate && !isOver(state, to)
   const byPromise = promise !== undefined && binds(promise.to) ? promise.until : -Infinity
   const byArbiter = claim?.held === true && binds(claim.token.peerId) ? quietUntil : -Infinity
-  return Math.max(byPromise, byArbiter, state.elector?.awakeAt ?? -Infinity)
+  return Math.max(byPromise, byArbiter, state.elector?.awakeAt ?? awakeAt)
 }
 
 /**

@@ -34,13 +34,14 @@ export interface PeerHint {
 export type Input =
   /**
    * The first input: this actor's own signed record. `expectPeers`: wait for a first sync before electing. `votes`:
-   * what an earlier process of this elector kept.
+   * what an earlier process of this elector kept. `resumed`: an earlier process may have had the same peer id.
    */
   | {
       readonly type: 'start'
       readonly own: Known
       readonly expectPeers?: boolean
       readonly votes?: KeptVotes | undefined
+      readonly resumed?: boolean | undefined
     }
   /** The own record, signed as a `sign` effect asked. */
   | { readonly type: 'own'; readonly own: Known }

@@ -69,6 +69,41 @@ describe('a mesh of one', () => {
   })
 })
 
+describe('a root whose peer id an earlier process may have had', () => {
+  const token = { term: 3, inc: 9, peerId: 'b' }
+  function resumed(): CoreHarness {
+    const core = new CoreHarness(record('me', { inc: 10 }))
+    core.start(true, undefined, true)
+    for (const [peerId, inc] of [
+      ['b', 9],
+      ['c', 12],
+    ] as const)
+      core.meet(peerId, { inc })
+    syncWith(core, 'b')
+    return core
+  }
+
+  test('neither votes, nor acknowledges, nor stands for a lease: what was promised then is not known now', () => {
+    const core = resumed()
+    expect(sent(core.hear('b', { type: 'beat', token, beat: 1 }), 'beaten')).toEqual([])
+    const answers = sent(core.hear('c', { type: 'vote', term: 4, inc: 12, claim: null }), 'voted')
+    expect(answers.map(({ message }) => message.granted)).toEqual([false])
+    expect(sent(core.pass(lease - 2), 'prevote')).toEqual([])
+  })
+
+  test('takes part as any other after that', () => {
+    const core = resumed()
+    core.pass(lease)
+    expect(sent(core.hear('b', { type: 'beat', token, beat: 2 }), 'beaten')).toHaveLength(1)
+  })
+
+  test('alone, it elects itself after a lease', () => {
+    const core = new CoreHarness(record('me'))
+    expect(arbiterEvents(core.start(false, undefined, true))).toEqual([])
+    expect(arbiterEvents(core.pass(lease + 2 * rankDelay))).toEqual(['me'])
+  })
+})
+
 describe('a candidate', () => {
   test('asks first, stands with a majority, and wins with a majority', () => {
     const core = rootAmong({ b: 11, c: 12 })

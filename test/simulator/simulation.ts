@@ -163,9 +163,10 @@ export class Simulation implements World {
   /** Starts a root; it hears of whoever runs, and they hear of it. */
   startRoot(id: string, { place, peers, name }: RootStart = {}): SimulatedActor {
     const hints = peers ?? this.#hints(id)
+    const resumed = this.#actors.has(id)
     const actor = this.#begin(id, place ?? this.#placeOf(id), undefined, name)
     const votes = this.quorum === undefined ? undefined : this.#disks.read(actor.name)
-    this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: hints.length > 0, votes })
+    this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: hints.length > 0, votes, resumed })
     this.give(actor, { type: 'peers', peers: hints })
     this.#announce(actor)
     return actor

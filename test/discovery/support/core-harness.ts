@@ -65,8 +65,9 @@ export class CoreHarness {
   }
 
   /** Starts the core; the effects of the start. */
-  start(expectPeers = false, votes?: KeptVotes): Effect[] {
-    return this.give({ type: 'start', own: { record: this.#own, signed: seal(this.#own) }, expectPeers, votes })
+  start(expectPeers = false, votes?: KeptVotes, resumed = false): Effect[] {
+    const own = { record: this.#own, signed: seal(this.#own) }
+    return this.give({ type: 'start', own, expectPeers, votes, resumed })
   }
 
   /** Gives an input; all effects, those of the signed record included. */
