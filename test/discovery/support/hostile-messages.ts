@@ -35,7 +35,7 @@ export function pick<T>(random: RandomSource, values: readonly T[]): T {
 }
 
 /** Mostly small numbers, which meet, and some at the edges. */
-export function hostileNumber(random: RandomSource): number {
+function hostileNumber(random: RandomSource): number {
   if (random.chance(0.8)) return 998 + random.int(5)
   return pick(random, [0, 1, 2 ** 20, 2 ** 20 + 1, 2 ** 32, 2 ** 48, 2 ** 48 + 1, 2 ** 53 - 2, 2 ** 53 - 1])
 }
