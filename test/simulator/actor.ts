@@ -107,6 +107,8 @@ export interface Link {
   /** What a message takes one way at least. */
   readonly distance: number
   up: boolean
+  /** The end whose process died, and until when what it had sent before still arrives. */
+  last: { readonly from: SimulatedActor; readonly until: number } | undefined
   /** Whether both ends know that the other one hears gossip. */
   subscribed: boolean
   /** Whether gossip is passed on over it. */

@@ -103,7 +103,12 @@ export class Connections {
       const survivor = otherEnd(link, dead)
       this.#close(link)
       if (silently || !this.#network.open(dead.place, survivor.place)) this.#unheard.push({ dead, survivor })
-      else this.#tell(survivor, dead, link.distance + between(this.#rng, 1, 10))
+      else {
+        // what a process has written is sent when it is gone, and the end of the connection after that
+        const heardOfIt = link.distance + between(this.#rng, 1, this.#rng() < 0.8 ? 10 : 200)
+        link.last = { from: dead, until: this.#clock.now + heardOfIt }
+        this.#tell(survivor, dead, heardOfIt)
+      }
     }
   }
 

@@ -5,6 +5,8 @@ import type { Options } from './options.ts'
 import { report } from './report.ts'
 import { runPlan } from './run-plan.ts'
 import type { Outcome } from './run-plan.ts'
+import { measureTargets } from './targets/results.ts'
+import { writeDocs } from './targets/write-docs.ts'
 
 let options: Options | undefined
 try {
@@ -16,7 +18,18 @@ try {
   )
   process.exitCode = 2
 }
-if (options !== undefined) main(options)
+if (options?.targets === true) await showTargets(options)
+else if (options !== undefined) main(options)
+
+async function showTargets({ nodes, only: rows, json, write }: Options): Promise<void> {
+  const started = performance.now()
+  const results = await measureTargets(rows, nodes === undefined ? undefined : [nodes], ({ id, roots, text, met }) => {
+    if (!json) console.log(`${id} at ${roots}: ${text}${met ? '' : '   (target not met)'}`)
+  })
+  if (json) console.log(JSON.stringify(results, null, 2))
+  else console.log(`in ${((performance.now() - started) / 1_000).toFixed(0)} s`)
+  if (write) writeDocs(results)
+}
 
 function main({ firstSeed, seeds, keep, trace, json, ...planOptions }: Options): void {
   const started = performance.now()

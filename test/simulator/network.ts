@@ -113,7 +113,17 @@ export class Network {
   link(a: SimulatedActor, b: SimulatedActor): Link | undefined {
     if (a.links.get(b.id)?.b === b || a.links.get(b.id)?.a === b) return undefined
     const distance = this.distance(a.place, b.place)
-    const link: Link = { a, b, distance, up: true, subscribed: false, meshed: false, arrivalAtA: 0, arrivalAtB: 0 }
+    const link: Link = {
+      a,
+      b,
+      distance,
+      up: true,
+      last: undefined,
+      subscribed: false,
+      meshed: false,
+      arrivalAtA: 0,
+      arrivalAtB: 0,
+    }
     a.links.set(b.id, link)
     b.links.set(a.id, link)
     return link
@@ -139,7 +149,7 @@ export class Network {
       else if (from === link.a) at = link.arrivalAtB = Math.max(at, link.arrivalAtB)
       else at = link.arrivalAtA = Math.max(at, link.arrivalAtA)
       this.#clock.at(at, () => {
-        if (link.up) deliver()
+        if (link.up || (link.last?.from === from && this.#clock.now <= link.last.until)) deliver()
       })
     }
   }

@@ -5,6 +5,7 @@ import { faultNames } from './faults/all.ts'
 import type { FaultName } from './faults/all.ts'
 import type { Electorate } from './laws/law.ts'
 import type { Mode, PlanOptions } from './plan.ts'
+import { targets } from './targets/measures.ts'
 
 /** What the command line asks for. */
 export interface Options extends Omit<PlanOptions, 'seed'> {
@@ -16,6 +17,10 @@ export interface Options extends Omit<PlanOptions, 'seed'> {
   readonly json: boolean
   /** Lines of the trace to print of a run. */
   readonly trace: number
+  /** Measure the table of targets instead; write it into the docs. */
+  readonly targets: boolean
+  readonly only: readonly string[] | undefined
+  readonly write: boolean
 }
 
 /** The most roots of one simulation. */
@@ -31,6 +36,8 @@ npm run simulate -- --electorate quorum           default elastic
 npm run simulate -- --profile lan                 loopback (default), lan or wan
 npm run simulate -- --disturbed 60000             milliseconds of faults
 npm run simulate -- --seed 42 --keep 0,3,7        only these happenings of the plan
+npm run simulate -- --targets                     measures the table of docs/discovery.md; --only crash,idle some rows,
+                                                  --nodes 100 at one size, --write puts it into the docs (all rows)
 npm run simulate -- --json                        as JSON
 faults: ${faultNames.join(', ')}`
 
@@ -53,6 +60,9 @@ export function readOptions(args: readonly string[]): Options | undefined {
       disturbed: { type: 'string' },
       keep: { type: 'string' },
       trace: { type: 'string', default: '0' },
+      targets: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      write: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -60,7 +70,16 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined
   const seeds = whole('--seeds', values.seeds ?? (values.seed === undefined ? '100' : '1'), 1, 10_000_000)
   if (values.keep !== undefined && seeds > 1) throw new Error('--keep names happenings of one plan: give --seed alone')
+  const rows = targets.map(({ id }) => id)
+  if (!values.targets && (values.write || values.only !== undefined))
+    throw new Error('--write and --only belong to --targets')
+  if (values.write && (values.only !== undefined || values.nodes !== undefined)) {
+    throw new Error('--write needs all rows at all sizes: leave --only and --nodes out')
+  }
   return {
+    targets: values.targets,
+    only: values.only?.split(',').map((name) => oneOf('--only', name, rows)),
+    write: values.write,
     firstSeed: whole('--seed', values.seed ?? '1', 0, 2 ** 32 - 1),
     seeds,
     nodes: values.nodes === undefined ? undefined : whole('--nodes', values.nodes, 1, MAX_NODES),

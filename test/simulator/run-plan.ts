@@ -1,3 +1,4 @@
+import { sameDigest } from '../../discovery/core/fact.ts'
 import { faults } from './faults/all.ts'
 import { Broken } from './laws/law.ts'
 import type { LawFamily } from './laws/law.ts'
@@ -34,7 +35,8 @@ export interface RunOptions {
 const healingLeases = 20
 /** Leases of peace in which nobody may be elected any more. */
 const peacefulLeases = 10
-/** Batches in which everybody hears of what happens in peace. */
+/** Batches in which those who are there hear of what happens in peace, and in which, after a sync, newcomers do. */
+const soonBatches = 10
 const newsBatches = 24
 /** Breaches that are told of one law. */
 const told = 6
@@ -72,8 +74,15 @@ export function runPlan(plan: Plan, options: RunOptions = {}): Outcome {
     wait(healingLeases * lease)
     inPeace()
     if (broken !== undefined) return
+    const audience = simulation.running()
     makeNews(simulation, seeded(seed ^ 0x4e45))
-    wait(newsBatches * batch + 1.25 * sync + 4 * simulation.network.farthest)
+    wait(soonBatches * batch + 4 * simulation.network.farthest)
+    const [first, ...others] = audience.filter(({ running }) => running)
+    for (const { id, core } of others) {
+      if (first === undefined || sameDigest(core.registry.digest, first.core.registry.digest)) continue
+      note(`in peace news is everywhere within ${soonBatches} batches`, `${id} knows other news than ${first.id}`)
+    }
+    wait(newsBatches * batch + 1.25 * sync)
     inPeace()
     if (broken !== undefined) return
     faults.brokenLinks.fault(simulation, seeded(seed), 0)

@@ -51,6 +51,8 @@ export interface SimulationOptions {
   /** Whether each message is encoded and read again; on unless a large mesh has no time for that. */
   readonly wire?: boolean
   readonly countBytes?: boolean
+  /** Whether a trace is kept at all; on unless a large mesh has no time for that. */
+  readonly traced?: boolean
   readonly laws?: readonly LawFamily[]
   readonly core?: CoreUnderTest
 }
@@ -83,6 +85,8 @@ export class Simulation implements World {
   /** Arbiters that were elected so far. */
   elections = 0
   lives = 0
+  /** Whether the bytes are counted that each actor sends. */
+  countBytes: boolean
   readonly #options: SimulationOptions
   readonly #core: CoreUnderTest
   readonly #overlay: Overlay
@@ -105,6 +109,7 @@ export class Simulation implements World {
     this.quorum = options.quorum === undefined ? undefined : declareQuorum(options.quorum)
     this.electorate = this.quorum === undefined ? 'elastic' : 'quorum'
     this.rng = seeded(seed)
+    this.countBytes = options.countBytes === true
     this.#disks = new Disks(this.clock, this.rng, (actor, input) => this.give(actor, input))
     this.#core = options.core ?? { createCore: discoveryState.createCore, step: discoveryCore.step, isArbiter }
     this.network = new Network(this.clock, this.rng, options.network ?? this.profile.name, seed)
@@ -335,12 +340,13 @@ export class Simulation implements World {
 
   #count(actor: SimulatedActor, message: Message): void {
     this.messages++
-    if (this.#options.countBytes === true) actor.bytes += bytesOf(message)
+    if (this.countBytes) actor.bytes += bytesOf(message)
   }
 
   /** Both ends tell each other what they subscribe to, and hear gossip from then on. */
   #onLink(link: Link): void {
-    this.clock.after(4 * link.distance + between(this.rng, 1, 5), () => {
+    const exchange = this.rng() < 0.7 ? between(this.rng, 1, 5) : between(this.rng, 5, 200)
+    this.clock.after(4 * link.distance + exchange, () => {
       if (!link.up) return
       this.#overlay.onSubscribed(link)
       this.give(link.a, { type: 'subscribed', peerId: link.b.id })
@@ -425,6 +431,7 @@ export class Simulation implements World {
   }
 
   #note(actor: SimulatedActor, what: Input | string, effects: readonly Effect[]): void {
+    if (this.#options.traced === false) return
     const texts = [actor.id, typeof what === 'string' ? what : what.type]
     for (const effect of effects) texts.push(effect.type === 'send' ? effect.message.type : effect.type)
     this.trace.add(this.now, texts, () => {

@@ -4,6 +4,9 @@ interface Entry {
   readonly run: () => void
 }
 
+/** Events within ten microseconds: more of them are a loop. */
+const mostAtOnce = 200_000
+
 /**
  * Time that passes only when there is nothing left to do: a binary heap of events, equal times in the order of asking.
  */
@@ -51,8 +54,16 @@ export class VirtualClock {
 
   /** Lets time pass up to `end`. */
   runUntil(end: number): void {
+    let still = 0
+    let since = this.#now
     for (let next = this.#heap[0]; next !== undefined && next.at <= end; next = this.#heap[0]) {
       this.#pop()
+      // what asks for a moment that has passed again and again would never end
+      if (next.at > since + 1e-2) {
+        since = next.at
+        still = 0
+      } else still++
+      if (still > mostAtOnce) throw new Error(`${mostAtOnce} events at ${next.at.toFixed(3)} ms, and no end of them`)
       this.#now = next.at
       next.run()
     }

@@ -7,6 +7,8 @@ import * as processes from './process-faults.ts'
 export const faults = {
   weather: { fault: network.weather, lasts: [500, 6_000] },
   lossyPlaces: { fault: network.lossyPlaces, lasts: [500, 8_000] },
+  slowPlace: { fault: network.slowPlace, lasts: [1_000, 10_000] },
+  muteArbiter: { fault: network.muteArbiter, lasts: [500, 6_000] },
   partition: { fault: network.partition, lasts: [200, 12_000] },
   oneWay: { fault: network.oneWay, lasts: [200, 8_000] },
   oneWayLink: { fault: network.oneWayLink, lasts: [200, 8_000] },
@@ -29,6 +31,7 @@ export const faults = {
   leave: { fault: processes.leave, lasts: [0, 0] },
   arbiterLeaves: { fault: processes.arbiterLeaves, lasts: [0, 0] },
   newChild: { fault: processes.newChild, lasts: [0, 0] },
+  briefChild: { fault: processes.briefChild, lasts: [0, 0] },
   newRoot: { fault: processes.newRoot, lasts: [0, 0] },
   joinStorm: { fault: processes.joinStorm, lasts: [0, 0] },
   seedsLost: { fault: processes.seedsLost, lasts: [0, 0] },
@@ -40,3 +43,6 @@ export const faults = {
 export type FaultName = keyof typeof faults
 
 export const faultNames = Object.keys(faults) as FaultName[]
+
+/** Those that happen unless others are asked for. */
+export const usualFaults = faultNames.filter((name) => name !== 'slowPlace' && name !== 'muteArbiter')

@@ -27,6 +27,20 @@ export const lossyPlaces: Fault = (simulation, rng) => {
   })
 }
 
+/** What comes to one machine, or goes from it, is late; the arbiter's more often than others'. */
+export const slowPlace: Fault = (simulation, rng) => {
+  const place = (rng() < 0.6 ? arbiterPlace(simulation) : undefined) ?? pick(rng, placesOf(simulation))
+  const late = { loss: 0, duplication: 0, delay: between(rng, 200, 4_000) }
+  const inbound = rng() < 0.7
+  return disturb(simulation, { weather: (from, to) => ((inbound ? to : from) === place ? late : undefined) })
+}
+
+/** Nobody hears the arbiter, who hears everybody. */
+export const muteArbiter: Fault = (simulation) => {
+  const place = arbiterPlace(simulation)
+  return disturb(simulation, { weather: (from) => (from === place ? cut : undefined) })
+}
+
 /** Two sides that do not hear each other; some connections close, others only fall silent. */
 export const partition: Fault = (simulation, rng) => {
   const left = someOf(placesOf(simulation), rng)
@@ -121,6 +135,10 @@ function closeSome(simulation: Simulation, rng: Rng, share: number): void {
 /** The machines of all running roots. */
 function placesOf(simulation: Simulation): Place[] {
   return [...new Set(simulation.roots().map(({ place }) => place))]
+}
+
+function arbiterPlace(simulation: Simulation): Place | undefined {
+  return simulation.roots().find(({ core }) => core.election.reign !== undefined)?.place
 }
 
 function someOf(places: readonly Place[], rng: Rng): Set<Place> {

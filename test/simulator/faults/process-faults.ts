@@ -140,6 +140,15 @@ export const newChild: Fault = (simulation, rng) => {
   return undefined
 }
 
+/** A child that ends when its parent has hardly heard of it. */
+export const briefChild: Fault = (simulation, rng) => {
+  const parent = pick(rng, simulation.running())
+  if (parent === undefined || parent.core.leaving || parent.id.split('.').length > 3) return undefined
+  const child = simulation.startChild(`${parent.id}.${newId(rng, '')}`, parent)
+  simulation.clock.after(between(rng, 3, 40), () => simulation.crash(child))
+  return undefined
+}
+
 export const newRoot: Fault = (simulation, rng) => {
   if (simulation.roots().length < mostRoots) simulation.startRoot(newId(rng, 'late'))
   return undefined

@@ -1,10 +1,14 @@
 import { majority } from '../../../discovery/core/token.ts'
 import type { SimulatedActor } from '../actor.ts'
 import { Broken } from './law.ts'
-import type { Law, LawFamily } from './law.ts'
+import type { Law, LawFamily, World } from './law.ts'
 
 /** Who may stand for election, and when. */
-export const candidacyLaws: LawFamily = () => [asksBeforeItStands(), takesPartWhenJoined()]
+export const candidacyLaws: LawFamily = (world) => [
+  asksBeforeItStands(),
+  takesPartWhenJoined(),
+  hearsOfOthersFirst(world),
+]
 
 function asksBeforeItStands(): Law {
   const title = 'who stands for election has the word of a majority, or was handed the office (PreVote)'
@@ -49,6 +53,28 @@ function takesPartWhenJoined(): Law {
         if (!votes && message.type !== 'vote' && message.type !== 'prevote') continue
         throw new Broken(title, `${actor.id} sends ${message.type} to ${to} before it has joined`)
       }
+    },
+  }
+}
+
+function hearsOfOthersFirst(world: World): Law {
+  const title = 'in quiet weather nobody elects itself beside others'
+  const alone = new WeakSet<object>()
+  return {
+    title,
+    onStep({ actor, now }) {
+      const { reign } = actor.core.election
+      if (reign === undefined || alone.has(reign)) return
+      alone.add(reign)
+      const { lease } = actor.core.profile
+      if (world.electorate === 'quorum' || reign.committee.length > 1 || now - world.quietSince < 4 * lease) return
+      const other = world
+        .running()
+        .find(
+          ({ parent, core, bornAt }) =>
+            parent === undefined && !core.leaving && core.joined && now - bornAt > 4 * lease,
+        )
+      if (other !== undefined && other !== actor) throw new Broken(title, `${actor.id} does, beside ${other.id}`)
     },
   }
 }

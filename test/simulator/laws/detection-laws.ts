@@ -1,10 +1,15 @@
 import { profiles } from '../../../discovery/profile.ts'
+import { compareLives } from '../../../discovery/core/version.ts'
 import type { SimulatedActor } from '../actor.ts'
 import { Broken } from './law.ts'
 import type { Law, LawFamily, World } from './law.ts'
 
 /** Who is called dead, and who is not. */
-export const detectionLaws: LawFamily = (world) => [livingAreNotCalledDead(world), childrenGoWithTheirParents()]
+export const detectionLaws: LawFamily = (world) => [
+  livingAreNotCalledDead(world),
+  hearsayIsNoVerdict(world),
+  childrenGoWithTheirParents(),
+]
 
 /**
  * Connections may break, programs restart and leave: as long as the network carries messages and nobody is stopped,
@@ -31,6 +36,28 @@ function livingAreNotCalledDead(world: World): Law {
         // whoever flaps stays out on purpose until it has been well for a while
         if (target.core.liveness.health.cutOff) continue
         throw new Broken(title, `${actor.id} calls ${target.id} dead after ${(quiet / 1_000).toFixed(1)} s of quiet`)
+      }
+    },
+  }
+}
+
+function hearsayIsNoVerdict(world: World): Law {
+  const title = 'what another registry says of somebody is no verdict on the living'
+  return {
+    title,
+    onStep({ actor, input, effects }) {
+      if (input.type !== 'message' || input.message.type !== 'state' || actor.parent !== undefined) return
+      // what a child says is for its parent to say on
+      if (actor.core.registry.kept(input.from)?.record.parent === actor.id) return
+      for (const effect of effects) {
+        if (effect.type !== 'emit' || effect.event.type !== 'down' || effect.event.why !== 'dead') continue
+        const { record } = effect.event
+        const target = record.parent === undefined ? world.get(record.peerId) : undefined
+        if (target === undefined || target.core.leaving || record.inc < target.inc) continue
+        const end = actor.core.registry.tombstone(record.peerId)
+        // a later life than the one that was shown: whatever that one was, it is over
+        if (end !== undefined && compareLives(end, record) > 0) continue
+        throw new Broken(title, `${actor.id} takes ${target.id} for dead because ${input.from} has it so`)
       }
     },
   }

@@ -1,0 +1,75 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { drawPlot } from './plot.ts'
+import type { Series } from './plot.ts'
+import { tableOf } from './results.ts'
+import type { Result } from './results.ts'
+
+const docs = new URL('../../../docs/', import.meta.url)
+const begin = '<!-- targets: written by npm run simulate -- --targets --write -->'
+const end = '<!-- end of targets -->'
+
+/** Puts the table into docs/discovery.md, and the plots beside it. */
+export function writeDocs(results: readonly Result[]): void {
+  const page = new URL('discovery.md', docs)
+  const text = readFileSync(page, 'utf8')
+  const [before, rest] = text.split(begin)
+  const after = rest?.split(end)[1]
+  if (before === undefined || after === undefined) {
+    throw new Error(`docs/discovery.md has no place for the table: it needs the lines ${begin} and ${end}`)
+  }
+  writeFileSync(page, `${before}${begin}\n${tableOf(results)}\n${end}${after}`)
+  mkdirSync(new URL('plots/', docs), { recursive: true })
+  for (const [name, svg] of plotsOf(results)) writeFileSync(new URL(`plots/${name}.svg`, docs), svg)
+}
+
+/** The plots, by file name. */
+export function plotsOf(results: readonly Result[]): Map<string, string> {
+  const line = (id: string, name: string, of: 'p50' | 'p99', unit: number): Series => ({
+    name,
+    points: results
+      .filter((result) => result.id === id)
+      .map(({ roots, ...result }) => ({ x: roots, y: result[of] / unit })),
+    dashed: of === 'p99',
+  })
+  const plots = {
+    detection: {
+      title: 'A root is gone: until every other one knows',
+      yLabel: 'seconds',
+      series: [
+        line('crash', 'crash, p50', 'p50', 1_000),
+        line('crash', 'crash, p99', 'p99', 1_000),
+        line('hang', 'hang, p50', 'p50', 1_000),
+        line('hang', 'hang, p99', 'p99', 1_000),
+      ],
+    },
+    spread: {
+      title: 'A change, until 99.99 % have it',
+      yLabel: 'seconds',
+      series: [line('change', 'p50', 'p50', 1_000), line('change', 'p99', 'p99', 1_000)],
+    },
+    joining: {
+      title: 'So many join at once, until all know all',
+      yLabel: 'seconds',
+      series: [line('storm', 'join storm', 'p50', 1_000)],
+    },
+    succession: {
+      title: 'Until everybody follows another arbiter',
+      yLabel: 'seconds',
+      series: [
+        line('succession', 'after a crash, p99', 'p99', 1_000),
+        line('hung-arbiter', 'after a hang, p99', 'p99', 1_000),
+      ],
+    },
+    traffic: {
+      title: 'What an idle root sends',
+      yLabel: 'KB/s',
+      series: [line('idle', 'mean', 'p50', 1_000), line('idle', 'busiest root', 'p99', 1_000)],
+    },
+  }
+  const drawn = new Map<string, string>()
+  for (const [name, plot] of Object.entries(plots)) {
+    const series = plot.series.filter(({ points }) => points.length > 0)
+    if (series.length > 0) drawn.set(name, drawPlot({ ...plot, xLabel: 'roots', series }))
+  }
+  return drawn
+}
