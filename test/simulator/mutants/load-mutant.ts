@@ -26,7 +26,7 @@ let hooked = false
  * @throws Error when the text of the rule does not stand in its file exactly once
  */
 export async function loadMutant(...changes: readonly Mutation[]): Promise<CoreUnderTest> {
-  for (const change of changes) mutate(change)
+  for (const change of changes) mutate(textOf(change.file), change)
   if (!hooked) hook()
   hooked = true
   const name = String(mutations.size)
@@ -39,13 +39,16 @@ export async function loadMutant(...changes: readonly Mutation[]): Promise<CoreU
 }
 
 /** The text of a core file with a rule turned off. */
-function mutate({ rule, file, find, replace }: Mutation): string {
-  const source = readFileSync(new URL(file, core), 'utf8')
+function mutate(source: string, { rule, file, find, replace }: Mutation): string {
   const parts = source.split(find)
   if (parts.length === 2) return parts.join(replace)
   throw new Error(
     `the rule "${rule}" does not stand once in discovery/core/${file}, but ${parts.length - 1} times: ${find}. Where it has moved or is written otherwise now, say so in test/simulator/mutants/mutations.ts`,
   )
+}
+
+function textOf(file: string): string {
+  return readFileSync(new URL(file, core), 'utf8')
 }
 
 function hook(): void {
@@ -63,8 +66,9 @@ function hook(): void {
       if (changes === undefined) return next(url, context)
       const file = new URL(url)
       file.search = ''
-      const change = changes.find((candidate) => file.href === new URL(candidate.file, core).href)
-      const source = change === undefined ? readFileSync(fileURLToPath(file), 'utf8') : mutate(change)
+      const source = changes
+        .filter((change) => file.href === new URL(change.file, core).href)
+        .reduce(mutate, readFileSync(fileURLToPath(file), 'utf8'))
       return { format: 'module-typescript', source, shortCircuit: true }
     },
   })

@@ -26,7 +26,7 @@ export function plainSwim(roots: number): Profile {
   return { ...profiles.lan, suspicion: { min: fixed, max: fixed } }
 }
 
-/** The core without what Lifeguard adds to SWIM: local health, and telling suspects of it. */
+/** The core without what Lifeguard and greenroom add to SWIM: local health, care on waking, and telling suspects of it. */
 export async function withoutLifeguard(): Promise<CoreUnderTest> {
   return await loadMutant(
     {
@@ -34,6 +34,12 @@ export async function withoutLifeguard(): Promise<CoreUnderTest> {
       file: 'health.ts',
       find: 'return 1 + Math.floor(liveness.health.score)',
       replace: 'return liveness === undefined ? 0 : 1',
+    },
+    {
+      rule: 'who was stopped gives others more time on waking',
+      file: 'health.ts',
+      find: 'if (lag < timeout / 2) return',
+      replace: 'if (lag < Infinity) return',
     },
     {
       rule: 'a suspect is told with every probe',

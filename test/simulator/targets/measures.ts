@@ -351,7 +351,7 @@ export const targets: readonly Target[] = [
     what: 'two halves meet: one arbiter, equal digests',
     anchor: 'Akka downs one side',
     target: '≤ 10 s (500 + 500)',
-    sizes: [10, 100],
+    sizes: usual,
     measure: heal,
   },
   {
