@@ -11,9 +11,9 @@ import { VirtualClock } from './virtual-clock.ts'
 
 /** How many seeds `npm test` runs of each kind. */
 const campaigns = [
-  { mode: 'liveness', electorate: 'elastic', from: 1, seeds: 60 },
+  { mode: 'liveness', electorate: 'elastic', from: 1, seeds: 100 },
   { mode: 'safety', electorate: 'elastic', from: 1, seeds: 40 },
-  { mode: 'liveness', electorate: 'quorum', from: 1, seeds: 50 },
+  { mode: 'liveness', electorate: 'quorum', from: 1, seeds: 60 },
   { mode: 'safety', electorate: 'quorum', from: 1, seeds: 40 },
 ] as const
 
