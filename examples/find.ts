@@ -2,8 +2,7 @@
 import { currentActor, expose, findActor, getArbiter, openNursery, run } from '../index.ts'
 
 export function whereAreYou(): string {
-  const { name, addresses } = currentActor()
-  return `${name} is found at ${addresses[0]}`
+  return `${currentActor().name} runs in process ${process.pid}`
 }
 const service = expose(import.meta, { whereAreYou })
 

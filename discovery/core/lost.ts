@@ -26,10 +26,11 @@ export function dialLost(turn: Turn): number {
     return Infinity
   }
   // the rest of a large mesh dials as well, and one contact is enough
-  const pause = profile.lostRetry * Math.max(1, state.liveness.rings.others / lostDialers) * (0.5 + rng())
-  if (state.lostAt === Infinity) state.lostAt = now + pause
+  const pause = profile.lostRetry * Math.max(1, state.liveness.rings.others / lostDialers)
+  // half a mesh loses the other half at one moment: somebody has to be the first soon after that
+  if (state.lostAt === Infinity) state.lostAt = now + pause * rng()
   if (now < state.lostAt) return state.lostAt
-  state.lostAt = now + pause
+  state.lostAt = now + pause * (0.5 + rng())
   const from = Math.floor(rng() * lost.size)
   // not all healed halves should begin with the same few
   const chosen = [...lost.keys()]
