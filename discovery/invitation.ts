@@ -1,6 +1,7 @@
 import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 import { GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { decode, encode } from '../rpc/codec.ts'
+import { isMeshName } from './rendezvous.ts'
 
 /** Addresses that one invitation holds. */
 export const MAX_INVITATION_ADDRESSES = 16
@@ -17,7 +18,6 @@ const KEY_BYTES = 32
 const ID_BYTES = 16
 const MAC_BYTES = 32
 const CHECK_BYTES = 4
-const meshName = /^(?!\.)[A-Za-z0-9._-]{1,64}$/
 
 /** What the door lets a visitor in for. */
 export interface Grant {
@@ -103,7 +103,7 @@ export function readGrant(value: unknown): Grant {
   const [mesh, id, expires, uses, mac] = value as unknown[]
   if (
     typeof mesh !== 'string' ||
-    !meshName.test(mesh) ||
+    !isMeshName(mesh) ||
     typeof id !== 'string' ||
     !/^[0-9a-f]{32}$/.test(id) ||
     !isCount(expires, Number.MAX_SAFE_INTEGER) ||

@@ -68,6 +68,12 @@ export interface Rendezvous {
 }
 
 const meshName = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/
+
+/** Whether a mesh may have that name, which is also that of a directory. */
+export function isMeshName(name: string): boolean {
+  return meshName.test(name)
+}
+
 const secretBytes = 32
 
 /**
@@ -87,7 +93,7 @@ const secretBytes = 32
  */
 export async function openRendezvous(options: RendezvousOptions): Promise<Rendezvous> {
   const { mesh, runtimeDir = runtimeDirectory(), rescan = 2_000 } = options
-  if (!meshName.test(mesh)) {
+  if (!isMeshName(mesh)) {
     throw new InvalidArgument(
       `mesh '${mesh.slice(0, 80)}' cannot be used as a mesh name: give 1 to 64 letters, digits, '.', '_' or '-', not beginning with a dot`,
     )
