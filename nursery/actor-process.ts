@@ -3,10 +3,11 @@ import { areaLog } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
 import type { ActorTree, Describable, TreeBounds } from './actor-tree.ts'
-import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
-import type { Carrier, CarrierEvents } from './carrier.ts'
+import type { BootMessage, ChildMessage } from './boot-message.ts'
+import type { Carrier, CarrierEvents, Ladder } from './carrier.ts'
 import type { StartMethod } from './start-method.ts'
-import { type StepName, whyCancelled } from './report.ts'
+import { OwnLadder } from './ladder.ts'
+import type { StepName } from './report.ts'
 import type { ExitKind } from './restart-policy.ts'
 
 /** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
@@ -46,11 +47,9 @@ export class ActorProcess implements Describable {
   readonly #ready = Promise.withResolvers<Target>()
   readonly #crashed = Promise.withResolvers<ActorDied>()
   readonly #exited = Promise.withResolvers<ActorExit>()
-  readonly #graceMs: number
-  readonly #onStep: (step: StepName, why: string) => void
+  readonly #ladder: Ladder
   #target: Target | undefined
   #asked = false
-  #ladder: NodeJS.Timeout | undefined
   /** By an error that nobody caught there. */
   #death: ActorDied | undefined
   #bootTimer: NodeJS.Timeout
@@ -70,8 +69,6 @@ export class ActorProcess implements Describable {
   ) {
     this.name = boot.name
     this.startMethod = startMethod
-    this.#graceMs = graceMs
-    this.#onStep = onStep
     this.ready = this.#ready.promise
     this.crashed = this.#crashed.promise
     this.exited = this.#exited.promise
@@ -80,13 +77,16 @@ export class ActorProcess implements Describable {
       onMessage: (message) => this.#onMessage(message),
       onError: (cause) => this.#failBoot(`its ${this.#carrier.noun} cannot be started`, { cause }),
       onExit: (how, code) => this.#onExit(how, code),
+      onStep,
+      onLost: (how, cause) => this.#lose(how, cause),
     })
+    this.#ladder = this.#carrier.ladder ?? new OwnLadder(this.name, this.#carrier, graceMs, onStep)
     this.#bootTimer = setTimeout(() => {
       this.#failBoot(`it was not ready within ${bootTimeoutMs} ms`)
-      this.#kill('SIGKILL', `it was not ready within ${bootTimeoutMs} ms`)
+      this.#ladder.kill(`it was not ready within ${bootTimeoutMs} ms`)
     }, bootTimeoutMs)
     try {
-      this.#send(boot)
+      this.#carrier.send(boot)
     } catch (cause) {
       this.#failBoot(`its statespace cannot be sent: ${describeError(cause)}`, { cause })
       this.#carrier.kill('SIGKILL')
@@ -104,13 +104,9 @@ export class ActorProcess implements Describable {
    */
   end(reason: Cancelled): Promise<ActorExit> {
     if (this.#death !== undefined) return this.exited
-    if (!this.#asked && (this.#target === undefined || this.#graceMs === 0)) {
-      this.#ready.reject(reason)
-      this.#kill('SIGKILL', whyCancelled(reason))
-    } else if (!this.#asked) {
-      this.#onStep('cancel', whyCancelled(reason))
-      this.#send({ type: 'cancel', by: reason.by, why: reason.why })
-      this.#descend()
+    if (!this.#asked) {
+      if (this.#target === undefined) this.#ready.reject(reason)
+      this.#ladder.end(reason, this.#target !== undefined)
     }
     this.#asked = true
     return this.exited
@@ -126,43 +122,12 @@ export class ActorProcess implements Describable {
     const late = `it has not answered within ${Math.round(bounds.timeoutMs)} ms`
     const timer = setTimeout(() => answer.reject(new GreenroomError('ACTOR_TOO_SLOW', late)), bounds.timeoutMs)
     if (this.#carrier.gone) answer.reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
-    else this.#send({ type: 'describe', request, bounds })
+    else this.#carrier.send({ type: 'describe', request, bounds })
     try {
       return await answer.promise
     } finally {
       clearTimeout(timer)
     }
-  }
-
-  /**
-   * The ladder below every end, whoever began it: SIGTERM when the process is still there after the grace, and SIGKILL a
-   * quarter of the grace after SIGTERM was sent, however late that was.
-   */
-  #descend(): void {
-    if (this.#carrier.gone || this.#ladder !== undefined) return
-    const quarterMs = Math.ceil(this.#graceMs / 4)
-    this.#stepAfter(this.#graceMs, 'SIGTERM', `it has not ended within ${this.#graceMs} ms`, () =>
-      this.#stepAfter(quarterMs, 'SIGKILL', `it has not ended within ${quarterMs} ms of SIGTERM`),
-    )
-  }
-
-  #stepAfter(ms: number, signal: 'SIGTERM' | 'SIGKILL', why: string, next?: () => void): void {
-    const step = (): void => {
-      if (this.#carrier.gone) return
-      log.warn(`${this.name}: ${why}: ${signal}`)
-      this.#kill(signal, why)
-      next?.()
-    }
-    // A parent that was starved meanwhile hears of exits first, and uses no force against who is gone.
-    this.#ladder = setTimeout(() => setImmediate(step), ms)
-  }
-
-  #kill(signal: 'SIGTERM' | 'SIGKILL', why: string): void {
-    if (this.#carrier.kill(signal)) this.#onStep(signal, why)
-  }
-
-  #send(message: ParentMessage): void {
-    this.#carrier.send(message)
   }
 
   #onMessage(message: ChildMessage): void {
@@ -177,7 +142,7 @@ export class ActorProcess implements Describable {
         const where = message.module === undefined ? '' : `${message.module}: `
         log.debug(`boot of ${origin.name} failed`, cause)
         this.#failBoot(`${where}${describeError(cause)}`, { cause, module: message.module })
-        this.#descend()
+        this.#ladder.descend()
         return
       }
       case 'crashed':
@@ -192,7 +157,7 @@ export class ActorProcess implements Describable {
       case 'cancelled':
         log.debug(`${this.name} ends: cancelled by ${message.by}: ${message.why}`)
         this.#asked = true
-        this.#descend()
+        this.#ladder.descend()
     }
   }
 
@@ -201,7 +166,15 @@ export class ActorProcess implements Describable {
     if (this.#death !== undefined) return
     this.#death = new ActorDied(this.#ref(), `${describeError(thrown)} (nobody caught it)`, { cause: thrown })
     this.#crashed.resolve(this.#death)
-    this.#descend()
+    this.#ladder.descend()
+  }
+
+  /** Whoever carries it has given it up, or is out of reach: it ends there, and nobody here has asked for that. */
+  #lose(how: string, cause: unknown): void {
+    this.#failBoot(how, { cause })
+    if (this.#death !== undefined) return
+    this.#death = new ActorDied(this.#ref(), how, { cause, lost: true })
+    this.#crashed.resolve(this.#death)
   }
 
   #ref(): Target {
@@ -211,12 +184,10 @@ export class ActorProcess implements Describable {
   #failBoot(how: string, options?: ErrorOptions & { module?: string | undefined }): void {
     clearTimeout(this.#bootTimer)
     this.#ready.reject(new BootFailed(this.name, how, options))
-    // A spawn that failed has no process whose exit could be awaited.
-    if (this.#carrier.pid === undefined) this.#exited.resolve({ kind: 'abnormal', death: undefined })
   }
 
   #onExit(how: string, code: number | null): void {
-    clearTimeout(this.#ladder)
+    this.#ladder.stop()
     for (const { reject } of this.#descriptions.values()) reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
     this.#descriptions.clear()
     const death = this.#death

@@ -39,7 +39,11 @@ export function startProcess(options: CarrierOptions, events: CarrierEvents): Ca
 function carry(child: ChildProcess, limits: ActorLimits, first: CarrierEvents): Carrier {
   let events = first
   child.on('message', (message) => events.onMessage(message as ChildMessage))
-  child.once('error', (error) => events.onError(error))
+  child.once('error', (error) => {
+    events.onError(error)
+    // There is no process whose exit could be awaited.
+    if (child.pid === undefined) events.onExit('it was not started', null)
+  })
   child.once('exit', (code, signal) => {
     for (const stream of child.stdio) if (stream !== child.stdout && stream !== child.stderr) stream?.destroy()
     const how = signal === null ? `exited with code ${code}` : `was killed by ${signal}`

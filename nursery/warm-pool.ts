@@ -84,10 +84,7 @@ export class WarmPool {
           booted()
           this.#waiting.push(carrier)
         },
-        onError: (error) => {
-          log.debug('a warm process could not be started', error)
-          if (carrier.pid === undefined) forget()
-        },
+        onError: (error) => log.debug('a warm process could not be started', error),
         onExit: forget,
       },
     )
