@@ -1,25 +1,59 @@
-import { type ActorInfo, currentActor, joinMesh, moveOnAfter, watchActors } from '../index.ts'
+import { cancelScope } from '../index.ts'
+import { chooseMesh, type MeshChoice } from './choose-mesh.ts'
+import { type MeshSight, seeMesh } from './mesh-sight.ts'
+import { openOutput, type Output } from './output.ts'
 
-/** Milliseconds that the arbiter of a mesh may take to be known; an election is over long before. */
-export const ARBITER_WAIT_MS = 5_000
+/** Milliseconds that a subcommand has to end what it has under way after SIGINT or SIGTERM. */
+export const SIGNAL_GRACE_MS = 1_800
 
-/** Joins a mesh for a moment, and shows a function who is there; gives the exit code. */
-export async function lookInto(mesh: string, show: (actors: readonly ActorInfo[]) => Promise<void>): Promise<number> {
-  await using _joined = await joinMesh({ mesh, name: 'greenroom-command' })
-  const actors = (await presentActors()).filter((actor) => actor.id !== currentActor().id)
-  if (actors.length === 0) {
-    console.error(`no program of mesh '${mesh}' can be reached from this machine`)
-    return 1
-  }
-  await show(actors)
-  return 0
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
+type EndingSignal = keyof typeof EXIT_CODES
+
+export interface LookOptions extends MeshChoice {
+  readonly json?: boolean
 }
 
-/** Whoever is up now: joining took the registry of another root over. */
-async function presentActors(): Promise<ActorInfo[]> {
-  const actors: ActorInfo[] = []
-  await moveOnAfter(0, async () => {
-    for await (const { actor } of watchActors()) actors.push(actor)
+/**
+ * Looks into a mesh: lets a function see it, print, and act. Ctrl-C, or the end of whoever reads what is printed, cancels
+ * what it has under way, in other actors as well, before the command ends.
+ *
+ * @param look gives the exit code, 0 when it gives none
+ */
+export async function lookInto(
+  options: LookOptions,
+  look: (sight: MeshSight, output: Output) => Promise<number | void>,
+): Promise<number> {
+  const output = openOutput(options.json === true)
+  const mesh = chooseMesh(options)
+  let code = 0
+  const { cancelled } = await cancelScope(async (scope) => {
+    output.unread.addEventListener('abort', () => scope.cancel('nobody reads what is printed'), { once: true })
+    const release = onSignal((signal) => {
+      code = EXIT_CODES[signal]
+      scope.cancel(`${signal} was received`)
+    })
+    try {
+      await using sight = await seeMesh(mesh)
+      const result = await look(sight, output)
+      if (code === 0) code = result ?? 0
+    } finally {
+      release()
+    }
   })
-  return actors
+  return cancelled ? code : code
+}
+
+function onSignal(end: (signal: EndingSignal) => void): () => void {
+  let timer: NodeJS.Timeout | undefined
+  const listener = (signal: NodeJS.Signals): void => {
+    const known = signal as EndingSignal
+    if (timer !== undefined) process.exit(EXIT_CODES[known])
+    timer = setTimeout(() => process.exit(EXIT_CODES[known]), SIGNAL_GRACE_MS)
+    end(known)
+  }
+  for (const signal of Object.keys(EXIT_CODES) as EndingSignal[]) process.on(signal, listener)
+  return () => {
+    clearTimeout(timer)
+    for (const signal of Object.keys(EXIT_CODES) as EndingSignal[]) process.off(signal, listener)
+  }
 }

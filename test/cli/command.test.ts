@@ -1,66 +1,258 @@
-import { describe, expect, test } from 'vitest'
-import { drawTree } from '../../cli/list-actors.ts'
-import type { ActorInfo } from '../../index.ts'
-import { expectNothingLeft } from '../support/expect-nothing-left.ts'
-import { type Program, startProgram } from '../support/program.ts'
-import { useRuntimeDir } from '../support/runtime-dir.ts'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { greenroom, startGreenroom } from './support/greenroom.ts'
+import { startTroupe, type Troupe } from './support/troupe.ts'
 
-useRuntimeDir()
-expectNothingLeft()
+const TREES = [
+  ['theatre', 'frank', 'gretchen'],
+  ['opera', 'tenor', 'gretchen', 'chorus'],
+  ['circus', 'clown', 'lion'],
+]
 
-const command = new URL('../../cli/index.ts', import.meta.url)
-const program = new URL('../nursery/fixtures/mesh-program.ts', import.meta.url)
+let troupe: Troupe
+const mesh = ['--mesh', 'shown'] as const
+beforeAll(async () => {
+  troupe = await startTroupe('shown', TREES)
+})
+afterAll(async () => {
+  await troupe[Symbol.asyncDispose]()
+})
 
-async function greenroom(...args: string[]): Promise<Program & { code: number | null }> {
-  const run = await startProgram(command, { args })
-  const { code } = await run.waitForExit()
-  return Object.assign(run, { code })
+interface Named {
+  readonly name: string
+  readonly id: string
 }
 
-describe('greenroom actors', () => {
-  test('lists the actors of a mesh as a tree, the arbiter marked, itself left out', async () => {
-    const root = await startProgram(program, { args: ['shown', 'theatre', 'frank'] })
-    await root.waitForLine('frank says hello')
-    const { stdout, code } = await greenroom('actors', '--mesh', 'shown')
-    expect(stdout.map((line) => line.replace(/\(\w{8}\)/, '(id)'))).toEqual([
-      '* theatre (id)  serves mesh-program',
-      '    frank (id)  serves mesh-program',
-    ])
+async function json<T>(...args: string[]): Promise<T> {
+  const { stdout, stderr, code } = await greenroom(...args, '--json', ...mesh)
+  expect(stderr).toBe('')
+  expect(code).toBe(0)
+  return JSON.parse(stdout) as T
+}
+
+describe('greenroom members', () => {
+  test('shows the roots with their health, round trip, version and tags; one of them is the arbiter', async () => {
+    const { stdout, code } = await greenroom('members', ...mesh)
+    const [head = '', ...rows] = stdout.split('\n')
+    expect(head).toMatch(/NAME +ID +HEALTH +RTT +UP +ACTORS +VERSION +TAGS +ADDRESS/)
+    expect(rows.map((row) => /\w+/.exec(row)?.[0] ?? '').toSorted()).toEqual(['circus', 'opera', 'theatre'])
+    for (const row of rows)
+      expect(row).toMatch(
+        /^[* ] \w+ +\w{8} +up +[\d.]+ (ms|µs) +[\d.]+ s +[34] +1\.2\.3 +root +\/ip4\/127\.0\.0\.1\/tcp\/\d+$/,
+      )
+    expect(rows.filter((row) => row.startsWith('*'))).toHaveLength(1)
     expect(code).toBe(0)
-    root.kill('SIGTERM')
-    await root.waitForExit()
   })
 
-  test('says so when no program of the mesh is running', async () => {
-    const { stderr, code } = await greenroom('actors', '--mesh', 'empty')
-    expect(stderr).toEqual(["no program of mesh 'empty' can be reached from this machine"])
-    expect(code).toBe(1)
+  test('says the same in JSON', async () => {
+    const members = await json<(Named & Record<string, unknown>)[]>('members')
+    expect(members.map(({ name }) => name).sort()).toEqual(['circus', 'opera', 'theatre'])
+    const { id, ...opera } = members.find(({ name }) => name === 'opera')!
+    expect(id).toMatch(/^12D3KooW\w+$/)
+    expect(opera).toEqual({
+      name: 'opera',
+      health: 'up',
+      silent: null,
+      arbiter: expect.any(Boolean) as boolean,
+      rttMs: expect.any(Number) as number,
+      version: '1.2.3',
+      tags: ['root'],
+      groups: [],
+      actors: 4,
+      startedAt: expect.any(Number) as number,
+      addresses: expect.arrayContaining([expect.stringContaining('/ip4/127.0.0.1/tcp/')]) as string[],
+    })
+  })
+})
+
+describe('greenroom actors', () => {
+  test('shows each actor below its parent, itself left out', async () => {
+    const { stdout, code } = await greenroom('actors', ...mesh)
+    const lines = stdout.split('\n').map((line) => line.slice(2).replace(/ \(\w{8}\).*$/, ''))
+    expect(lines.toSorted()).toEqual(
+      TREES.flatMap(([root = '', ...below]) => [root, ...below.map((name) => `  ${name}`)]).toSorted(),
+    )
+    expect(lines.slice(lines.indexOf('opera'), lines.indexOf('opera') + 4)).toEqual([
+      'opera',
+      '  tenor',
+      '  gretchen',
+      '  chorus',
+    ])
+    expect(code).toBe(0)
+  })
+
+  test('--where selects by tag, name and root, all of which have to hold', async () => {
+    const names = async (where: string): Promise<string[]> =>
+      (await json<Named[]>('actors', '--where', where)).map(({ name }) => name).sort()
+    expect(await names('tag=of=circus')).toEqual(['clown', 'lion'])
+    expect(await names('name=*n,tag=of=circus')).toEqual(['clown', 'lion'])
+    expect(await names('root=opera,name=t*')).toEqual(['tenor'])
+  })
+})
+
+describe('greenroom arbiter', () => {
+  test('names who rules, in which term, and who elects', async () => {
+    const report = await json<{ arbiter: Named & { term: number }; election: { committee: Named[] } }>('arbiter')
+    expect(TREES.map(([root]) => root)).toContain(report.arbiter.name)
+    expect(report.arbiter.term).toBeGreaterThan(0)
+    expect(report.election.committee.map(({ id }) => id)).toContain(report.arbiter.id)
+    const { stdout } = await greenroom('arbiter', ...mesh)
+    expect(stdout).toContain(
+      `${report.arbiter.name} (${report.arbiter.id.slice(-8)}) rules in term ${report.arbiter.term}`,
+    )
+  })
+})
+
+describe('greenroom call', () => {
+  test('prints a value as it is, and in JSON those that JSON has no words for', async () => {
+    expect(await greenroom('call', 'tenor', 'troupe#hi', ...mesh)).toEqual({
+      code: 0,
+      stdout: 'Hi my name is tenor',
+      stderr: '',
+    })
+    expect(await json('call', 'tenor', 'troupe#add', '1', '2', '39')).toBe(42)
+    expect(await json('call', 'tenor', 'troupe#exotic')).toEqual({
+      big: '12',
+      at: '1970-01-01T00:00:00.000Z',
+      set: [1],
+      map: [['a', 1]],
+      bytes: 'AQI=',
+    })
+  })
+
+  test('tells who raised what, with an exit code of its own', async () => {
+    const { stdout, stderr, code } = await greenroom('call', 'lion', 'troupe#fail', '"no"', '--json', ...mesh)
+    expect({ stdout, code }).toEqual({ stdout: '', code: 5 })
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: {
+        code: 'REMOTE_ACTOR_ERROR',
+        exitCode: 5,
+        details: { origin: { name: 'lion' }, cause: { name: 'RangeError', message: 'no', code: 'TOO_FAR' } },
+      },
+    })
+  })
+
+  test('lists the candidates when a name means several, and takes the end of an id', async () => {
+    const { stderr, code } = await greenroom('call', 'gretchen', 'troupe#hi', ...mesh)
+    expect(code).toBe(4)
+    const ids = [...stderr.matchAll(/^ {2}gretchen {2}(\w+)$/gm)].map(([, id]) => id!)
+    expect(ids).toHaveLength(2)
+    expect((await greenroom('call', ids[0]!.slice(-8), 'troupe#hi', ...mesh)).stdout).toBe('Hi my name is gretchen')
+  })
+
+  test('cancels in the actor what Ctrl-C ends here', async () => {
+    const run = await startGreenroom('call', 'clown', 'troupe#dawdle', ...mesh)
+    const state = async (): Promise<string> => await json('call', 'clown', 'troupe#howItEnded')
+    await eventually('the call has arrived', async () => (await state()) === 'somebody waits', 20_000)
+    run.kill('SIGINT')
+    expect((await run.waitForExit()).code).toBe(130)
+    expect(await state()).toBe('the caller left')
+  })
+})
+
+describe('greenroom stream', () => {
+  test('prints items as lines, and leaves after --first', async () => {
+    expect(await greenroom('stream', 'lion', 'troupe#count', '3', ...mesh)).toMatchObject({
+      code: 0,
+      stdout: '1\n2\n3',
+    })
+    expect(
+      await greenroom('stream', 'lion', 'troupe#count', '100000', '--first', '4', '--json', ...mesh),
+    ).toMatchObject({
+      code: 0,
+      stdout: '1\n2\n3\n4',
+    })
+    expect(await json('call', 'lion', 'troupe#howItEnded')).toBe('the consumer left')
+  })
+
+  test('Ctrl-C cancels it in the actor', async () => {
+    const run = await startGreenroom('stream', 'lion', 'troupe#count', '100000', ...mesh)
+    await run.waitForLine(/^5$/)
+    run.kill('SIGINT')
+    expect((await run.waitForExit()).code).toBe(130)
+    expect(await json('call', 'lion', 'troupe#howItEnded')).toBe('the consumer left')
+  })
+})
+
+describe('greenroom describe, ping and rtt', () => {
+  test('describe shows what an actor serves and counts', async () => {
+    const report = await json<Named & { functions: { id: string }[]; parent: Named }>('describe', 'chorus')
+    expect(report).toMatchObject({
+      name: 'chorus',
+      status: 'up',
+      parent: { name: 'opera' },
+      tags: ['of=opera'],
+      modules: ['troupe'],
+    })
+    expect(report.functions.map(({ id }) => id)).toContain('troupe#hi')
+    expect((await greenroom('describe', 'chorus', ...mesh)).stdout).toMatch(/^troupe#count +stream +0 /m)
+  })
+
+  test('ping and rtt count who answers', async () => {
+    expect(await json('ping', 'chorus', '--count', '3', '--interval', '1ms')).toMatchObject({
+      name: 'chorus',
+      sent: 3,
+      answered: 3,
+      silent: null,
+    })
+    const trips = await json<{ name: string; answered: number }[]>('rtt', '--count', '2')
+    expect(trips.map(({ name, answered }) => `${name} ${answered}`).sort()).toEqual([
+      'circus 2',
+      'opera 2',
+      'theatre 2',
+    ])
+  })
+})
+
+describe('a root that is frozen', () => {
+  test('is silent among members, and keeps nobody from being shown', async () => {
+    const circus = troupe.roots.get('circus')!
+    circus.kill('SIGSTOP')
+    try {
+      const { stdout, code } = await greenroom('members', '--json', '--timeout', '500ms', ...mesh)
+      const members = JSON.parse(stdout) as { name: string; health: string; silent: string | null }[]
+      expect(
+        members
+          .filter(({ health }) => health === 'up')
+          .map(({ name }) => name)
+          .sort(),
+      ).toEqual(['opera', 'theatre'])
+      expect(code).toBe(0)
+    } finally {
+      circus.kill('SIGCONT')
+    }
+  })
+})
+
+describe('greenroom without a mesh', () => {
+  test('says that nobody is there, and what to do, with an exit code of its own', async () => {
+    const { stderr, code } = await greenroom('actors', '--mesh', 'empty', '--json')
+    expect(JSON.parse(stderr)).toMatchObject({
+      error: { code: 'NOBODY_THERE', exitCode: 3, details: { mesh: 'empty' } },
+    })
+    expect(stderr).toContain('greenroom up --mesh empty')
+    expect(code).toBe(3)
   })
 
   test('names what is wrong with a mesh name', async () => {
     const { stderr, code } = await greenroom('actors', '--mesh', '../etc')
-    expect(stderr.join()).toContain("'../etc'")
-    expect(code).toBe(1)
+    expect(stderr).toContain("'../etc'")
+    expect(code).toBe(2)
   })
-})
 
-test.each([[[]], [['dance']], [['actors', 'twice']], [['--unknown']]])('wrong usage %j exits with 2', async (args) => {
-  const { stderr, code } = await greenroom(...args)
-  expect(stderr.length).toBeGreaterThan(0)
-  expect(code).toBe(2)
-})
-
-test('--help explains itself', async () => {
-  const { stdout, code } = await greenroom('--help')
-  expect(stdout.join('\n')).toMatch(/^ +actors .*live actors/m)
-  expect(code).toBe(0)
-})
-
-test('the tree shows each actor below its parent', () => {
-  const actor = (name: string, parent?: string): ActorInfo => {
-    const nothing = { addresses: [], modules: [], tags: [], groups: [], version: undefined }
-    return { name, id: `id-of-${name}`, ...nothing, parent: parent && `id-of-${parent}`, root: 'x' }
-  }
-  const lines = drawTree([actor('a'), actor('b', 'a'), actor('c', 'b'), actor('d')], 'id-of-d')
-  expect(lines.map((line) => line.replace(/ \(.*$/, ''))).toEqual(['  a', '    b', '      c', '* d'])
+  test.each([
+    [[]],
+    [['dance']],
+    [['actors', 'twice']],
+    [['--unknown']],
+    [['members', '--mesh', 'a', '--context', 'b']],
+    [['actors', '--where', 'colour=red']],
+    [['call', 'tenor', 'troupe#hi', 'no-json']],
+    [['ping', 'tenor', '--count', '0']],
+    [['members', '--context', 'unknown']],
+  ])('wrong usage %j exits with 2', async (args) => {
+    const { stderr, code } = await greenroom(...args)
+    expect(stderr).not.toBe('')
+    expect(code).toBe(2)
+  })
 })

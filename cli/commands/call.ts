@@ -1,0 +1,79 @@
+import { inspect } from 'node:util'
+import { RemoteActorError } from '../../index.ts'
+import { type LookOptions, lookInto } from '../look-into.ts'
+import type { Output } from '../output.ts'
+import { visible } from '../text.ts'
+import { readArguments } from '../read-arguments.ts'
+import { toJson } from '../value.ts'
+
+/** Levels of a value that are shown to people. */
+const SHOWN_DEPTH = 8
+
+export interface CallCommandOptions extends LookOptions {
+  readonly timeout?: number
+  /** Items after which a stream is left. */
+  readonly first?: number
+  readonly stack?: boolean
+}
+
+/** Calls a function of an actor and prints what it gives; gives the exit code. */
+export async function call(
+  actor: string,
+  functionId: string,
+  args: readonly string[],
+  options: CallCommandOptions,
+): Promise<number> {
+  const values = await readArguments(args)
+  return await lookInto(options, async (sight, output) => {
+    const portal = sight.portal(actor).with(limitsOf(options))
+    const value = await explained(options, output, async () => await portal.call(functionId, ...values))
+    if (output.json) await output.document(toJson(value))
+    else if (value !== undefined) await output.line(showValue(value, false))
+  })
+}
+
+/** Calls an `async function*` of an actor and prints each item on a line; leaving cancels it there. */
+export async function stream(
+  actor: string,
+  functionId: string,
+  args: readonly string[],
+  options: CallCommandOptions,
+): Promise<number> {
+  const values = await readArguments(args)
+  return await lookInto(options, async (sight, output) => {
+    const portal = sight.portal(actor).with(limitsOf(options))
+    let left = options.first ?? Number.POSITIVE_INFINITY
+    await explained(options, output, async () => {
+      for await (const item of portal.stream(functionId, ...values)) {
+        if (output.json) await output.item(toJson(item))
+        else await output.line(showValue(item, true))
+        if (--left <= 0) break
+      }
+    })
+  })
+}
+
+function limitsOf({ timeout }: CallCommandOptions): { timeout?: number } {
+  return timeout === undefined ? {} : { timeout }
+}
+
+async function explained<T>({ stack }: CallCommandOptions, output: Output, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (stack === true && error instanceof RemoteActorError && error.remoteStack !== '')
+      output.note(error.remoteStack.split('\n').map(visible).join('\n'))
+    throw error
+  }
+}
+
+/** A text as it is, harmless to a terminal; anything else as Node shows it. */
+export function showValue(value: unknown, onOneLine: boolean): string {
+  if (typeof value === 'string') return onOneLine ? visible(value) : value.split('\n').map(visible).join('\n')
+  return inspect(value, {
+    depth: SHOWN_DEPTH,
+    colors: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
+    breakLength: onOneLine ? Number.POSITIVE_INFINITY : 100,
+    compact: onOneLine ? true : 3,
+  })
+}

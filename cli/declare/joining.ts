@@ -1,0 +1,48 @@
+import { readCount, readDuration, readPort } from '../read-option.ts'
+import { chooseMesh, type MeshChoice } from '../choose-mesh.ts'
+import type { Declaration } from './declaration.ts'
+
+/** Subcommands that make this machine one of a mesh, and end that. */
+export function declareJoining(declaration: Declaration): void {
+  const { act } = declaration
+  declaration
+    .ofMesh('up', 'runs a peer of this host until it is told to end', [
+      'greenroom up',
+      'greenroom up --port 4001 --detach',
+    ])
+    .option('--port <number>', 'TCP port of all interfaces', readPort, 4001)
+    .option('--listen <address...>', 'multiaddrs to listen on, in place of --port')
+    .option('--announce <address...>', 'multiaddrs that others are told, for a host behind a router')
+    .option('--join <invitation>', 'joins the mesh of an invitation first')
+    .option('--name <name>', "this peer's name, by default that of the host")
+    .option('--profile <profile>', 'what lies between the hosts: loopback, lan or wan', 'lan')
+    .option('--detach', 'goes on in the background once it is up')
+    .action(act(async (options) => await (await import('../up.ts')).up({ ...options, mesh: chooseMesh(options) })))
+  declaration
+    .ofMesh('invite', 'prints a line by which other machines join', [
+      'greenroom invite',
+      'greenroom invite --expires 1h --uses 5',
+    ])
+    .option('--expires <time>', 'how long it is good, such as 90s, 30m, 12h or 7d', readDuration)
+    .option('--uses <number>', 'how many machines it lets in', readCount)
+    .option('--address <address...>', 'multiaddrs with peer ids, in place of those that programs here listen on')
+    .action(
+      act(
+        async (options) =>
+          await (await import('../membership.ts')).printInvitation({ ...options, mesh: chooseMesh(options) }),
+      ),
+    )
+  declaration
+    .sub('join', 'joins this machine to the mesh of an invitation: programs that name the mesh find it from then on', [
+      'greenroom join greenroom:AbCd…',
+      'ssh studio greenroom invite --uses 1 | greenroom join -',
+    ])
+    .argument(
+      '<invitation>',
+      "what 'greenroom invite' printed; - reads it from the standard input, so that no process list shows it",
+    )
+    .action(act(async (invitation: string) => await (await import('../membership.ts')).joinByInvitation(invitation)))
+  declaration
+    .ofMesh('leave', 'ends the peer of this host and forgets the mesh', ['greenroom leave --mesh studio'])
+    .action(act(async (options: MeshChoice) => await (await import('../membership.ts')).leaveMesh(chooseMesh(options))))
+}

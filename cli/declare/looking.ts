@@ -1,0 +1,56 @@
+import { readConditions, readCount, readTimeout } from '../read-option.ts'
+import type { Declaration } from './declaration.ts'
+
+const TIMEOUT = ['--timeout <time>', 'how long answers are waited for, such as 500ms or 5s', readTimeout] as const
+
+/** Subcommands that show what a mesh is and does. */
+export function declareLooking(declaration: Declaration): void {
+  const { act } = declaration
+  const look = declaration.look.bind(declaration)
+  look('members', 'the roots of a mesh and how they are; * marks the arbiter', [
+    'greenroom members',
+    'greenroom members --json | jq -r \'.[] | select(.health != "up") | .name\'',
+  ])
+    .option(...TIMEOUT)
+    .action(act(async (options) => await (await import('../commands/members.ts')).members(options)))
+  look('actors', 'the live actors as a tree; * marks the arbiter', [
+    'greenroom actors',
+    'greenroom actors --mesh studio --where tag=gpu,version=1.2.0',
+    "greenroom actors --where 'name=worker-*' --json",
+  ])
+    .option(
+      '-w, --where <conditions>',
+      'those of which all holds: tag=, group=, module=, version=, name= (* for any letters), root=, status=',
+      readConditions,
+    )
+    .action(act(async (options) => await (await import('../commands/actors.ts')).actors(options)))
+  look('arbiter', 'who rules a mesh, and who elects it', ['greenroom arbiter', 'greenroom arbiter --json']).action(
+    act(async (options) => await (await import('../commands/arbiter.ts')).arbiter(options)),
+  )
+  look('describe', 'one actor: what it serves, how much it is called, how fast it answers', [
+    'greenroom describe gretchen',
+    'greenroom describe GBRWcoNn --json',
+  ])
+    .argument('<actor>', 'its name, its id, or the end of its id')
+    .option(...TIMEOUT)
+    .action(
+      act(async (actor: string, options) => await (await import('../commands/describe.ts')).describe(actor, options)),
+    )
+  look('ping', 'asks one actor again and again, and tells how long its answers took', [
+    'greenroom ping gretchen',
+    'greenroom ping gretchen --count 100 --interval 10ms --json',
+  ])
+    .argument('<actor>', 'its name, its id, or the end of its id')
+    .option('-n, --count <number>', 'how often; default 5', readCount)
+    .option('-i, --interval <time>', 'from an answer to the next question; default 200ms', readTimeout)
+    .option(...TIMEOUT)
+    .action(act(async (actor: string, options) => await (await import('../commands/ping.ts')).ping(actor, options)))
+  look('rtt', 'the round trips to several actors, by default to the roots', [
+    'greenroom rtt',
+    'greenroom rtt donny gretchen --count 20',
+  ])
+    .argument('[actor...]', 'names, ids, or ends of ids')
+    .option('-n, --count <number>', 'how often each is asked; default 5', readCount)
+    .option(...TIMEOUT)
+    .action(act(async (actors: string[], options) => await (await import('../commands/ping.ts')).rtt(actors, options)))
+}
