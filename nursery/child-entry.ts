@@ -43,11 +43,19 @@ export function useChildEntry(file: string): void {
  * Without one children load the modules one by one. `GREENROOM_BOOT=modules` asks for that, to debug the library.
  */
 export async function prepareChildEntry(): Promise<void> {
-  if (entry !== undefined || process.env['GREENROOM_BOOT'] === 'modules') return
+  entry ??= await findBootFile()
+}
+
+/** The file `boot.mjs` of the bundle, if there is one. */
+export async function findBootFile(): Promise<string | undefined> {
+  if (process.env['GREENROOM_BOOT'] === 'modules') return undefined
+  // what runs from the bundle itself, as the command does
+  const beside = fileURLToPath(new URL('./boot.mjs', import.meta.url))
+  if (existsSync(beside)) return beside
   const library = fileURLToPath(new URL('..', import.meta.url))
   const packaged = join(library, 'boot', 'boot.mjs')
-  if (existsSync(packaged)) entry = packaged
-  else if (extname(import.meta.url) === '.ts') entry = await bundleOf(library)
+  if (existsSync(packaged)) return packaged
+  return extname(import.meta.url) === '.ts' ? await bundleOf(library) : undefined
 }
 
 async function bundleOf(library: string): Promise<string | undefined> {
@@ -99,7 +107,7 @@ function fingerprint(library: string): string {
       'package-lock.json',
       'scripts/{boot-bundle,lean-modules}.ts',
       'scripts/lean/*.ts',
-      '{node,rpc,discovery,nursery}/**/*.ts',
+      '{node,rpc,discovery,nursery,cli}/**/*.ts',
     ],
     { cwd: library },
   )

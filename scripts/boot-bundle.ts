@@ -1,15 +1,18 @@
 // Makes the bundle that child processes boot from: one chunk with the library and what it stands on, and beside it one
-// small file for each module of the library, so that whatever a user's module imports of greenroom is that same chunk.
+// small file for each module of the library, so that whatever a user's module imports of greenroom is that same chunk. The
+// command starts from it too: cli/main.mjs loads little of itself, and the library when a subcommand looks into a mesh.
 //
 //   node scripts/boot-bundle.ts dist .js dist/boot     what `npm run build` does after tsc
-import { globSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { globSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
-import { leanModules } from './lean-modules.ts'
+import { COMMAND_PACKAGES, leanModules } from './lean-modules.ts'
 
 /** Modules of the library that a child may meet; the command is none of them. */
 const LIBRARY = ['index', '{node,rpc,discovery,nursery}/**/*']
+/** Where the command starts; what it imports lazily becomes files of their own. */
+const COMMAND = 'cli/main'
 
 /**
  * @param from folder of the library's modules, as sources or as built
@@ -20,8 +23,10 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
   const modules = LIBRARY.flatMap((pattern) => globSync(`${pattern}${extension}`, { cwd: from })).map((file) =>
     file.slice(0, -extension.length).replaceAll('\\', '/'),
   )
+  const command = join(realpathSync(from), 'cli', sep)
+  const ofCommand = (id: string): boolean => id.startsWith(command) || COMMAND_PACKAGES.test(id)
   const bundle = await rolldown({
-    input: Object.fromEntries(modules.map((name) => [name, join(from, name + extension)])),
+    input: Object.fromEntries([...modules, COMMAND].map((name) => [name, join(from, name + extension)])),
     platform: 'node',
     plugins: [leanModules()],
     // an optional native addon of msgpackr: to look for it costs a start four milliseconds where it is missing
@@ -35,11 +40,11 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
       dir: to,
       format: 'esm',
       entryFileNames: '[name].mjs',
-      chunkFileNames: '[name].mjs',
+      chunkFileNames: ({ moduleIds }) => (moduleIds.some(ofCommand) ? 'cli/[name].mjs' : '[name].mjs'),
       // Names stay, also of classes that get others beside their namesakes of other packages: errors are known by them.
       keepNames: true,
       minify: { compress: false, mangle: false, codegen: true },
-      codeSplitting: { groups: [{ name: 'library', test: /./ }] },
+      codeSplitting: { groups: [{ name: 'library', test: (id) => !ofCommand(id) }] },
     })
     const files = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))
     writeFileSync(join(to, 'THIRD-PARTY-LICENSES.txt'), licenses(files))

@@ -31,6 +31,9 @@ const EDITS: Readonly<Record<string, readonly (readonly [from: RegExp, to: strin
   ],
 }
 
+/** What the command alone stands on: it shares no module with the library, so that it starts without it. */
+export const COMMAND_PACKAGES: RegExp = /[\\/]node_modules[\\/](commander|@bomb\.sh)[\\/]/
+
 const NAMES = [...Object.keys(STAND_INS), ...Object.keys(EDITS)]
 
 /**
@@ -42,7 +45,8 @@ export function leanModules(): Plugin {
   const unmet = new Set(NAMES)
   return {
     name: 'lean-modules',
-    resolveId: (source) => (/^(node:)?process$/.test(source) ? leanFile('process.ts') : null),
+    resolveId: (source, importer = '') =>
+      /^(node:)?process$/.test(source) && !COMMAND_PACKAGES.test(importer) ? leanFile('process.ts') : null,
     load: (id) => {
       const standIn = STAND_INS[nameOf(id) ?? '']
       if (standIn === undefined) return null

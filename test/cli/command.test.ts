@@ -38,7 +38,7 @@ describe('greenroom members', () => {
     expect(rows.map((row) => /\w+/.exec(row)?.[0] ?? '').toSorted()).toEqual(['circus', 'opera', 'theatre'])
     for (const row of rows)
       expect(row).toMatch(
-        /^[* ] \w+ +\w{8} +up +[\d.]+ (ms|µs) +[\d.]+ s +[34] +1\.2\.3 +root +\/ip4\/127\.0\.0\.1\/tcp\/\d+$/,
+        /^[* ] \w+ +\w{8} +up +[\d.]+ (ms|µs) +[\d.]+ m?s +[34] +1\.2\.3 +root +\/ip4\/127\.0\.0\.1\/tcp\/\d+$/,
       )
     expect(rows.filter((row) => row.startsWith('*'))).toHaveLength(1)
     expect(code).toBe(0)
