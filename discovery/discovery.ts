@@ -3,6 +3,7 @@ import { GreenroomError, describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog } from '../node/log.ts'
+import { PerActor } from '../node/per-actor.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { Rpc } from '../rpc/rpc.ts'
 import { targetOf } from './actor-info.ts'
@@ -88,10 +89,11 @@ export interface Discovery {
   close(): Promise<void>
 }
 
-let current: Discovery | undefined
+const discoveries = new PerActor<Discovery>()
 
 /** @throws GreenroomError `NO_ACTOR` when this process is no actor */
 export function currentDiscovery(): Discovery {
+  const { current } = discoveries
   if (current === undefined)
     throw new GreenroomError(
       'NO_ACTOR',
@@ -103,7 +105,6 @@ export function currentDiscovery(): Discovery {
 /** Starts discovery for the actor of this process and makes it the current one. */
 export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
   const shell = new Shell(options)
-  current = shell
   try {
     await shell.start()
   } catch (error) {
@@ -137,6 +138,7 @@ class Shell implements Discovery {
   #busy = false
   #closed = false
   #unwatch: (() => void) | undefined
+  readonly #resign: () => void
   #rejoin: NodeJS.Timeout | undefined
 
   constructor(options: DiscoveryOptions) {
@@ -176,6 +178,7 @@ class Shell implements Discovery {
       return record?.root === this.self.id ? targetOf(record) : undefined
     })
     options.rpc.onBreach((peerId, error) => this.#tell({ type: 'breach', peerId, why: error.message }))
+    this.#resign = discoveries.set(this, options.scope)
   }
 
   async start(): Promise<void> {
@@ -248,7 +251,7 @@ class Shell implements Discovery {
     this.#neighbours.close()
     this.#intake.close()
     this.#gossip.close()
-    if (current === this) current = undefined
+    this.#resign()
     await this.#options.rendezvous?.close()
     await this.#options.votes?.close()
   }
@@ -256,11 +259,11 @@ class Shell implements Discovery {
   /** Writes first and reads then: of two programs that start at the same moment, one at least sees the other. */
   async #meet(parent: Target | undefined, rendezvous: Rendezvous | undefined): Promise<PeerHint[]> {
     if (parent !== undefined) return [{ peerId: parent.id, addrs: parent.addresses, eager: true }]
-    if (rendezvous === undefined) return []
+    const { join = [] } = this.#options
+    if (rendezvous === undefined) return [...join]
     const { id, addresses, name } = this.self
     await rendezvous.announce({ peerId: id, addrs: addresses, name })
     const entries = await rendezvous.entries()
-    const { join = [] } = this.#options
     return [...entries.map(({ peerId, addrs }) => ({ peerId, addrs })), ...join].filter(({ peerId }) => peerId !== id)
   }
 

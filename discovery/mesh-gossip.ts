@@ -55,6 +55,7 @@ export class MeshGossip {
   close(): void {
     this.#gossip.removeEventListener('subscription-change', this.#onSubscription)
     this.#gossip.topicValidators.delete(this.#topic)
-    this.#gossip.unsubscribe(this.#topic)
+    // the node may have gone before
+    if (this.#gossip.getTopics().includes(this.#topic)) this.#gossip.unsubscribe(this.#topic)
   }
 }

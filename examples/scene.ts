@@ -8,7 +8,7 @@ export async function sayHello(other: string): Promise<string> {
   await using portal = await waitForActor(other)
   return await portal.run(hi)
 }
-expose(import.meta, { hi, sayHello }, 'film')
+export const film = expose(import.meta, { hi, sayHello }, 'film')
 
 if (import.meta.main) {
   await run(() =>

@@ -5,7 +5,7 @@ import { expose, openNursery, run } from '../index.ts'
 export function movieTheatreQuestion(): string {
   return 'have you ever seen a portal?'
 }
-const theatre = expose(import.meta, { movieTheatreQuestion })
+export const theatre = expose(import.meta, { movieTheatreQuestion })
 
 if (import.meta.main) {
   await run(() =>

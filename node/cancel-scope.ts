@@ -4,8 +4,16 @@ import { Cancelled } from './errors.ts'
 const ambient = new AsyncLocalStorage<CancelScope | undefined>()
 let processScope: CancelScope | undefined
 let actorName = 'this process'
+/** The scopes of actors that share this process, and those beside them: in tests alone. */
+const tenants = new WeakMap<CancelScope, Tenant>()
+let isShared = false
 /** Whose cancel is being told right now. */
 let telling: CancelListener | undefined
+
+/** One of several actors of a process. */
+export interface Tenant {
+  readonly name: string
+}
 
 /**
  * What hears of a scope's cancel, once. It is linked into the scope's list itself, so that work that comes and goes by
@@ -127,6 +135,21 @@ export class CancelScope extends CancelListener {
     parent?.link(this)
   }
 
+  /** A scope that hears no cancel of another one, and belongs to the same actor. */
+  static beside(scope: CancelScope): CancelScope {
+    const own = new CancelScope()
+    const tenant = tenantOf(scope)
+    if (tenant !== undefined) tenants.set(own, tenant)
+    return own
+  }
+
+  /** The topmost scope above this one: for most code its actor's. */
+  get top(): CancelScope {
+    let top = this.#parent
+    while (top !== undefined && top.#parent !== undefined) top = top.#parent
+    return top ?? this
+  }
+
   /** Whether this scope or one above it was cancelled. */
   get cancelled(): boolean {
     return this.#reason !== undefined
@@ -151,7 +174,7 @@ export class CancelScope extends CancelListener {
     return this.#controller.signal
   }
 
-  /** The nearest deadline of this scope and those above it, on the clock of `performance.now()`, or `Infinity`. */
+  /** The nearest deadline of this scope and those above it, on the clock of its process, or `Infinity`. */
   get deadline(): number {
     let nearest = this.#deadline
     for (let above = this.#parent; above !== undefined; above = above.#parent)
@@ -178,7 +201,7 @@ export class CancelScope extends CancelListener {
   /** Cancels this scope and everything below it; later calls change nothing. */
   cancel(why: string | Cancelled = 'the scope was cancelled'): void {
     if (this.#reason !== undefined) return
-    this.#own = typeof why === 'string' ? new Cancelled(actorName, why) : why
+    this.#own = typeof why === 'string' ? new Cancelled(tenantOf(this)?.name ?? actorName, why) : why
     this.#hear(this.#own)
     this.tell(this.#own)
   }
@@ -256,6 +279,20 @@ export function setProcessScope(scope: CancelScope, name: string): () => void {
     processScope = before.processScope
     actorName = before.actorName
   }
+}
+
+/**
+ * Makes a scope that of an actor which shares its process with others: code that runs in the scope, or below, is that actor's.
+ * Where an actor is a process, as everywhere but in tests, looking for one costs nothing.
+ */
+export function shareProcess(scope: CancelScope, name: string): void {
+  isShared = true
+  tenants.set(scope, { name })
+}
+
+/** The actor that a scope belongs to, when it shares its process. @param scope default that of the calling code */
+export function tenantOf(scope?: CancelScope): Tenant | undefined {
+  return isShared ? tenants.get((scope ?? currentScope()).top) : undefined
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { ActorStats } from './actor-stats.ts'
+import type { CancelScope } from './cancel-scope.ts'
 import { GreenroomError } from './errors.ts'
 import type { Log } from './log.ts'
+import { PerActor } from './per-actor.ts'
 
 /** The actor that this code runs in. */
 export interface Actor {
@@ -54,7 +56,7 @@ export interface Actor {
   onExit(release: () => unknown): () => void
 }
 
-let current: Actor | undefined
+const actors = new PerActor<Actor>()
 
 /**
  * The actor of this process.
@@ -66,6 +68,7 @@ let current: Actor | undefined
  * ```
  */
 export function currentActor(): Actor {
+  const { current } = actors
   if (current === undefined)
     throw new GreenroomError(
       'NO_ACTOR',
@@ -77,16 +80,15 @@ export function currentActor(): Actor {
 /**
  * Makes an actor the one of this process; gives the function that undoes it.
  *
+ * @param scope the actor's
  * @throws GreenroomError `ALREADY_RUNNING` while another actor is live: an actor is a process
  */
-export function becomeActor(actor: Actor): () => void {
+export function becomeActor(actor: Actor, scope: CancelScope): () => void {
+  const current = actors.of(scope)
   if (current !== undefined)
     throw new GreenroomError(
       'ALREADY_RUNNING',
       `this process already is the actor '${current.name}': end that run() or leave() that mesh first, and guard a run() in a module that actors import with 'if (import.meta.main)'`,
     )
-  current = actor
-  return () => {
-    if (current === actor) current = undefined
-  }
+  return actors.set(actor, scope)
 }

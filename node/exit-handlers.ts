@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { CancelScope } from './cancel-scope.ts'
+import { CancelScope, currentScope } from './cancel-scope.ts'
 import { InvalidArgument, LimitExceeded } from './errors.ts'
 import { areaLog } from './log.ts'
 
@@ -39,7 +39,7 @@ export class ExitHandlers {
     const handlers = this.#handlers.splice(0).reverse()
     if (handlers.length === 0) return
     // The actor's own scope is cancelled by now: a release that calls others needs one that is not.
-    const scope = new CancelScope()
+    const scope = CancelScope.beside(currentScope())
     scope.deadline = performance.now() + ms
     const over = Promise.withResolvers<void>()
     const timer = setTimeout(() => {

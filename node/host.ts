@@ -8,7 +8,7 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { BarredPeers } from './barred-peers.ts'
 import { abortDeaf } from './deaf-connections.ts'
 import { outsideScopes } from './cancel-scope.ts'
@@ -67,6 +67,8 @@ export interface HostOptions {
   readonly relays?: boolean | undefined
   /** An address of the host that passes on connections to this one, its peer id included; default none does. */
   readonly relay?: string | undefined
+  /** What carries its connections, beside the relay; default tcp. */
+  readonly transport?: Transport | undefined
   /** Lets in who has no secret yet, for one question; default nobody. */
   readonly door?: Door | undefined
   /**
@@ -122,6 +124,8 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 }
 
+type Transport = NonNullable<Libp2pOptions['transports']>[number]
+
 interface Services extends Record<string, unknown> {
   gossip: GossipSub
   introductions: Introductions
@@ -159,7 +163,7 @@ async function startNode(
   const node: Libp2p<Services> = await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: at, announce: [...(options.announce ?? [])] },
-    transports: [tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS }), relay],
+    transports: [options.transport ?? tcpTransport(), relay],
     connectionEncrypters: [
       fast ? fastEncrypter(encrypter) : encrypter,
       ...(options.door === undefined ? [] : [doorEncrypter(options.door)]),
@@ -200,6 +204,10 @@ async function startNode(
     },
   })
   return node
+}
+
+function tcpTransport(): Transport {
+  return tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })
 }
 
 function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host {

@@ -1,6 +1,8 @@
 import { inspect, styleText } from 'node:util'
 import debug from 'debug'
+import type { CancelScope } from './cancel-scope.ts'
 import { InvalidArgument } from './errors.ts'
+import { PerActor } from './per-actor.ts'
 
 /** From the most to the least talkative. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const
@@ -12,12 +14,12 @@ export type Log = { readonly [L in Severity]: (message: string, ...details: unkn
 
 const COLOURS = { trace: 'gray', debug: 'cyan', info: 'green', warn: 'yellow', error: 'red' } as const
 let threshold = LOG_LEVELS.indexOf('warn')
-let subject = { name: 'greenroom', id: '' }
+const subjects = new PerActor<{ readonly name: string; readonly id: string }>()
 let write = (line: string): void => void process.stderr.write(`${line}\n`)
 
-/** Names the actor in every line that is written from now on. */
-export function nameLogs(name: string, id: string): void {
-  subject = { name, id: id.slice(-8) }
+/** Names the actor in every line of its that is written from now on. @param scope the actor's */
+export function nameLogs(name: string, id: string, scope: CancelScope): void {
+  subjects.set({ name, id: id.slice(-8) }, scope)
 }
 
 /** The level from which lines are written; default `warn`. @throws InvalidArgument on an unknown level */
@@ -77,7 +79,8 @@ export function getConsoleLog(level: LogLevel = 'info'): Log {
 
 function emit(level: Severity, area: string, message: string, details: readonly unknown[]): void {
   const time = new Date().toISOString().slice(11, 23)
-  const who = subject.id === '' ? subject.name : `${subject.name} (${subject.id})`
+  const subject = subjects.current
+  const who = subject === undefined ? 'greenroom' : `${subject.name} (${subject.id})`
   const word = styleText(COLOURS[level], level.toUpperCase().padEnd(5), { stream: process.stderr })
   write(`${time} ${word} ${who} ${area}: ${[message, ...details.map(show)].join(' ')}`)
 }

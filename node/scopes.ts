@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { CancelScope, currentScope, isEcho, noteInterrupted } from './cancel-scope.ts'
+import { now, startTimer, stopTimer } from './clock.ts'
 import { DeadlineExceeded, InvalidArgument } from './errors.ts'
 import { beginWait, endWait } from './waits.ts'
 
@@ -95,15 +96,15 @@ export async function shield<T>(ms: number, body: () => T | Promise<T>): Promise
   checkMs('shield', ms)
   checkBody('shield', body)
   const outer = currentScope()
-  const scope = new CancelScope()
+  const scope = CancelScope.beside(outer)
   let unlink: (() => void) | undefined
-  const timer = setTimeout(() => {
+  const timer = startTimer(ms, () => {
     unlink = outer.onCancel((reason) => scope.cancel(reason))
-  }, ms)
+  })
   try {
     return await scope.run(async () => await body())
   } finally {
-    clearTimeout(timer)
+    stopTimer(timer)
     unlink?.()
     scope.close()
   }
@@ -124,7 +125,7 @@ export async function sleep(ms: number): Promise<void> {
   const scope = currentScope()
   scope.throwIfCancelled()
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
+  const timer = startTimer(ms, resolve)
   const unlink = scope.onCancel(reject)
   const wait = beginWait(`sleeping for ${ms} ms`)
   try {
@@ -134,7 +135,7 @@ export async function sleep(ms: number): Promise<void> {
     throw error
   } finally {
     endWait(wait)
-    clearTimeout(timer)
+    stopTimer(timer)
     unlink()
   }
 }
@@ -142,12 +143,12 @@ export async function sleep(ms: number): Promise<void> {
 async function withDeadline<T>(ms: number, body: () => T | Promise<T>): Promise<ScopeResult<T>> {
   return await cancelScope(async () => {
     const scope = currentScope()
-    scope.deadline = performance.now() + ms
-    const timer = setTimeout(() => scope.cancel(`its ${ms} ms were over`), ms)
+    scope.deadline = now() + ms
+    const timer = startTimer(ms, () => scope.cancel(`its ${ms} ms were over`))
     try {
       return await body()
     } finally {
-      clearTimeout(timer)
+      stopTimer(timer)
     }
   })
 }

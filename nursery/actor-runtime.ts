@@ -7,7 +7,7 @@ import { type ProfileName, profiles } from '../discovery/profile.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
 import type { VoteFile } from '../discovery/vote-file.ts'
 import { checkActorName } from '../node/actor-name.ts'
-import { CancelScope, outsideScopes, setProcessScope } from '../node/cancel-scope.ts'
+import { CancelScope, outsideScopes, setProcessScope, shareProcess } from '../node/cancel-scope.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
 import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { type Cancelled, GreenroomError } from '../node/errors.ts'
@@ -16,6 +16,7 @@ import { type Host, startHost } from '../node/host.ts'
 import { relayAddress } from '../node/relay.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
+import { PerActor } from '../node/per-actor.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
@@ -23,7 +24,7 @@ import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 import { Stats } from '../rpc/stats.ts'
 import type { StartMethod } from './start-method.ts'
-import { Carriers } from './carriers.ts'
+import { Carriers, type CarrierStarter } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
 import type { Books } from './report.ts'
 
@@ -63,6 +64,10 @@ export interface RuntimeOptions {
   readonly stacks: StackPolicy
   /** How actors below are started unless told otherwise. */
   readonly startMethod: StartMethod
+  /** Whether other actors live in this process, by their scopes; default not. */
+  readonly sharesProcess?: boolean | undefined
+  /** Starts what carries the actors below; default processes and threads. */
+  readonly carriers?: CarrierStarter | undefined
   /** Whether this actor is a thread itself. */
   readonly isThread?: boolean | undefined
   readonly warmActors: number
@@ -98,7 +103,7 @@ export interface ActorRuntime {
   readonly scope: CancelScope
   readonly rpc: Rpc
   readonly discovery: Discovery
-  readonly carriers: Carriers
+  readonly carriers: CarrierStarter
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** Runs a nursery; `stop` waits for its end, whoever else does. */
@@ -109,10 +114,11 @@ export interface ActorRuntime {
   stop(why: string | Cancelled): Promise<void>
 }
 
-let runtime: ActorRuntime | undefined
+const runtimes = new PerActor<ActorRuntime>()
 
 /** @throws GreenroomError `NO_ACTOR` when this process is no actor */
 export function currentRuntime(): ActorRuntime {
+  const runtime = runtimes.current
   if (runtime === undefined)
     throw new GreenroomError(
       'NO_ACTOR',
@@ -135,7 +141,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntim
 async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   checkActorName(options.name)
   const { name, identity } = options
-  const prepared = prepareChildEntry()
+  const prepared = options.carriers === undefined ? prepareChildEntry() : undefined
   const scope = new CancelScope()
   const stops: (() => unknown)[] = [() => scope.close()]
   try {
@@ -169,9 +175,10 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       stats: () => stats.read(),
       onExit: (release) => exits.add(release),
     }
-    stops.push(becomeActor(actor))
-    nameLogs(name, self.id)
-    stops.push(setProcessScope(scope, name))
+    if (options.sharesProcess === true) shareProcess(scope, name)
+    else stops.push(setProcessScope(scope, name))
+    stops.push(becomeActor(actor, scope))
+    nameLogs(name, self.id, scope)
     const namespaces = options.modules.map((module) => module.namespace)
     const rpc = await startRpc({
       host,
@@ -209,10 +216,9 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     })
     stops.push(async () => await discovery.close())
     const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)
-    const carriers = new Carriers(
-      { secret, parent: self, relay: relayBelow, depth: options.depth + 1 },
-      options.warmActors,
-    )
+    const carriers =
+      options.carriers ??
+      new Carriers({ secret, parent: self, relay: relayBelow, depth: options.depth + 1 }, options.warmActors)
     stops.push(async () => await carriers.close())
     const nurseries = new Map<LiveNursery, Promise<void>>()
     const track = async <T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T> => {
@@ -251,12 +257,10 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       startedAt: stats.since,
       track,
       nurseries: () => [...nurseries.keys()],
-      stop,
+      // What is released at the end is the actor's own code.
+      stop: async (why) => await CancelScope.beside(scope).run(stop, why),
     }
-    runtime = started
-    stops.push(() => {
-      runtime = undefined
-    })
+    stops.push(runtimes.set(started, scope))
     await Promise.all([discovery.joined(), prepared])
     // Below, most actors start none themselves: theirs are booted from the first one on.
     if (options.startMethod === 'warm' && options.depth === 0) carriers.warmUp()

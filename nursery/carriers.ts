@@ -5,6 +5,9 @@ import { type CarrierOptions, isInspected, startProcess } from './process-carrie
 import { startThread } from './thread-carrier.ts'
 import { WarmPool } from './warm-pool.ts'
 
+/** What starts the carriers of the actors below one. */
+export type CarrierStarter = Pick<Carriers, 'start' | 'warmUp' | 'waiting' | 'close'>
+
 /** Starts what carries an actor, by each of the start methods. */
 export class Carriers {
   readonly #pool: () => WarmPool

@@ -33,7 +33,7 @@ export class SupervisedTask<T> implements Supervised {
   }
 
   async start(onExit: (exit: ChildExit) => void): Promise<void> {
-    const scope = new CancelScope()
+    const scope = CancelScope.beside(this.#outer)
     scope.deadline = this.#outer.deadline
     this.#scope = scope
     this.#run = this.#perform(scope)

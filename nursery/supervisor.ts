@@ -1,3 +1,4 @@
+import { now, startTimer, stopTimer } from '../node/clock.ts'
 import { Cancelled, describeError, TooManyRestarts } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import type { NurserySettings } from './nursery-options.ts'
@@ -127,7 +128,7 @@ export class Supervisor {
   async #start(slot: Slot): Promise<void> {
     const incarnation = ++slot.incarnation
     if (slot.state === 'down') slot.state = 'starting'
-    slot.startedAt = performance.now()
+    slot.startedAt = now()
     try {
       await slot.child.start((exit) => {
         if (slot.incarnation === incarnation) this.#ended(slot, exit)
@@ -168,11 +169,11 @@ export class Supervisor {
         if (how.kind === 'abnormal') log.warn(`${slot.child.name} is not restarted: ${describeError(how.error)}`)
         return this.#finish(slot, how)
       }
-      const now = performance.now()
-      const counted = countRestart(this.#restarts, now, settings.maxRestarts, settings.withinMs)
+      const at = now()
+      const counted = countRestart(this.#restarts, at, settings.maxRestarts, settings.withinMs)
       if (counted === undefined) return this.#giveUp(slot, how)
       this.#restarts = counted
-      slot.attempt = nextAttempt(slot.attempt, now - slot.startedAt, settings.withinMs)
+      slot.attempt = nextAttempt(slot.attempt, at - slot.startedAt, settings.withinMs)
       const { firstMs, maxMs } = settings.backoff
       const delayMs = backoffMs(slot.attempt, firstMs, maxMs, Math.random())
       const why = how.kind === 'abnormal' ? describeError(how.error) : `it ended (${how.kind})`
@@ -217,9 +218,9 @@ export class Supervisor {
   /** Without a backoff as well, others get their turn between two restarts. */
   async #pause(ms: number): Promise<void> {
     const over = Promise.withResolvers<void>()
-    const timer = setTimeout(over.resolve, ms)
+    const timer = startTimer(ms, over.resolve)
     await Promise.race([over.promise, this.#closing.promise])
-    clearTimeout(timer)
+    stopTimer(timer)
   }
 
   #giveUp(slot: Slot, exit: ChildExit): void {

@@ -1,4 +1,5 @@
 import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { now, startTimer, stopTimer } from '../node/clock.ts'
 import { Cancelled, DeadlineExceeded } from '../node/errors.ts'
 import type { CallLimits } from './pending-call.ts'
 import type { ExplainingScope } from './remote-stream.ts'
@@ -51,10 +52,10 @@ export class CallScope extends CancelScope implements ExplainingScope {
   }
 
   #armTimeout(timeout: number): void {
-    this.deadline = performance.now() + timeout
+    this.deadline = now() + timeout
     const late = (): void => this.#end(`its ${timeout} ms were over`, new DeadlineExceeded(timeout, this.#doing))
-    const timer = setTimeout(late, timeout)
-    this.#unlink.push(() => clearTimeout(timer))
+    const timer = startTimer(timeout, late)
+    this.#unlink.push(() => stopTimer(timer))
   }
 
   #end(why: string, error: unknown): void {

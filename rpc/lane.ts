@@ -1,5 +1,6 @@
 import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
+import { now } from '../node/clock.ts'
 import { ActorDied, type ActorRef, Cancelled, InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { noteSource } from './argument-pumps.ts'
 import { MAX_RELAYS_PER_PEER } from './broadcast.ts'
@@ -395,7 +396,7 @@ export function transferableArguments(args: readonly unknown[]): readonly unknow
 
 /** What is left of a deadline in whole milliseconds, at least 1; 0 when there is none. */
 function remaining(deadline: number): number {
-  return deadline === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(deadline - performance.now()))
+  return deadline === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(deadline - now()))
 }
 
 /** @throws InvalidArgument when a name for tools is not `namespace#name` */

@@ -1,4 +1,5 @@
 import { CancelListener, type CancelScope, currentScope, isEcho, noteInterrupted } from '../node/cancel-scope.ts'
+import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import { ActorDied, type ActorRef, Cancelled, DeadlineExceeded, RemoteActorError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import type { CallGroup } from './call-group.ts'
@@ -89,7 +90,7 @@ export class PendingCall extends CancelListener implements RunningCall {
     return this.#settled
   }
 
-  /** When the nearest of its deadlines is, on the clock of `performance.now()`, or `Infinity`. */
+  /** When the nearest of its deadlines is, on the clock of this process, or `Infinity`. */
   get deadline(): number {
     const above = this.#scope === undefined ? Number.POSITIVE_INFINITY : this.#scope.deadline
     return this.#bounds === undefined ? above : Math.min(above, this.#bounds.deadline)
@@ -225,13 +226,13 @@ class Bounds {
   readonly deadline: number
   readonly #signal: AbortSignal | undefined
   #call: PendingCall | undefined
-  #timer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | ClockTimer | undefined
   #reason: Cancelled | undefined
   #error: unknown
 
   constructor({ signal, timeout }: CallLimits) {
     this.#signal = signal
-    this.deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout
+    this.deadline = timeout === undefined ? Number.POSITIVE_INFINITY : now() + timeout
   }
 
   arm(call: PendingCall, { signal, timeout }: CallLimits): void {
@@ -239,14 +240,13 @@ class Bounds {
     if (signal?.aborted === true) return this.#onAbort()
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (timeout === undefined) return
-    this.#timer = setTimeout(
-      () => this.#cancel(`its ${timeout} ms were over`, new DeadlineExceeded(timeout, call.doing)),
-      timeout,
+    this.#timer = startTimer(timeout, () =>
+      this.#cancel(`its ${timeout} ms were over`, new DeadlineExceeded(timeout, call.doing)),
     )
   }
 
   lift(): void {
-    clearTimeout(this.#timer)
+    stopTimer(this.#timer)
     this.#signal?.removeEventListener('abort', this.#onAbort)
   }
 

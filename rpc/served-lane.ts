@@ -1,5 +1,6 @@
 import type { ActorStats } from '../node/actor-stats.ts'
 import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import {
   type ActorRef,
   Cancelled,
@@ -75,7 +76,7 @@ export class Task extends CancelScope {
   /** Where it is counted, and since when. */
   counter: CallCounter | undefined
   began: Moment | undefined
-  #timer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | ClockTimer | undefined
 
   constructor(parent: CancelScope, id: number, functionId: string) {
     super(parent)
@@ -86,13 +87,14 @@ export class Task extends CancelScope {
   /** Cancels it when its caller's deadline is due. */
   arm(timeoutMs: number, self: ActorRef): void {
     const ms = Math.min(timeoutMs, 2 ** 31 - 1)
-    this.deadline = performance.now() + ms
+    this.deadline = now() + ms
     const why = `the caller's deadline of ${ms} ms is over`
-    this.#timer = setTimeout(() => this.cancel(new Cancelled(self.name, why, { cause: new DeadlineExceeded(ms) })), ms)
+    const late = (): void => this.cancel(new Cancelled(self.name, why, { cause: new DeadlineExceeded(ms) }))
+    this.#timer = startTimer(ms, late)
   }
 
   override close(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    if (this.#timer !== undefined) stopTimer(this.#timer)
     super.close()
   }
 }

@@ -1,17 +1,17 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { quotedExamples, quoteExamples } from '../../scripts/quote-examples.ts'
+import { quotedExamples, quoteExamples, quotingPages } from '../../scripts/quote-examples.ts'
 
 const root = new URL('../../', import.meta.url)
-const readme = readFileSync(new URL('README.md', root), 'utf8')
+const texts = quotingPages().map((page) => readFileSync(page, 'utf8'))
 
-test('the README quotes the examples as they are', () => {
-  expect(readme).toBe(quoteExamples(readme))
+test('the README and the pages quote the examples as they are', () => {
+  for (const text of texts) expect(text).toBe(quoteExamples(text))
 })
 
 test('every example is quoted, but for the main demo', () => {
-  const files = readdirSync(new URL('examples/', root)).filter((file) => file.endsWith('.ts') && file !== 'premiere.ts')
-  expect(quotedExamples(readme).toSorted()).toEqual(files.map((file) => `examples/${file}`).toSorted())
+  const files = globSync('examples/{*,testing/*}.ts', { cwd: root }).filter((file) => file !== 'examples/premiere.ts')
+  expect(texts.flatMap(quotedExamples).toSorted()).toEqual(files.toSorted())
 })
 
 test.each([
@@ -23,6 +23,7 @@ test.each([
   'docs/supervision.md',
   'docs/lifetimes.md',
   'docs/discovery.md',
+  'docs/testing.md',
 ])('the links of %s lead somewhere', (file) => {
   const url = new URL(file, root)
   const targets = [...readFileSync(url, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { InvalidArgument } from '../../node/errors.ts'
+import { CancelScope } from '../../node/cancel-scope.ts'
 import { areaLog, getConsoleLog, LOG_LEVELS, logLevel, nameLogs, redirectLogs, setLogLevel } from '../../node/log.ts'
 import { startProgram } from '../support/program.ts'
 
@@ -10,7 +11,7 @@ let restore: (() => void) | undefined
 beforeEach(() => {
   lines = []
   restore = redirectLogs((line) => lines.push(stripVTControlCharacters(line)))
-  nameLogs('donny', '12D3KooWQxabcdefgh')
+  nameLogs('donny', '12D3KooWQxabcdefgh', new CancelScope())
 })
 
 afterEach(() => {

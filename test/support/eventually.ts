@@ -1,32 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { inspect } from 'node:util'
+import { eventually as eventuallyWithin } from '../../testing/eventually.ts'
 import { deadline } from './headroom.ts'
 
-const POLL_MS = 10
-
-/**
- * Waits until a condition holds and gives what it returned.
- *
- * @param what the condition in words: the subject of the failure
- * @param condition holds when it returns something truthy; false values and errors mean "not yet"
- * @param ms milliseconds on an idle machine, scaled by the headroom; default 5,000
- * @throws Error with the last value or error of the condition when the time is over
- */
+/** Waits until a condition holds. @param ms milliseconds on an idle machine, scaled by the headroom; default 5,000 */
 export async function eventually<T>(what: string, condition: () => T | Promise<T>, ms = 5_000): Promise<T> {
-  const bound = deadline(ms)
-  const end = performance.now() + bound
-  for (;;) {
-    let last: string
-    let cause: unknown
-    try {
-      const value = await condition()
-      if (value) return value
-      last = `was ${inspect(value)}`
-    } catch (error) {
-      cause = error
-      last = `threw ${error instanceof Error ? error.message : inspect(error)}`
-    }
-    if (performance.now() > end) throw new Error(`${what}: not within ${bound} ms, at last it ${last}`, { cause })
-    await delay(POLL_MS)
-  }
+  return await eventuallyWithin(what, condition, deadline(ms))
 }

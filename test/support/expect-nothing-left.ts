@@ -1,6 +1,7 @@
 import { afterEach, beforeEach } from 'vitest'
+import { watchLeftovers as watchHeld } from '../../testing/leftovers.ts'
 import { eventually } from './eventually.ts'
-import { watchProcesses } from './process-watcher.ts'
+import { deadline } from './headroom.ts'
 import { rootsLeft } from './runtime-dir.ts'
 
 /**
@@ -23,29 +24,14 @@ export function expectNothingLeft(ms = 3_000): void {
  * @throws Error naming what is left
  */
 export function watchLeftovers(ms = 3_000): () => Promise<void> {
-  const processes = watchProcesses()
-  const before = countResources()
+  const expectNoneHeld = watchHeld(deadline(ms))
   return async () => {
-    await processes.expectNoneLeft(ms)
-    await eventually('nothing is left', () => expectEmpty([...resourcesBeyond(before), ...rootsLeft()]), ms)
+    await expectNoneHeld()
+    await eventually('no root is left', () => expectNone(rootsLeft()), ms)
   }
 }
 
-/** What keeps the event loop of this process alive, by kind, as in `Timeout`, `TCPSocketWrap`, `FSReqCallback`. */
-function countResources(): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-  return counts
-}
-
-function resourcesBeyond(before: ReadonlyMap<string, number>): string[] {
-  return [...countResources()]
-    .map(([kind, count]) => [kind, count - (before.get(kind) ?? 0)] as const)
-    .filter(([, more]) => more > 0)
-    .map(([kind, more]) => `${more} × ${kind}`)
-}
-
-function expectEmpty(left: readonly string[]): true {
+function expectNone(left: readonly string[]): true {
   if (left.length > 0) throw new Error(`there is ${left.join(', ')}`)
   return true
 }

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { eventually } from './eventually.ts'
-import { isAlive, watchProcesses } from './process-watcher.ts'
+import { eventually } from '../support/eventually.ts'
+import { isAlive, watchProcesses } from '../support/process-watcher.ts'
 
 const idle = 'setInterval(() => {}, 1000)'
 

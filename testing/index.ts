@@ -1,0 +1,6 @@
+export { eventually } from './eventually.ts'
+export { fakeClock, type FakeClock } from './fake-clock.ts'
+export { watchLeftovers } from './leftovers.ts'
+export { type LiveProcess, type ProcessWatcher, watchProcesses } from './process-watcher.ts'
+export type { TestActor } from './test-actor.ts'
+export { openTestMesh, type TestActorOptions, type TestMesh } from './test-mesh.ts'
