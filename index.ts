@@ -8,6 +8,7 @@ export { compareFencingTokens, type FencingToken } from './discovery/fencing-tok
 export { findActor, findActors, waitForActor } from './discovery/find.ts'
 export { join, members, watchMembers, type Membership } from './discovery/groups.ts'
 export { discovery } from './discovery/look.ts'
+export { knownMeshes, type KnownMesh } from './discovery/known-meshes.ts'
 export type { MetadataOptions } from './discovery/metadata.ts'
 export type { Office } from './discovery/office.ts'
 export type { ProfileName } from './discovery/profile.ts'

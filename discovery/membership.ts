@@ -18,7 +18,7 @@ export interface Membership {
 }
 
 /** Where a user's memberships are, by the XDG base directory specification: they outlive a restart of the machine. */
-function stateDirectory(): string {
+export function stateDirectory(): string {
   const given = process.env['XDG_STATE_HOME']
   return given === undefined || given === '' ? join(homedir(), '.local', 'state') : given
 }

@@ -1,3 +1,4 @@
+import { Argument } from 'commander'
 import { type Declaration, withExamples } from './declaration.ts'
 
 /** Subcommands that concern this user's shell and settings. */
@@ -44,4 +45,16 @@ export function declarePreparing(declaration: Declaration): void {
   sub('file', 'where they are kept', 'cat "$(greenroom context file)"').action(
     act(async () => await (await import('../commands/context.ts')).showContextFile()),
   )
+  declaration
+    .sub(
+      'completion',
+      'prints the script by which a shell completes subcommands, options, and names of meshes and actors',
+      [
+        'source <(greenroom completion bash)',
+        'greenroom completion zsh > ~/.zfunc/_greenroom',
+        'greenroom completion fish > ~/.config/fish/completions/greenroom.fish',
+      ],
+    )
+    .addArgument(new Argument('<shell>', 'which one').choices(['bash', 'zsh', 'fish']))
+    .action(act(async (shell: string) => (await import('../commands/completion.ts')).printCompletion(shell)))
 }
