@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { InvalidArgument } from '../node/errors.ts'
 import type { Seniority } from './core/version.ts'
-import { currentDiscovery } from './discovery.ts'
+import { currentDiscovery, type Discovery } from './discovery.ts'
 import { events } from './events.ts'
 import { readSnapshot } from './read-snapshot.ts'
 import { type DiscoverySnapshot, MAX_SNAPSHOT_ENTRIES, SNAPSHOT_MEMBERS, type SnapshotOptions } from './snapshot.ts'
@@ -21,10 +21,14 @@ import { type DiscoverySnapshot, MAX_SNAPSHOT_ENTRIES, SNAPSHOT_MEMBERS, type Sn
  * console.log(arbiter?.name ?? 'nobody rules')
  * ```
  */
-function snapshot({ limit = SNAPSHOT_MEMBERS, after }: SnapshotOptions = {}): DiscoverySnapshot {
+function snapshot(options: SnapshotOptions = {}): DiscoverySnapshot {
+  return lookAt(currentDiscovery(), options)
+}
+
+/** What an actor knows of its mesh. @throws InvalidArgument when an option cannot be used */
+export function lookAt(current: Discovery, { limit = SNAPSHOT_MEMBERS, after }: SnapshotOptions): DiscoverySnapshot {
   if (!(Number.isInteger(limit) && limit >= 0 && limit <= MAX_SNAPSHOT_ENTRIES))
     throw new InvalidArgument(`limit is a whole number from 0 to ${MAX_SNAPSHOT_ENTRIES}, got ${inspect(limit)}`)
-  const current = currentDiscovery()
   const { state, mesh, self, refusals } = current
   return readSnapshot(state, {
     mesh,

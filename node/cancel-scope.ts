@@ -115,6 +115,13 @@ class CancelCallback extends CancelListener {
   }
 }
 
+/** A call of another actor that something runs in. */
+export interface CallRef {
+  /** The end of the caller's peer id, and the number that the caller has given the call. */
+  readonly id: string
+  readonly functionId: string
+}
+
 /**
  * A node in the tree of work that is cancelled together.
  *
@@ -196,6 +203,11 @@ export class CancelScope extends CancelListener {
 
   set ackMs(ms: number) {
     this.#ackMs = ms
+  }
+
+  /** The nearest call that it runs in, if there is one. */
+  get call(): CallRef | undefined {
+    return this.#parent?.call
   }
 
   /** Cancels this scope and everything below it; later calls change nothing. */

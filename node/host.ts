@@ -78,6 +78,16 @@ export interface HostOptions {
   readonly fastPath?: 'on' | 'off' | undefined
 }
 
+/** A connection that is open. */
+export interface OpenConnection {
+  readonly peer: string
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  /** Milliseconds since 1970. */
+  readonly since: number
+  readonly streams: number
+}
+
 /** One actor's libp2p node, reduced to what the layers above use. */
 export interface Host {
   readonly peerId: string
@@ -88,6 +98,8 @@ export interface Host {
   /** The live connection to a peer, else a dial of exactly these addresses. */
   connect(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
   isConnected(peer: string): boolean
+  /** The connections that are open, the oldest first. */
+  connections(): OpenConnection[]
   /** Lets gossip know of a connected peer: those that are merely called are spared the exchange. */
   introduce(peer: string): void
   /** Aborts the connections to a peer and refuses new ones, in both directions, for some milliseconds. */
@@ -245,6 +257,14 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
         )
       return await outsideScopes(async () => await dialLocalFirst(addresses, dial, signal))
     },
+    connections: () =>
+      node.getConnections().map(({ remotePeer, remoteAddr, direction, timeline, streams }) => ({
+        peer: remotePeer.toString(),
+        address: remoteAddr.toString(),
+        direction,
+        since: timeline.open,
+        streams: streams.length,
+      })),
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
     introduce: (peer) => {
       for (const connection of node.getConnections(peerIdFromString(peer)))

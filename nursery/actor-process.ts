@@ -1,10 +1,12 @@
-import { ActorDied, BootFailed, type Cancelled, describeError, GreenroomError, LimitExceeded } from '../node/errors.ts'
-import { areaLog } from '../node/log.ts'
+import { ActorDied, BootFailed, Cancelled, describeError, GreenroomError, LimitExceeded } from '../node/errors.ts'
+import { areaLog, type LogLevel } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
 import type { ActorTree, Describable, TreeBounds } from './actor-tree.ts'
-import type { BootMessage, ChildMessage } from './boot-message.ts'
+import type { BootMessage, ChildMessage, ParentMessage } from './boot-message.ts'
 import type { Carrier, CarrierEvents, Ladder } from './carrier.ts'
+import type { Observable } from './observation.ts'
+import type { Observed, RecallBounds, Wish } from './observed.ts'
 import type { StartMethod } from './start-method.ts'
 import { OwnLadder } from './ladder.ts'
 import type { StepName } from './report.ts'
@@ -13,7 +15,7 @@ import type { ExitKind } from './restart-policy.ts'
 /** Default milliseconds that a child has until it is an actor; generous, because many may boot at once on few cores. */
 export const BOOT_TIMEOUT_MS = 60_000
 
-/** Questions for its tree that one actor may leave unanswered; it is not asked again then. */
+/** Questions for what is there, and was, that one actor may leave unanswered; it is not asked again then. */
 export const MAX_DESCRIPTIONS = 16
 
 export interface ProcessTimes {
@@ -21,6 +23,16 @@ export interface ProcessTimes {
   readonly bootTimeoutMs: number
   /** Milliseconds from the begin of its end to SIGTERM; a quarter of it lies between SIGTERM and SIGKILL. */
   readonly graceMs: number
+}
+
+/** What the owner of a process hears of it. */
+export interface ProcessEvents {
+  /** Something is done to end it. */
+  onStep(step: StepName, why: string): void
+  /** Somebody else has asked it to end. */
+  onAskedToEnd(reason: Cancelled): void
+  /** It passes up what happened in it and below. */
+  onObserved(items: readonly Observed[]): void
 }
 
 /** How a process ended. */
@@ -34,7 +46,7 @@ export interface ActorExit {
 const log = areaLog('nursery')
 
 /** One child, a process or a thread: from its start to the exit that is confirmed. */
-export class ActorProcess implements Describable {
+export class ActorProcess implements Describable, Observable {
   readonly name: string
   readonly startMethod: StartMethod
   /** Resolves when the child is an actor. @throws BootFailed when it does not become one */
@@ -48,27 +60,29 @@ export class ActorProcess implements Describable {
   readonly #crashed = Promise.withResolvers<ActorDied>()
   readonly #exited = Promise.withResolvers<ActorExit>()
   readonly #ladder: Ladder
+  readonly #events: ProcessEvents
   #target: Target | undefined
   #asked = false
   /** By an error that nobody caught there. */
   #death: ActorDied | undefined
   #bootTimer: NodeJS.Timeout
-  readonly #descriptions = new Map<number, PromiseWithResolvers<ActorTree>>()
+  readonly #questions = new Map<number, PromiseWithResolvers<unknown>>()
   #lastRequest = 0
 
   /**
    * @param start gives the process or thread that waits for the message
-   * @param onStep hears what is done to end it
    */
   constructor(
     start: (events: CarrierEvents) => Carrier,
     boot: BootMessage,
     { bootTimeoutMs, graceMs }: ProcessTimes,
     startMethod: StartMethod,
-    onStep: (step: StepName, why: string) => void = () => {},
+    events: ProcessEvents,
   ) {
     this.name = boot.name
     this.startMethod = startMethod
+    this.#events = events
+    const onStep = (step: StepName, why: string): void => events.onStep(step, why)
     this.ready = this.#ready.promise
     this.crashed = this.#crashed.promise
     this.exited = this.#exited.promise
@@ -112,17 +126,51 @@ export class ActorProcess implements Describable {
     return this.exited
   }
 
+  /**
+   * Ends the process by force at once, because somebody wants that: to whoever relies on it, it has died of that.
+   *
+   * @param by who, in words
+   */
+  destroy(by: string, why: string): Promise<ActorExit> {
+    const how = `it was killed by ${by}: ${why}`
+    if (!this.#asked) this.#death ??= new ActorDied(this.#ref(), how)
+    this.#ladder.kill(`${by}: ${why}`)
+    return this.exited
+  }
+
+  /** As its child entry knows it, once it is up. */
+  get id(): string {
+    return this.#target?.id ?? ''
+  }
+
   async describe(bounds: TreeBounds): Promise<ActorTree> {
-    if (this.#descriptions.size >= MAX_DESCRIPTIONS)
+    return (await this.#ask(bounds.timeoutMs, (request) => ({ type: 'describe', request, bounds }))) as ActorTree
+  }
+
+  async recall(bounds: RecallBounds): Promise<readonly Observed[]> {
+    const items = await this.#ask(bounds.timeoutMs, (request) => ({ type: 'recall', request, bounds }))
+    return items as readonly Observed[]
+  }
+
+  observe(wish: Wish): void {
+    this.#carrier.send({ type: 'observe', wish })
+  }
+
+  setLogLevel(level: LogLevel, forMs: number | undefined): void {
+    this.#carrier.send({ type: 'logLevel', level, forMs })
+  }
+
+  async #ask(timeoutMs: number, question: (request: number) => ParentMessage): Promise<unknown> {
+    if (this.#questions.size >= MAX_DESCRIPTIONS)
       throw new LimitExceeded('MAX_DESCRIPTIONS', `it has not answered the last ${MAX_DESCRIPTIONS} questions`)
     const request = ++this.#lastRequest
-    const answer = Promise.withResolvers<ActorTree>()
+    const answer = Promise.withResolvers<unknown>()
     // Until it answers, however late: that is what the bound counts.
-    this.#descriptions.set(request, answer)
-    const late = `it has not answered within ${Math.round(bounds.timeoutMs)} ms`
-    const timer = setTimeout(() => answer.reject(new GreenroomError('ACTOR_TOO_SLOW', late)), bounds.timeoutMs)
+    this.#questions.set(request, answer)
+    const late = `it has not answered within ${Math.round(timeoutMs)} ms`
+    const timer = setTimeout(() => answer.reject(new GreenroomError('ACTOR_TOO_SLOW', late)), timeoutMs)
     if (this.#carrier.gone) answer.reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
-    else this.#carrier.send({ type: 'describe', request, bounds })
+    else this.#carrier.send(question(request))
     try {
       return await answer.promise
     } finally {
@@ -151,14 +199,26 @@ export class ActorProcess implements Describable {
       case 'prepared':
         return
       case 'described':
-        this.#descriptions.get(message.request)?.resolve(message.tree)
-        this.#descriptions.delete(message.request)
+        this.#answered(message.request, message.tree)
+        return
+      case 'recalled':
+        this.#answered(message.request, message.items)
+        return
+      case 'observed':
+        this.#events.onObserved(message.items)
+        this.#carrier.send({ type: 'taken' })
         return
       case 'cancelled':
         log.debug(`${this.name} ends: cancelled by ${message.by}: ${message.why}`)
+        if (!this.#asked) this.#events.onAskedToEnd(new Cancelled(message.by, message.why))
         this.#asked = true
         this.#ladder.descend()
     }
+  }
+
+  #answered(request: number, answer: unknown): void {
+    this.#questions.get(request)?.resolve(answer)
+    this.#questions.delete(request)
   }
 
   /** It ends already: cleans up, and is on the ladder meanwhile. */
@@ -188,8 +248,8 @@ export class ActorProcess implements Describable {
 
   #onExit(how: string, code: number | null): void {
     this.#ladder.stop()
-    for (const { reject } of this.#descriptions.values()) reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
-    this.#descriptions.clear()
+    for (const { reject } of this.#questions.values()) reject(new GreenroomError('ACTOR_DIED', 'it has ended'))
+    this.#questions.clear()
     const death = this.#death
     const crash = death === undefined ? '' : ` (${describeError(death.cause)})`
     this.#failBoot(`${how} before it was ready${crash}`, death === undefined ? {} : { cause: death.cause })

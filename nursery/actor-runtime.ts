@@ -8,15 +8,17 @@ import type { Rendezvous } from '../discovery/rendezvous.ts'
 import type { VoteFile } from '../discovery/vote-file.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes, setProcessScope, shareProcess } from '../node/cancel-scope.ts'
+import { ActorEvents, eventText } from '../node/actor-events.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
 import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
-import { type Cancelled, GreenroomError } from '../node/errors.ts'
+import { Cancelled, GreenroomError } from '../node/errors.ts'
 import type { Door } from '../node/door.ts'
 import { type Host, startHost } from '../node/host.ts'
 import { relayAddress } from '../node/relay.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
 import { PerActor } from '../node/per-actor.ts'
+import { ProcessMeter } from '../node/process-meter.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
@@ -24,8 +26,11 @@ import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 import { Stats } from '../rpc/stats.ts'
 import type { StartMethod } from './start-method.ts'
+import { actantOf, LAST_WORDS_MS } from './acting.ts'
 import { Carriers, type CarrierStarter } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
+import { Children } from './children.ts'
+import { Observation } from './observation.ts'
 import type { Books } from './report.ts'
 
 /**
@@ -68,6 +73,8 @@ export interface RuntimeOptions {
   readonly sharesProcess?: boolean | undefined
   /** Starts what carries the actors below; default processes and threads. */
   readonly carriers?: CarrierStarter | undefined
+  /** Whether the process is there for this actor alone, so that it may be ended by force. */
+  readonly ownsProcess?: boolean | undefined
   /** Whether this actor is a thread itself. */
   readonly isThread?: boolean | undefined
   readonly warmActors: number
@@ -101,9 +108,16 @@ export interface ActorRuntime {
   /** An address of the root, when it passes on connections to the actors below. */
   readonly relay: string | undefined
   readonly scope: CancelScope
+  readonly host: Host
   readonly rpc: Rpc
   readonly discovery: Discovery
   readonly carriers: CarrierStarter
+  readonly children: Children
+  /** What happens in this actor. */
+  readonly events: ActorEvents
+  /** What happens here and below, for those who observe. */
+  readonly observation: Observation
+  readonly meter: ProcessMeter
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** Runs a nursery; `stop` waits for its end, whoever else does. */
@@ -178,14 +192,24 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     if (options.sharesProcess === true) shareProcess(scope, name)
     else stops.push(setProcessScope(scope, name))
     stops.push(becomeActor(actor, scope))
-    nameLogs(name, self.id, scope)
+    const events = new ActorEvents(self)
+    const observation = new Observation(events, nameLogs(name, self.id, scope))
+    const meter = new ProcessMeter(options.isThread === true)
+    stops.push(() => meter.close())
     const namespaces = options.modules.map((module) => module.namespace)
+    let known: Discovery | undefined
     const rpc = await startRpc({
       host,
       self,
       scope,
       namespaces,
-      onCancelActor: (reason) => scope.cancel(reason),
+      onCancelActor: (asked, peer) => {
+        const by = actantOf(known, peer, asked.by)
+        events.emit({ type: 'act', act: 'cancel', by, target: { name, id: self.id }, why: eventText(asked.why) })
+        const reason = new Cancelled(by.name === '' ? asked.by : by.name, asked.why)
+        if (observation.observers > 0) setTimeout(() => scope.cancel(reason), LAST_WORDS_MS)
+        else scope.cancel(reason)
+      },
       treeKey: options.treeKey,
       stacks: options.stacks,
       stats,
@@ -196,7 +220,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     if (parent !== undefined) host.connect(parent.id, parent.addresses).catch(() => {})
     await options.load?.(self)
     const root = options.root ?? self.id
-    const discovery = await startDiscovery({
+    const discovery = (known = await startDiscovery({
       host,
       identity,
       rpc,
@@ -213,7 +237,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       votes: options.votes,
       rendezvous: options.rendezvous,
       join: options.join,
-    })
+    }))
     stops.push(async () => await discovery.close())
     const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)
     const carriers =
@@ -251,9 +275,14 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       root,
       relay: relayBelow,
       scope,
+      host,
       rpc,
       discovery,
       carriers,
+      children: new Children(observation),
+      events,
+      observation,
+      meter,
       startedAt: stats.since,
       track,
       nurseries: () => [...nurseries.keys()],

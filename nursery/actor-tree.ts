@@ -5,8 +5,12 @@ import type { StartMethod } from './start-method.ts'
 export const MAX_TREE_CHILDREN = 2_000
 /** Waits, calls served and nurseries, of each kind, that are told of one actor: those that began first. */
 export const MAX_TREE_ENTRIES = 50
+/** Children of a nursery that have ended which are told of: those that ended last. */
+export const MAX_TREE_ENDED = 10
 /** Characters of one of its texts. */
 export const MAX_TREE_TEXT = 200
+/** The most of them. */
+export const MAX_TREE_TIMEOUT_MS = 60_000
 /** Default milliseconds in which the actors of a tree have to answer; those below another one get 0.75 times its time. */
 export const TREE_TIMEOUT_MS = 1_000
 
@@ -53,8 +57,31 @@ export interface NurseryTree {
   readonly cancelled: string | undefined
   /** Those that have not ended, in the order of their starts. */
   readonly children: readonly ChildTree[]
-  /** Children that are not shown. */
+  /** Those that have ended, at most 10, the one that ended last first. */
+  readonly ended: readonly EndedChild[]
+  /** Children that have not ended and are not shown. */
   readonly leftOut: number
+}
+
+/** A child of a nursery that has ended for good. */
+export interface EndedChild extends ActorRef {
+  readonly kind: 'actor' | 'one-shot' | 'task'
+  readonly since: number
+  readonly endedAt: number
+  /** `done`: by itself, without an error; `cancelled`: somebody asked it to end; `failed`: it raised or died. */
+  readonly outcome: 'done' | 'cancelled' | 'failed'
+  /** The error, or by whom and why it was asked to end; at most 200 characters. */
+  readonly why: string | undefined
+  readonly restarts: number
+}
+
+/** The last restart of a child. */
+export interface LastRestart {
+  readonly at: number
+  /** At most 200 characters. */
+  readonly why: string
+  /** Milliseconds of backoff before its start. */
+  readonly delayMs: number
 }
 
 /** A child of a nursery that has not ended. */
@@ -66,6 +93,8 @@ export interface ChildTree extends ActorRef {
   readonly startMethod: StartMethod | undefined
   readonly since: number
   readonly restarts: number
+  /** When it was restarted last, and why; missing when it never was. */
+  readonly lastRestart?: LastRestart
   /** What it told of itself; missing for a task and for an actor that did not answer. */
   readonly actor?: ActorTree
   /** Why an actor that is up told nothing. */

@@ -1,4 +1,5 @@
 import type { LogLevel } from '../node/log.ts'
+import type { Observed, RecallBounds, Wish } from './observed.ts'
 import type { Metadata } from '../discovery/metadata.ts'
 import type { ProfileName } from '../discovery/profile.ts'
 import type { Target } from '../rpc/caller.ts'
@@ -59,7 +60,17 @@ export type ParentMessage =
   | BootMessage
   | PrepareMessage
   | { readonly type: 'cancel'; readonly by: string; readonly why: string }
+  | Question
+
+/** What an actor that is up is asked. */
+export type Question =
   | { readonly type: 'describe'; readonly request: number; readonly bounds: TreeBounds }
+  /** From now on it passes up what is wished for; what is remembered of before is asked for apart. */
+  | { readonly type: 'observe'; readonly wish: Wish }
+  | { readonly type: 'recall'; readonly request: number; readonly bounds: RecallBounds }
+  /** What it has passed up was taken: it may pass up more. */
+  | { readonly type: 'taken' }
+  | { readonly type: 'logLevel'; readonly level: LogLevel; readonly forMs: number | undefined }
 
 /** From child to parent. */
 export type ChildMessage =
@@ -68,6 +79,9 @@ export type ChildMessage =
   | { readonly type: 'ready'; readonly target: Target }
   /** What it is and what is below it. */
   | { readonly type: 'described'; readonly request: number; readonly tree: ActorTree }
+  /** What happened in it and below. */
+  | { readonly type: 'observed'; readonly items: readonly Observed[] }
+  | { readonly type: 'recalled'; readonly request: number; readonly items: readonly Observed[] }
   /** It did not become an actor. */
   | { readonly type: 'bootFailed'; readonly failure: EncodedFailure; readonly module?: string | undefined }
   /** An error that no caller was there to hear ended it. */

@@ -1,44 +1,60 @@
 import { type Cancelled, InvalidArgument } from '../node/errors.ts'
-import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { namedWaits } from '../node/waits.ts'
+import { builtinId } from '../rpc/builtins.ts'
+import { Portal } from '../rpc/portal.ts'
 import { type ActorRuntime, currentRuntime, type LiveNursery } from './actor-runtime.ts'
 import {
   type ActorTree,
   type ChildTree,
+  type EndedChild,
   MAX_TREE_CHILDREN,
+  MAX_TREE_ENDED,
   MAX_TREE_ENTRIES,
   MAX_TREE_TEXT,
+  MAX_TREE_TIMEOUT_MS,
   type NurseryTree,
   type ServedCall,
   TREE_TIMEOUT_MS,
   type TreeBounds,
   type Wait,
 } from './actor-tree.ts'
-import { type ChildPage, whyCancelled } from './report.ts'
+import { type ChildPage, type EndedPage, whyCancelled } from './report.ts'
 
 /** Of the time that an actor has to answer, what those below it get, so that it can still tell who did not. */
 const SHARE_BELOW = 0.75
 
 export interface TreeOptions {
-  /** Milliseconds in which the actors below have to answer, above 0; default 1,000. */
+  /** Milliseconds in which the actors below have to answer, above 0, at most 60,000; default 1,000. */
   readonly timeoutMs?: number
 }
 
 /**
- * Describes this actor and what is alive below it: actors, nurseries, tasks, who waits for what, and since when.
+ * Describes this actor, or the one behind a portal, and what is alive below it: actors, nurseries, tasks, who waits for what,
+ * since when, restarts with their reasons, and who ended lately and why.
  *
  * Each actor asks its children over the private channel. One that does not answer in time, because it is busy, is shown
  * as silent and keeps nobody else from answering. 2,000 children are told of at most, the others are counted.
  *
- * @throws GreenroomError `NO_ACTOR` when this process is no actor
+ * @throws ActorDied when nobody answers behind the portal
+ * @throws GreenroomError `NO_ACTOR` when no portal is given and this process is no actor
  * @example
  * ```ts
  * console.log(showTree(await describeTree()))
+ * console.log(showTree(await describeTree(await waitForActor('gretchen'))))
  * ```
  */
-export async function describeTree({ timeoutMs = TREE_TIMEOUT_MS }: TreeOptions = {}): Promise<ActorTree> {
-  if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
-    throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TIMEOUT_MS}, got ${timeoutMs}`)
+export async function describeTree(options?: TreeOptions): Promise<ActorTree>
+/** Describes an actor anywhere in the mesh, and what is alive below it. */
+export async function describeTree(actor: Portal, options?: TreeOptions): Promise<ActorTree>
+export async function describeTree(
+  actorOrOptions: Portal | TreeOptions = {},
+  optionsOfActor: TreeOptions = {},
+): Promise<ActorTree> {
+  const actor = actorOrOptions instanceof Portal ? actorOrOptions : undefined
+  const { timeoutMs = TREE_TIMEOUT_MS } = actorOrOptions instanceof Portal ? optionsOfActor : actorOrOptions
+  if (!(timeoutMs > 0 && timeoutMs <= MAX_TREE_TIMEOUT_MS))
+    throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TREE_TIMEOUT_MS}, got ${timeoutMs}`)
+  if (actor !== undefined) return (await actor.call(builtinId('tree'), timeoutMs)) as ActorTree
   return await describeActor(currentRuntime(), { timeoutMs, children: MAX_TREE_CHILDREN })
 }
 
@@ -100,13 +116,15 @@ async function describeNurseries(nurseries: readonly LiveNursery[], bounds: Tree
       since: books.startedAt,
       cancelled: cancelOf(scope.reason),
       children: await Promise.all(shown.map(async (page) => await describeChild(page, below))),
+      ended: books.ended(MAX_TREE_ENDED).map(describeEnded),
       leftOut,
     })),
   )
 }
 
 async function describeChild(page: ChildPage, bounds: TreeBounds): Promise<ChildTree> {
-  const { name, id, kind, outcome, pid, startMethod, startedAt, restartCount } = page.read()
+  const { name, id, kind, outcome, pid, startMethod, startedAt, restartCount, restarts } = page.read()
+  const last = restarts.at(-1)
   const child: ChildTree = {
     name: brief(name),
     id,
@@ -117,12 +135,27 @@ async function describeChild(page: ChildPage, bounds: TreeBounds): Promise<Child
     startMethod,
     since: startedAt,
     restarts: restartCount,
+    ...(last === undefined ? {} : { lastRestart: { ...last, why: brief(last.why) } }),
   }
   if (page.carried === undefined || outcome !== 'running') return child
   try {
     return { ...child, actor: await page.carried.describe(bounds) }
   } catch (error) {
     return { ...child, silent: brief(error instanceof Error ? error.message : String(error)) }
+  }
+}
+
+function describeEnded({ report, why }: EndedPage): EndedChild {
+  const { name, id, kind, startedAt, endedAt = startedAt, outcome, restartCount } = report
+  return {
+    name: brief(name),
+    id,
+    kind,
+    since: startedAt,
+    endedAt,
+    outcome: outcome === 'done' || outcome === 'cancelled' ? outcome : 'failed',
+    why: why === undefined ? undefined : brief(why),
+    restarts: restartCount,
   }
 }
 

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { checkMetadata, type Metadata, type MetadataOptions } from '../discovery/metadata.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { InvalidArgument } from '../node/errors.ts'
-import { checkLogLevel, logLevel, type LogLevel } from '../node/log.ts'
+import { checkLogLevel, lastingLogLevel, type LogLevel } from '../node/log.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
 import { transferable } from '../rpc/transferable.ts'
@@ -167,7 +167,7 @@ export function actorSpec(
   defaultMethod: StartMethod,
 ): ActorSpec {
   checkActorName(name)
-  const { modules = [], statespace = {}, logLevel: level = logLevel(), shutdownMs = settings.graceMs } = options
+  const { modules = [], statespace = {}, logLevel: level = lastingLogLevel(), shutdownMs = settings.graceMs } = options
   checkModules(modules)
   checkLogLevel(level)
   transferable(options.statespace, 'statespace')

@@ -130,7 +130,7 @@ class Block implements Nursery, LiveNursery {
     this.#runtime = runtime
     this.scope = scope
     this.#settings = settings
-    this.books = new Books(runtime.actor.name)
+    this.books = new Books(runtime.actor.name, (fact) => runtime.events.emit(fact))
     this.#family = new Family(runtime.actor.name, scope)
     // The nursery waits for the ladder of its actors, so its calls wait as long for what the actors raise in answer.
     scope.onCancel(() => {

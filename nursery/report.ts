@@ -1,4 +1,5 @@
-import type { Cancelled } from '../node/errors.ts'
+import { type ActorFact, eventText } from '../node/actor-events.ts'
+import type { ActorRef, Cancelled } from '../node/errors.ts'
 import type { Describable } from './actor-tree.ts'
 import type { StartMethod } from './start-method.ts'
 
@@ -70,6 +71,13 @@ export interface NurseryReport {
 }
 
 type Outcome = ChildReport['outcome']
+type Tell = (fact: ActorFact) => void
+
+/** A child that has ended, and what it has ended by. */
+export interface EndedPage {
+  readonly report: ChildReport
+  readonly why: string | undefined
+}
 
 /** The page of one child. */
 export class ChildPage {
@@ -86,14 +94,33 @@ export class ChildPage {
   #endedAt: number | undefined
   #outcome: Outcome = 'starting'
   #error: string | undefined
+  /** By whom and why it was last asked, or forced, to end. */
+  #asked: string | undefined
+  readonly #tell: Tell
 
-  constructor(kind: ChildReport['kind'], name: string) {
+  /** @param tell hears what happens to the child */
+  constructor(kind: ChildReport['kind'], name: string, tell: Tell = () => {}) {
     this.#kind = kind
     this.#name = name
+    this.#tell = tell
+  }
+
+  get #child(): ActorRef {
+    return { name: this.#name, id: this.#id }
   }
 
   get ended(): boolean {
     return this.#endedAt !== undefined
+  }
+
+  /** Milliseconds since 1970; 0 before. */
+  get endedAt(): number {
+    return this.#endedAt ?? 0
+  }
+
+  /** What it has ended by: its error, or who wanted it to end and why. */
+  get why(): string | undefined {
+    return this.#error ?? (this.#outcome === 'cancelled' ? this.#asked : undefined)
   }
 
   /** The process or thread that it runs in, unless it is a task or has ended. */
@@ -110,16 +137,34 @@ export class ChildPage {
   up(id = ''): void {
     this.#id = id
     this.#outcome = 'running'
+    if (this.#kind === 'task') return
+    this.#tell({
+      type: 'spawned',
+      child: this.#child,
+      kind: this.#kind,
+      pid: this.#pid,
+      startMethod: this.#startMethod,
+      restarts: this.#restartCount,
+    })
+  }
+
+  /** Somebody else than its nursery has asked it to end. */
+  askedToEnd(why: string): void {
+    this.#asked = brief(why)
   }
 
   step(step: StepName, why: string): void {
     keepLatest(this.#steps, { step, at: Date.now(), why: brief(why) })
+    if (step === 'cancel') this.#asked = brief(why)
+    else this.#tell({ type: 'forced', child: this.#child, signal: step, why: eventText(why) })
   }
 
   restart(why: string, delayMs: number): void {
     this.#restartCount += 1
     this.#outcome = 'restarting'
     keepLatest(this.#restarts, { at: Date.now(), why: brief(why), delayMs: Math.round(delayMs) })
+    this.#asked = undefined
+    this.#tell({ type: 'restarting', child: this.#child, why: eventText(why), delayMs: Math.round(delayMs) })
   }
 
   end(outcome: 'done' | 'cancelled' | 'failed', error?: string): void {
@@ -128,6 +173,9 @@ export class ChildPage {
     this.#carried = undefined
     this.#outcome = outcome
     this.#error = error === undefined ? undefined : brief(error)
+    // tasks come and go by the thousand
+    if (this.#kind === 'task' && outcome !== 'failed') return
+    this.#tell({ type: 'ended', child: this.#child, kind: this.#kind, outcome, why: this.why })
   }
 
   read(): ChildReport {
@@ -153,15 +201,18 @@ export class Books {
   readonly #actor: string
   readonly startedAt = Date.now()
   readonly #pages = new Set<ChildPage>()
+  readonly #tell: Tell
   #forgotten = 0
   #endedAt: number | undefined
 
-  constructor(actor: string) {
+  /** @param tell hears what happens to the children */
+  constructor(actor: string, tell: Tell = () => {}) {
     this.#actor = actor
+    this.#tell = tell
   }
 
   open(kind: ChildReport['kind'], name: string): ChildPage {
-    const page = new ChildPage(kind, name)
+    const page = new ChildPage(kind, name, this.#tell)
     if (this.#pages.size >= MAX_REPORTED_CHILDREN) {
       const oldest = this.#pages.values().find(({ ended }) => ended)
       this.#forgotten += 1
@@ -176,6 +227,12 @@ export class Books {
   /** Those that have not ended, in the order of their starts. */
   alive(): ChildPage[] {
     return [...this.#pages].filter(({ ended }) => !ended)
+  }
+
+  /** Those that have ended and are remembered, the one that ended last first. */
+  ended(most: number): EndedPage[] {
+    const last = [...this.#pages].filter(({ ended }) => ended).sort((a, b) => b.endedAt - a.endedAt)
+    return last.slice(0, most).map((page) => ({ report: page.read(), why: page.why }))
   }
 
   close(): void {

@@ -15,6 +15,7 @@ import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
 import { checkStackPolicy, type StackPolicy, TREE_KEY_BYTES } from '../rpc/kinship.ts'
 import { checkStartMethod, type StartMethod } from './start-method.ts'
 import { checkWarmActors, WARM_ACTORS } from './warm-pool.ts'
+import { serveBuiltins } from './builtins.ts'
 import { resolveJoining } from './joining.ts'
 import { type ActorRuntime, privateMesh, type RuntimeOptions, startRuntime } from './actor-runtime.ts'
 
@@ -63,8 +64,12 @@ export interface MeshOptions extends MetadataOptions {
   readonly stacks?: StackPolicy
 }
 
-/** Boots this process as the top of a tree: in a private mesh, or in the named one of this machine. */
-export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
+/**
+ * Boots this process as the top of a tree: in a private mesh, or in the named one of this machine.
+ *
+ * @param ownsProcess whether the process is there for the actor alone
+ */
+export async function startRoot(options: MeshOptions, ownsProcess = false): Promise<ActorRuntime> {
   const name = options.name ?? 'root'
   checkActorName(name)
   checkModules(options.modules ?? [])
@@ -103,11 +108,13 @@ export async function startRoot(options: MeshOptions): Promise<ActorRuntime> {
       stacks,
       treeKey: new Uint8Array(randomBytes(TREE_KEY_BYTES)),
       depth: 0,
+      ownsProcess,
       rendezvous,
       join: hints,
       quorum,
       votes,
     })
+    serveBuiltins(runtime)
     return runtime
   } catch (error) {
     await rendezvous?.close()

@@ -33,7 +33,7 @@ export async function run<T>(main: () => T | Promise<T>, options: RunOptions = {
   const outer = currentScope()
   let runtime: ActorRuntime | undefined
   try {
-    runtime = await startRoot(options)
+    runtime = await startRoot(options, true)
     signals.cancelOn(runtime)
     const { scope } = runtime
     const reason = linkSignal(runtime, options.signal)

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { InvalidArgument } from '../node/errors.ts'
-import type { ActorTree, ChildTree, NurseryTree } from './actor-tree.ts'
+import type { ActorTree, ChildTree, EndedChild, NurseryTree } from './actor-tree.ts'
 
 /** A line and what is below it. */
 interface Branch {
@@ -36,23 +36,39 @@ function actorBranches(tree: ActorTree): Branch[] {
   ]
 }
 
-function nurseryBranch(tree: ActorTree, { since, cancelled, children, leftOut }: NurseryTree): Branch {
+function nurseryBranch(tree: ActorTree, { since, cancelled, children, ended, leftOut }: NurseryTree): Branch {
   return {
     text: `nursery (open for ${age(tree, since)})${showCancel(cancelled)}`,
-    below: [...children.map((child) => childBranch(tree, child)), ...more(leftOut)],
+    below: [
+      ...children.map((child) => childBranch(tree, child)),
+      ...more(leftOut),
+      ...ended.map((child) => endedBranch(tree, child)),
+    ],
   }
 }
 
 function childBranch(tree: ActorTree, child: ChildTree): Branch {
-  const { kind, name, outcome, since, restarts, actor, silent } = child
+  const { kind, name, outcome, since, actor, silent } = child
   const words = [
     outcome === 'running' ? undefined : outcome,
-    restarts === 0 ? undefined : `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`,
+    showRestarts(tree, child),
     `since ${age(tree, since)}`,
     silent === undefined ? undefined : `SILENT: ${oneLine(silent)}`,
   ].filter((word) => word !== undefined)
   const text = `${kind} ${oneLine(name)}${showCarrier(child)}: ${words.join(', ')}${showCancel(actor?.cancelled)}`
   return { text, below: actor === undefined ? [] : actorBranches(actor) }
+}
+
+function endedBranch(tree: ActorTree, { kind, name, outcome, endedAt, why }: EndedChild): Branch {
+  const words = outcome === 'done' ? 'was done' : outcome === 'failed' ? 'failed' : 'was cancelled'
+  return leaf(`${kind} ${oneLine(name)} ${words} ${age(tree, endedAt)} ago${why === undefined ? '' : `: ${oneLine(why)}`}`)
+}
+
+function showRestarts(tree: ActorTree, { restarts, lastRestart }: ChildTree): string | undefined {
+  if (restarts === 0) return undefined
+  const count = `${restarts} ${restarts === 1 ? 'restart' : 'restarts'}`
+  if (lastRestart === undefined) return count
+  return `${count}, the last one ${age(tree, lastRestart.at)} ago (${oneLine(lastRestart.why)})`
 }
 
 function showCarrier({ kind, id, pid, startMethod }: ChildTree): string {

@@ -5,7 +5,7 @@ import { ActorProcess } from './actor-process.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
 import { MAX_DEPTH } from './lifeline.ts'
 import type { ActorSpec } from './nursery-options.ts'
-import type { ChildPage } from './report.ts'
+import { type ChildPage, whyCancelled } from './report.ts'
 
 /** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
 export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
@@ -45,9 +45,17 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
     },
     { graceMs, bootTimeoutMs },
     startMethod,
-    (step, why) => page.step(step, why),
+    {
+      onStep: (step, why) => page.step(step, why),
+      onAskedToEnd: (reason) => page.askedToEnd(whyCancelled(reason)),
+      onObserved: (items) => runtime.observation.fromBelow(items),
+    },
   )
   page.spawned(process)
+  void process.ready.then(
+    () => runtime.children.add(process),
+    () => {},
+  )
   // Not before this one is an actor: the boot of the next ones would slow it.
   if (startMethod === 'warm')
     void process.ready.then(

@@ -1,12 +1,13 @@
 import type { ActorStats } from '../node/actor-stats.ts'
-import type { CancelScope } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
 import { type ActorRef, type Cancelled, InvalidArgument, LimitExceeded, NotExposed } from '../node/errors.ts'
 import type { RelayDesk } from './broadcast.ts'
-import { type ExposedFunction, exposedAs, exposedNamespace } from './exposed.ts'
+import { type Builtins, isBuiltin } from './builtins.ts'
+import { type AnyFunction, type ExposedFunction, exposedAs, exposedNamespace, type FunctionKind } from './exposed.ts'
 import type { Kinship } from './kinship.ts'
 import type { Misconduct } from './misconduct.ts'
 import type { CallKind, FunctionDescription } from './protocol.ts'
-import { ServedLane, type Stage, type Task } from './served-lane.ts'
+import { ServedLane, type Stage, Task } from './served-lane.ts'
 import type { CallCounter, CallOutcome, Moment, Stats } from './stats.ts'
 import { StreamArrivals } from './stream-arrivals.ts'
 import type { CallServed } from './under-way.ts'
@@ -26,8 +27,10 @@ export interface CalleeOptions {
   readonly kinship: Kinship
   readonly stats: Stats
   readonly relays: RelayDesk
-  /** Somebody asked the whole actor to end. */
-  readonly onCancelActor: (reason: Cancelled) => void
+  /** What members may ask of every actor. */
+  readonly builtins: Builtins
+  /** A peer asked the whole actor to end. */
+  readonly onCancelActor: (reason: Cancelled, peer: string) => void
 }
 
 /** Serves calls: one task a request, each in a cancel scope of its own that ends with the caller's wish or its life. */
@@ -37,6 +40,8 @@ export class Callee {
   readonly #arrivals: StreamArrivals
   readonly #lanes = new Map<string, Set<ServedLane>>()
   readonly #stage: Stage
+  /** Calls that were asked for by name, with who asked. */
+  readonly #asked = new Map<Task, string>()
   #running = 0
   /** Calls of one function often come one after another. */
   #lastCalled = ''
@@ -54,11 +59,11 @@ export class Callee {
       scope: options.scope,
       arrivals: this.#arrivals,
       relays: options.relays,
-      admit: (functionId, kind) => this.#admit(functionId, kind),
+      admit: (functionId, kind, peer) => this.#admit(functionId, kind, peer),
       refused: () => void (options.stats.callsRefused += 1),
       describe: () => this.describe(),
       stats: () => this.#readStats(),
-      cancelActor: (reason) => options.onCancelActor(reason),
+      cancelActor: (reason, peer) => options.onCancelActor(reason, peer),
       isSilent: (reason) => reason !== undefined && reason === this.#silent,
       began: (task) => this.#began(task),
       ended: (task, outcome) => this.#ended(task, outcome),
@@ -95,6 +100,26 @@ export class Callee {
   }
 
   /**
+   * Runs an exposed function that a peer has named in a question of its own, below the task of that question: admitted,
+   * counted and shown as a call of that function.
+   *
+   * @throws NotExposed, InvalidArgument when it cannot be called so
+   */
+  perform(peer: string, functionId: string, kind: FunctionKind, args: readonly unknown[]): unknown {
+    const { call } = this.#admit(functionId, kind, peer)
+    const asking = currentScope()
+    const task = new Task(asking, asking instanceof Task ? asking.id : 0, functionId, peer)
+    this.#began(task)
+    this.#asked.set(task, peer)
+    const ended = (outcome: CallOutcome): void => {
+      task.close()
+      this.#asked.delete(task)
+      this.#ended(task, outcome)
+    }
+    return kind === 'stream' ? runStream(task, call, args, ended) : runValue(task, call, args, ended)
+  }
+
+  /**
    * Leaves calls that a cancel of the actor cuts short without a reply: their callers hear by the end of the connection
    * that the actor has died, and how. What its tasks raise in answer is still told.
    */
@@ -104,7 +129,10 @@ export class Callee {
 
   /** The calls that run here. */
   underWay(): CallServed[] {
-    return [...this.#lanes.values()].flatMap((lanes) => [...lanes].flatMap((lane) => [...lane.underWay()]))
+    const asked = [...this.#asked].flatMap(([{ functionId, began }, peer]) =>
+      began === undefined ? [] : [{ functionId, peer, since: began.at }],
+    )
+    return [...this.#lanes.values()].flatMap((lanes) => [...lanes].flatMap((lane) => [...lane.underWay()])).concat(asked)
   }
 
   /** Resolves when every task that runs now has replied. */
@@ -150,13 +178,15 @@ export class Callee {
   #began(task: Task): void {
     const { stats } = this.#options
     this.#running += 1
-    task.began = stats.now()
     const counter = this.#counterOf(task.functionId)
+    if (counter === undefined) return
+    task.began = stats.now()
     task.counter = counter
     counter.begin()
   }
 
-  #counterOf(functionId: string): CallCounter {
+  /** None for what is built in: to be asked is not to be called. */
+  #counterOf(functionId: string): CallCounter | undefined {
     if (functionId === this.#lastCalled) return this.#lastCounter
     const { stats } = this.#options
     const known = stats.known(functionId)
@@ -164,9 +194,9 @@ export class Callee {
       this.#lastCalled = functionId
       return (this.#lastCounter = known)
     }
-    const exposed = exposedAs(functionId)
-    if (exposed === undefined || !this.#allowed.has(exposed.namespace)) return stats.unnamed
-    return stats.served(exposed.id, exposed.kind)
+    const exposed = this.#exposed(functionId)
+    if (exposed !== undefined) return stats.served(exposed.id, exposed.kind)
+    return isBuiltin(functionId) ? undefined : stats.unnamed
   }
 
   #ended({ counter, began }: Task, outcome: CallOutcome): void {
@@ -177,9 +207,15 @@ export class Callee {
     this.#idle = undefined
   }
 
-  #admit(functionId: string, kind: CallKind): ExposedFunction {
+  /** What may be called here by that name. */
+  #exposed(functionId: string): ExposedFunction | undefined {
     const exposed = exposedAs(functionId)
-    if (exposed === undefined || !this.#allowed.has(exposed.namespace)) throw this.#refusal(functionId)
+    return exposed !== undefined && this.#allowed.has(exposed.namespace) ? exposed : undefined
+  }
+
+  #admit(functionId: string, kind: CallKind, peer: string): ExposedFunction {
+    const exposed = this.#exposed(functionId) ?? this.#options.builtins.find(functionId, peer)
+    if (exposed === undefined) throw this.#refusal(functionId)
     if ((kind === 'stream') === (exposed.kind === 'stream')) return exposed
     this.#options.stats.callsRefused += 1
     if (kind === 'stream')
@@ -195,5 +231,51 @@ export class Callee {
       `${this.#options.self.name} does not expose ${functionId} (it serves ${known}): ` +
         'expose the function in its module and give that module to the actor that has to serve it',
     )
+  }
+}
+
+async function runValue(
+  task: Task,
+  call: AnyFunction,
+  args: readonly unknown[],
+  ended: (outcome: CallOutcome) => void,
+): Promise<unknown> {
+  try {
+    const value: unknown = await task.run(async () => await call(...args))
+    ended('succeeded')
+    return value
+  } catch (error) {
+    ended(isEcho(error, task.reason) ? 'cancelled' : 'failed')
+    throw error
+  }
+}
+
+async function* runStream(
+  task: Task,
+  call: AnyFunction,
+  args: readonly unknown[],
+  ended: (outcome: CallOutcome) => void,
+): AsyncGenerator<unknown> {
+  let outcome: CallOutcome = 'cancelled'
+  const items = task.run(() => (call(...args) as AsyncIterable<unknown>)[Symbol.asyncIterator]())
+  try {
+    for (;;) {
+      // a generator runs in the scope of whoever calls next()
+      const { done, value } = await task.run(async () => await items.next())
+      if (done) {
+        outcome = 'succeeded'
+        return
+      }
+      yield value
+    }
+  } catch (error) {
+    if (!isEcho(error, task.reason)) outcome = 'failed'
+    throw error
+  } finally {
+    try {
+      await task.run(async () => await items.return?.())
+    } finally {
+      ended(outcome)
+    }
   }
 }

@@ -5,6 +5,7 @@ import { ActorDied, type ActorRef, ActorTooSlow, Cancelled, LimitExceeded } from
 import { beginWait, endWait } from '../node/waits.ts'
 import { type PartWire, startCall } from './argument-pumps.ts'
 import { atMost, MAX_CONNECTING, type Outcome, readOutcomes, relayArguments, type RelayedCall } from './broadcast.ts'
+import { builtinId } from './builtins.ts'
 import type { Callee } from './callee.ts'
 import type { Kinship } from './kinship.ts'
 import { Lane, MAX_CALLS_WAITING } from './lane.ts'
@@ -35,6 +36,8 @@ export interface Comeback {
 
 /** Connections that are tried for one new stream, when those before broke while it was being opened. */
 const MAX_OPENING_ATTEMPTS = 3
+/** Lanes over which one look measures round trips. */
+export const MAX_PINGED = 64
 /** Milliseconds that a cut lane waits for its peer's supervisor to say how the peer died. */
 const OBITUARY_MS = 500
 
@@ -150,6 +153,25 @@ export class Caller {
     const scope = currentScope()
     const lane = await this.laneTo(target, scope)
     return await untilCancelled(scope, lane.readStats())
+  }
+
+  /** Milliseconds of a round trip over each lane that is open, of those that answer in time. */
+  async roundTrips(withinMs: number): Promise<Map<string, number>> {
+    const found = new Map<string, number>()
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, withinMs)
+    const live = [...this.#lanes].filter(([, lane]) => lane.live).slice(0, MAX_PINGED)
+    const pings = live.map(async ([id, lane]) => {
+      const sent = performance.now()
+      const call = await lane.start(builtinId('ping'), [], 'value', currentScope())
+      void late.promise.then(() => call.cancel(new Cancelled(this.self.name, 'its answer is late')))
+      await call.outcome
+      found.set(id, performance.now() - sent)
+    })
+    await Promise.race([Promise.allSettled(pings), late.promise])
+    clearTimeout(timer)
+    late.resolve()
+    return new Map(found)
   }
 
   /** Connects if need be. @throws ActorDied when nobody answers there */

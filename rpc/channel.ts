@@ -17,7 +17,7 @@ import {
   STARTED,
   type StreamFrame,
 } from './protocol.ts'
-import type { CountedStream, Stats } from './stats.ts'
+import type { CountedStream, Stats, StreamOf } from './stats.ts'
 import { transferable } from './transferable.ts'
 import type { Wire } from './wire.ts'
 
@@ -43,8 +43,10 @@ export class Channel implements CountedStream {
   readonly #frames: FrameStream
   readonly #events: ChannelEvents
   readonly #stats: Stats | undefined
+  readonly since = performance.now()
   readonly #sender: ItemSender
   readonly #receiver: ItemReceiver
+  #of: StreamOf | undefined
   #sendEnded = false
   /** Its frame is out: after `#sendEnded` when a large item is still on its way. */
   #endSaid = false
@@ -79,6 +81,24 @@ export class Channel implements CountedStream {
       fail: (error) => this.abort(error),
       reserve,
     })
+  }
+
+  /** Says which call it belongs to, for those who look at it. */
+  belongsTo(call: StreamOf): void {
+    this.#of = call
+  }
+
+  /** Missing while nobody knows which call it is for. */
+  get of(): StreamOf | undefined {
+    return this.#of
+  }
+
+  get credit(): { readonly items: number; readonly bytes: number } {
+    return this.#sender.credit
+  }
+
+  get queued(): number {
+    return this.#receiver.queued
   }
 
   get itemsReceived(): number {

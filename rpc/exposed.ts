@@ -27,6 +27,8 @@ export interface ExposedModule {
   readonly url: string
 }
 
+/** Namespace of what every actor answers to members beside its allow-list. */
+export const BUILTIN_NAMESPACE = 'greenroom'
 /** Characters of `namespace#name`. */
 export const MAX_FUNCTION_ID = 512
 
@@ -59,6 +61,8 @@ export function expose(
 ): ExposedModule {
   if (namespace === '' || namespace.includes('#'))
     throw new InvalidArgument(`namespace '${namespace}' is empty or has a '#' in it`)
+  if (namespace === BUILTIN_NAMESPACE)
+    throw new InvalidArgument(`namespace '${namespace}' is that of what every actor answers: choose another one`)
   const known = byNamespace.get(namespace)
   if (known !== undefined && withoutQuery(known.module.url) !== withoutQuery(meta.url))
     throw new InvalidArgument(

@@ -60,6 +60,11 @@ export class ItemReceiver {
     return this.#received
   }
 
+  /** Items that wait to be taken. */
+  get queued(): number {
+    return this.#values.length - this.#head
+  }
+
   /** The other side has sent all. */
   get ended(): boolean {
     return this.#ended

@@ -73,6 +73,11 @@ export class ItemSender {
     return this.#sent
   }
 
+  /** What the other side lets it send. */
+  get credit(): { readonly items: number; readonly bytes: number } {
+    return { items: this.#creditItems, bytes: Math.max(0, this.#creditBytes) }
+  }
+
   /** Sends one item; gives a promise only when the caller has to wait. A cancel point then. */
   send(value: unknown): Promise<void> | undefined {
     this.#assertSendable()

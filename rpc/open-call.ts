@@ -40,6 +40,7 @@ export async function openCall(
       openPart: async () => await caller.openPart(target, scope),
     })
     const channel = new Channel(await caller.openWire(target, STREAM_PROTOCOL, scope), events, assembling.of(target.id))
+    channel.belongsTo({ functionId, peer: target.id, role: 'caller' })
     channel.hello(call.id)
     // A stream's caller sends no items; with both ends said, the libp2p stream closes after the last item.
     if (kind === 'stream') channel.end()

@@ -1,8 +1,9 @@
 import { inspect } from 'node:util'
 import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope, noteInterrupted } from '../node/cancel-scope.ts'
-import { Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
+import { Cancelled, GreenroomError, InvalidArgument, NotExposed } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { builtinId } from './builtins.ts'
 import { CallGroup } from './call-group.ts'
 import { CallScope } from './call-scope.ts'
 import { atCallSite } from './call-site.ts'
@@ -28,6 +29,11 @@ export type RunResult<F extends AnyFunction> = [ReturnType<F>] extends [never]
   : ReturnType<F> extends AsyncIterable<infer T>
     ? RemoteStream<T>
     : Promise<Awaited<ReturnType<F>>>
+
+/** What {@link Portal.invoke} gives: the value of a function, or the items of an `async function*`. */
+export type Invoked =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'stream'; readonly items: RemoteStream<unknown> }
 
 /** A function whose first parameter is a {@link Context}. */
 export type ContextFunction<Send, Receive, Started, Args extends unknown[], Result> = (
@@ -184,6 +190,41 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     return this.#result()
   }
 
+  /** Milliseconds of a round trip to the actor and back, once there is a connection. */
+  async ping(): Promise<number> {
+    await this.#caller.reach(this.#target)
+    const sent = performance.now()
+    await this.#call(builtinId('ping'), [])
+    return performance.now() - sent
+  }
+
+  /**
+   * Calls an exposed function by `namespace#name`, whichever kind it is: what a person types. Unlike {@link call}, it asks the
+   * actor first what there is, and the actor tells its mesh who has called what, as an `act` event.
+   *
+   * A function that takes a {@link Context} cannot be called so: {@link openContext} opens it.
+   *
+   * @param args what the function takes; plain data and streams alike
+   * @throws NotExposed when there is no such function: the message lists those that there are
+   * @throws RemoteActorError when the function raised; `cause` is its error
+   * @example
+   * ```ts
+   * const outcome = await portal.invoke('film#hi')
+   * if (outcome.kind === 'value') console.log(outcome.value)
+   * else for await (const item of outcome.items) console.log(item)
+   * ```
+   */
+  async invoke(functionId: string, args: readonly unknown[] = []): Promise<Invoked> {
+    checkFunctionId(functionId)
+    if (!Array.isArray(args)) throw new InvalidArgument(`args is a list, got ${inspect(args, { depth: 0 })}`)
+    const known = await this.describe()
+    const found = known.find(({ id }) => id === functionId)
+    if (found === undefined) throw unknownFunction(this.name, functionId, known)
+    const as = this.#caller.self.name
+    if (found.kind === 'stream') return { kind: 'stream', items: this.stream(builtinId('stream'), functionId, as, ...args) }
+    return { kind: 'value', value: await this.#call(builtinId('call'), [functionId, as, ...args]) }
+  }
+
   /**
    * Cancels the whole actor; resolves at its acknowledgement.
    *
@@ -293,4 +334,14 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 function hasStream(args: readonly unknown[]): boolean {
   for (let i = 0; i < args.length; i++) if (isStream(args[i])) return true
   return false
+}
+
+/** Functions that an error lists. */
+const LISTED_FUNCTIONS = 32
+
+function unknownFunction(name: string, functionId: string, known: readonly FunctionDescription[]): NotExposed {
+  const listed = known.slice(0, LISTED_FUNCTIONS).map(({ id, kind }) => (kind === 'stream' ? `${id} (a stream)` : id))
+  const more = known.length > listed.length ? ` and ${known.length - listed.length} more` : ''
+  const there = known.length === 0 ? 'it exposes nothing' : `it exposes ${listed.join(', ')}${more}`
+  return new NotExposed(functionId, `${name} does not expose ${functionId}: ${there}`)
 }

@@ -3,13 +3,15 @@ import type { CancelScope } from '../node/cancel-scope.ts'
 import type { ActorDied, ActorRef, Cancelled, ProtocolError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { type Outcome, RelayDesk, type RelayedCall } from './broadcast.ts'
+import { Builtins, type BuiltinTable } from './builtins.ts'
 import { Callee } from './callee.ts'
 import { Caller, type Target } from './caller.ts'
+import type { FunctionKind } from './exposed.ts'
 import { Kinship, type StackPolicy } from './kinship.ts'
 import { Misconduct } from './misconduct.ts'
 import { Portal } from './portal.ts'
 import { LANE_PROTOCOL, STREAM_PROTOCOL } from './protocol.ts'
-import { Stats } from './stats.ts'
+import { type CountedStream, Stats, type StreamOf } from './stats.ts'
 import type { UnderWay } from './under-way.ts'
 import { WireOwners } from './wire-owners.ts'
 import { libp2pWire, type Wire } from './wire.ts'
@@ -21,7 +23,8 @@ export interface RpcOptions {
   readonly scope: CancelScope
   /** Namespaces that may be called here. */
   readonly namespaces: readonly string[]
-  readonly onCancelActor: (reason: Cancelled) => void
+  /** A peer asked the whole actor to end. */
+  readonly onCancelActor: (reason: Cancelled, peer: string) => void
   /** What this actor's whole tree, and nobody else, knows: 32 bytes. */
   readonly treeKey: Uint8Array
   /** Who is sent the stacks of errors. */
@@ -29,6 +32,9 @@ export interface RpcOptions {
   /** Counts what happens here; default new ones. */
   readonly stats?: Stats
 }
+
+/** A stream of a call that is open. */
+export type OpenStream = StreamOf & Omit<CountedStream, 'of'>
 
 /** Both sides of calling for one actor. */
 export interface Rpc {
@@ -42,6 +48,10 @@ export interface Rpc {
   callInTurn(target: Target, call: RelayedCall): Promise<unknown>
   /** Lets others call actors below this one with one message for several of them. */
   serveRelays(find: (peerId: string) => Target | undefined): void
+  /** Says what the built-in functions do that every actor answers for members. */
+  serveBuiltins(table: BuiltinTable): void
+  /** Runs an exposed function that a peer names in a question. @throws NotExposed, InvalidArgument */
+  perform(peer: string, functionId: string, kind: FunctionKind, args: readonly unknown[]): unknown
   /** Whether a child of this process was asked to end through a portal of this process. */
   hasCancelled(id: string): boolean
   /** Lets the supervisor of an actor, who sees its exit, tell callers here how it died. */
@@ -52,6 +62,10 @@ export interface Rpc {
   onBreach(listener: (peer: string, error: ProtocolError) => void): void
   /** The calls that have not ended, on both sides. */
   underWay(): UnderWay
+  /** Streams of calls that are open, the oldest first. */
+  openStreams(): OpenStream[]
+  /** Milliseconds of a round trip to each actor that is called from here, of those that answer in time. */
+  roundTrips(withinMs: number): Promise<Map<string, number>>
   /** Leaves calls without a reply that end by this cancel of the actor: it dies, and that is their outcome. */
   silence(reason: Cancelled): void
   /** Waits for the tasks that run here. */
@@ -76,7 +90,8 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     },
     refused: () => void (stats.callsRefused += 1),
   })
-  const callee = new Callee({ ...options, kinship, misconduct, stats, relays })
+  const builtins = new Builtins()
+  const callee = new Callee({ ...options, kinship, misconduct, stats, relays, builtins })
   for (const namespace of options.namespaces) callee.allow(namespace)
   const caller: Caller = new Caller(options.host, options.self, callee, kinship, owners, stats)
   const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, owners.of(peer))
@@ -88,11 +103,15 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     relay: async (root, ids, call) => await caller.relay(root, ids, call),
     callInTurn: async (target, call) => await caller.callInTurn(target, call),
     serveRelays: (find) => void (findBelow = find),
+    serveBuiltins: (table) => builtins.serve(table),
+    perform: (peer, functionId, kind, args) => callee.perform(peer, functionId, kind, args),
     hasCancelled: (id) => caller.hasCancelled(id),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
     onBreach: (listener) => void (misconduct.onBreach = listener),
     underWay: () => ({ made: caller.underWay(), served: callee.underWay() }),
+    openStreams: () => stats.openStreams().flatMap(openStreamOf),
+    roundTrips: async (withinMs) => await caller.roundTrips(withinMs),
     silence: (reason) => callee.silence(reason),
     idle: async () => await callee.idle(),
     close: async (readMs) => {
@@ -100,4 +119,8 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
       caller.close()
     },
   }
+}
+
+function openStreamOf({ of, since, itemsReceived, itemsSent, credit, queued }: CountedStream): OpenStream[] {
+  return of === undefined ? [] : [{ ...of, since, itemsReceived, itemsSent, credit, queued }]
 }

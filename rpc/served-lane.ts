@@ -1,5 +1,5 @@
 import type { ActorStats } from '../node/actor-stats.ts'
-import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { type CallRef, CancelScope, isEcho } from '../node/cancel-scope.ts'
 import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import {
   type ActorRef,
@@ -57,12 +57,12 @@ export interface Stage {
   /** Passes on what is for actors below this one. */
   readonly relays: RelayDesk
   /** @throws NotExposed, InvalidArgument when it cannot be called so */
-  admit(functionId: string, kind: CallKind): ExposedFunction
+  admit(functionId: string, kind: CallKind, peer: string): ExposedFunction
   /** A call is answered without being run. */
   refused(): void
   describe(): FunctionDescription[]
   stats(): ActorStats
-  cancelActor(reason: Cancelled): void
+  cancelActor(reason: Cancelled, peer: string): void
   /** Whether calls that end by this cancel get no reply: the end of the actor is one. */
   isSilent(reason: Cancelled | undefined): boolean
   began(task: Task): void
@@ -73,15 +73,22 @@ export interface Stage {
 export class Task extends CancelScope {
   readonly id: number
   readonly functionId: string
+  /** Of the caller. */
+  readonly #peer: string
   /** Where it is counted, and since when. */
   counter: CallCounter | undefined
   began: Moment | undefined
   #timer: NodeJS.Timeout | ClockTimer | undefined
 
-  constructor(parent: CancelScope, id: number, functionId: string) {
+  constructor(parent: CancelScope, id: number, functionId: string, peer: string) {
     super(parent)
     this.id = id
     this.functionId = functionId
+    this.#peer = peer
+  }
+
+  override get call(): CallRef {
+    return { id: `${this.#peer.slice(-8)}-${this.id}`, functionId: this.functionId }
   }
 
   /** Cancels it when its caller's deadline is due. */
@@ -174,7 +181,7 @@ export class ServedLane {
         return
       case CANCEL_ACTOR:
         this.#frames.send([RESULT, request.id, undefined])
-        this.#stage.cancelActor(new Cancelled(request.by, request.why))
+        this.#stage.cancelActor(new Cancelled(request.by, request.why), this.#peer)
         return
       case DESCRIBE:
         this.#frames.send([RESULT, request.id, this.#stage.describe()])
@@ -197,7 +204,7 @@ export class ServedLane {
 
   #begin(id: number, functionId: string, timeoutMs: number): Task {
     if (this.#tasks.has(id)) throw new ProtocolError(`request id ${id} is in use`)
-    const task = new Task(this.#stage.scope, id, functionId)
+    const task = new Task(this.#stage.scope, id, functionId, this.#peer)
     if (timeoutMs > 0) task.arm(timeoutMs, this.#stage.self)
     this.#stage.began(task)
     return task
@@ -209,7 +216,7 @@ export class ServedLane {
     let later: boolean
     try {
       this.#assertStartable(task)
-      const { call } = this.#stage.admit(task.functionId, 'value')
+      const { call } = this.#stage.admit(task.functionId, 'value', this.#peer)
       value = task.run(call, ...args)
       later = isThenable(value)
       if (later && !(value instanceof Promise)) value = task.run(async () => await value)
@@ -242,7 +249,7 @@ export class ServedLane {
     const stage = this.#stage
     if (request.kind === 'relay')
       return await stage.relays.perform(this.#peer, request, task, this.#acquaintance.seesStacks)
-    const admit = ({ functionId, kind }: CallRequest): ExposedFunction => stage.admit(functionId, kind)
+    const admit = ({ functionId, kind }: CallRequest): ExposedFunction => stage.admit(functionId, kind, this.#peer)
     if (request.kind !== 'value') return await performStreaming(request, admit, stage.arrivals, this.#peer, task)
     const exposed = admit(request)
     return await task.run(async () => await exposed.call(...request.args))

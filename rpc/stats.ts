@@ -49,10 +49,23 @@ export class Moment {
   readonly at = performance.now()
 }
 
-/** Items of an open stream, in both directions. */
+/** Which call a stream belongs to. */
+export interface StreamOf {
+  readonly functionId: string
+  /** Peer id of the other side. */
+  readonly peer: string
+  readonly role: 'caller' | 'callee'
+}
+
+/** An open stream, in both directions. */
 export interface CountedStream {
   readonly itemsReceived: number
   readonly itemsSent: number
+  readonly of: StreamOf | undefined
+  /** When it was opened, on the clock of `performance.now()`. */
+  readonly since: number
+  readonly credit: { readonly items: number; readonly bytes: number }
+  readonly queued: number
 }
 
 interface CountedFunction {
@@ -126,6 +139,11 @@ export class Stats {
 
   streamOpened(stream: CountedStream): void {
     this.#streams.add(stream)
+  }
+
+  /** Those that are open, the oldest first. */
+  openStreams(): CountedStream[] {
+    return [...this.#streams]
   }
 
   streamClosed(stream: CountedStream): void {

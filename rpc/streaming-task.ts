@@ -20,6 +20,7 @@ export async function performStreaming(
 ): Promise<unknown> {
   // Taken before anything can fail: from its end the caller learns that no item follows, and looks at the outcome.
   const channel = await arrivals.expect(peer, request.id, PART_DATA, scope)
+  channel.belongsTo({ functionId: request.functionId, peer, role: 'callee' })
   try {
     const exposed = admit(request)
     const value =

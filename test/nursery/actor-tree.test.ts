@@ -214,6 +214,18 @@ test('the text of a tree has one line for each entry, however its names are writ
         since: at - 4_000,
         cancelled: 'opera: nursery.cancel()',
         leftOut: 3,
+        ended: [
+          {
+            kind: 'one-shot',
+            name: 'extra',
+            id: '12D3KooWffffgggg',
+            since: at - 9_000,
+            endedAt: at - 2_000,
+            outcome: 'failed',
+            why: 'RangeError: stage\nfright',
+            restarts: 0,
+          },
+        ],
         children: [
           {
             kind: 'actor',
@@ -224,6 +236,7 @@ test('the text of a tree has one line for each entry, however its names are writ
             startMethod: 'warm',
             since: at - 7_300_000,
             restarts: 2,
+            lastRestart: { at: at - 61_000, why: 'it fell\nover', delayMs: 100 },
             actor: {
               ...empty,
               name: 'fat\nlady',
@@ -251,9 +264,10 @@ test('the text of a tree has one line for each entry, however its names are writ
     'opera (…aaaabbbb, process 10, up for 1 min 30 s)',
     '├─ is sleeping for 5 ms (1.3 s)',
     '└─ nursery (open for 4.0 s), CANCELLED by opera: nursery.cancel()',
-    '   ├─ actor fat lady (…ccccdddd, warm, process 11): 2 restarts, since 2 h 1 min',
+    '   ├─ actor fat lady (…ccccdddd, warm, process 11): 2 restarts, the last one 1 min 1 s ago (it fell over), since 2 h 1 min',
     '   │  └─ runs hall#sing for …eeeeffff (0.0 s)',
     '   ├─ task prompter: since 0.0 s',
-    '   └─ … and 3 more',
+    '   ├─ … and 3 more',
+    '   └─ one-shot extra failed 2.0 s ago: RangeError: stage fright',
   ])
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CancelScope } from '../../node/cancel-scope.ts'
 import { RelayDesk } from '../../rpc/broadcast.ts'
+import { Builtins } from '../../rpc/builtins.ts'
 import { Callee } from '../../rpc/callee.ts'
 import { Kinship } from '../../rpc/kinship.ts'
 import { Lane } from '../../rpc/lane.ts'
@@ -56,6 +57,7 @@ describe('the traffic of a peer', () => {
       misconduct,
       kinship,
       stats,
+      builtins: new Builtins(),
       relays: new RelayDesk({ self: { name: 'donny', id: 'donny' }, call: () => undefined, refused: () => {} }),
       onCancelActor: () => {},
     })

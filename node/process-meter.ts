@@ -1,0 +1,101 @@
+import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
+
+/** Milliseconds between two looks at the delay of the event loop. */
+export const METER_RESOLUTION_MS = 20
+/** Milliseconds after the last question when measuring ends by itself. */
+export const METER_LINGER_MS = 15_000
+/** Milliseconds that a reading is over, at least; who asks sooner gets the former one. */
+export const METER_WINDOW_MS = 500
+
+/** How busy this process is. */
+export interface ProcessReading {
+  readonly cpu: {
+    /** Milliseconds of processor time since the process, or the thread, began. */
+    readonly userMs: number
+    readonly systemMs: number
+    /** Processors in use on average since the last question, else since the begin: 1 is one processor. */
+    readonly share: number
+  }
+  readonly eventLoop: {
+    /** The share of that time in which the event loop was not idle, 0 to 1. */
+    readonly utilization: number
+    /** By how many milliseconds timers came late since the last question; null at the first one, which begins to measure. */
+    readonly delayMs: { readonly p50: number; readonly p99: number; readonly max: number } | null
+  }
+}
+
+/**
+ * Measures this process while somebody asks: it costs nothing before the first question, and nothing again 15 s after the
+ * last one.
+ */
+export class ProcessMeter {
+  readonly #cpuUsage: () => NodeJS.CpuUsage
+  #delays: ReturnType<typeof monitorEventLoopDelay> | undefined
+  #end: NodeJS.Timeout | undefined
+  #at = performance.now()
+  #cpu: NodeJS.CpuUsage
+  #loop: EventLoopUtilization
+  #last: ProcessReading | undefined
+
+  /** @param isThread whether what is measured is a thread of the process */
+  constructor(isThread: boolean) {
+    this.#cpuUsage = isThread ? () => process.threadCpuUsage() : () => process.cpuUsage()
+    this.#cpu = this.#cpuUsage()
+    this.#loop = performance.eventLoopUtilization()
+  }
+
+  read(): ProcessReading {
+    this.#stayAwake()
+    const now = performance.now()
+    const overMs = now - this.#at
+    if (this.#last !== undefined && overMs < METER_WINDOW_MS) return this.#last
+    const cpu = this.#cpuUsage()
+    const loop = performance.eventLoopUtilization()
+    const used = (cpu.user - this.#cpu.user + cpu.system - this.#cpu.system) / 1_000
+    const reading: ProcessReading = {
+      cpu: {
+        userMs: Math.round(cpu.user / 1_000),
+        systemMs: Math.round(cpu.system / 1_000),
+        share: overMs > 0 ? rounded(used / overMs) : 0,
+      },
+      eventLoop: {
+        utilization: rounded(performance.eventLoopUtilization(loop, this.#loop).utilization),
+        delayMs: this.#last === undefined ? null : this.#readDelays(),
+      },
+    }
+    this.#at = now
+    this.#cpu = cpu
+    this.#loop = loop
+    this.#last = reading
+    this.#delays?.reset()
+    return reading
+  }
+
+  close(): void {
+    clearTimeout(this.#end)
+    this.#delays?.disable()
+    this.#delays = undefined
+    this.#last = undefined
+  }
+
+  #stayAwake(): void {
+    if (this.#delays === undefined) {
+      this.#delays = monitorEventLoopDelay({ resolution: METER_RESOLUTION_MS })
+      this.#delays.enable()
+    }
+    if (this.#end === undefined) this.#end = setTimeout(() => this.close(), METER_LINGER_MS).unref()
+    else this.#end.refresh()
+  }
+
+  /** The histogram is of the times between two looks, which are that far apart without any delay. */
+  #readDelays(): { p50: number; p99: number; max: number } | null {
+    const delays = this.#delays
+    if (delays === undefined || delays.count === 0) return null
+    const ms = (ns: number): number => Math.max(0, Math.round(ns / 1e4 - METER_RESOLUTION_MS * 100) / 100)
+    return { p50: ms(delays.percentile(50)), p99: ms(delays.percentile(99)), max: ms(delays.max) }
+  }
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 1_000) / 1_000
+}

@@ -1,0 +1,89 @@
+import type { ActorStats } from '../node/actor-stats.ts'
+import type { ActorRef } from '../node/errors.ts'
+import type { LogLevel } from '../node/log.ts'
+import type { ProcessReading } from '../node/process-meter.ts'
+import type { StartMethod } from './start-method.ts'
+
+/** Connections, and streams, that the vitals of an actor tell of; the others are counted. */
+export const MAX_VITAL_ENTRIES = 256
+
+/** How an actor is at one moment; plain data. Times are milliseconds since 1970. */
+export interface ActorVitals extends ActorRef, ProcessReading {
+  /** When this was read. */
+  readonly at: number
+  /** Peer id of the top actor of its tree, and of the actor that started it; null for a root. */
+  readonly root: string
+  readonly parent: string | null
+  readonly pid: number
+  /** Name of its machine. */
+  readonly host: string
+  readonly platform: string
+  readonly arch: string
+  /** When the actor was up, and when its process was. */
+  readonly startedAt: number
+  readonly processStartedAt: number
+  readonly versions: {
+    readonly greenroom: string
+    readonly node: string
+    /** Of the program that it runs, when that was said. */
+    readonly program: string | null
+  }
+  /** How it was started; null for a root. */
+  readonly startMethod: StartMethod | null
+  readonly logLevel: LogLevel
+  readonly memory: {
+    /** Of the whole process, in bytes; the heap is the actor's own. */
+    readonly rssBytes: number
+    readonly heapUsedBytes: number
+    readonly heapTotalBytes: number
+    readonly externalBytes: number
+  }
+  readonly stats: ActorStats
+  /** At most 256, the oldest first. */
+  readonly connections: readonly ConnectionVitals[]
+  /** Streams of calls that are open, at most 256, the oldest first. */
+  readonly streams: readonly StreamVitals[]
+  /** Connections and streams that are not told of. */
+  readonly leftOut: number
+  readonly discovery: {
+    readonly joined: boolean
+    readonly leaving: boolean
+    /** How much longer than usual it waits for others because it does not trust itself: 1 when it is well, at most 8. */
+    readonly stretch: number
+    /** The share of its last probes that was answered, 0 to 1. */
+    readonly heard: number
+    /** Neighbours whose discovery stream is up. */
+    readonly links: number
+    /** Live actors that it knows of, itself included. */
+    readonly actors: number
+  }
+}
+
+/** A connection of an actor. */
+export interface ConnectionVitals {
+  /** The name is empty when the peer is no known actor of the mesh. */
+  readonly peer: ActorRef
+  readonly address: string
+  readonly direction: 'inbound' | 'outbound'
+  readonly since: number
+  /** Whether it leads through another actor. */
+  readonly relayed: boolean
+  readonly streams: number
+  /** Of a round trip, when the actor calls that peer and was asked to measure; else null. */
+  readonly roundTripMs: number | null
+}
+
+/** A stream of a call. */
+export interface StreamVitals {
+  readonly functionId: string
+  readonly peer: ActorRef
+  /** Whether the actor calls or is called. */
+  readonly role: 'caller' | 'callee'
+  readonly since: number
+  readonly itemsSent: number
+  readonly itemsReceived: number
+  /** What the other side lets it send before it has taken more. */
+  readonly credit: { readonly items: number; readonly bytes: number }
+  /** Items that wait here for their consumer. */
+  readonly queued: number
+}

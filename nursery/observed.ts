@@ -1,0 +1,77 @@
+import type { ActorEvent } from '../node/actor-events.ts'
+import { LOG_LEVELS, type LogLevel } from '../node/log.ts'
+import type { LogLine } from '../node/log-book.ts'
+
+/** What somebody wants to hear of. */
+export interface Wish {
+  readonly events: boolean
+  /** Lines from this level on; `silent` for none. */
+  readonly level: LogLevel
+}
+
+/** Something that was observed: what happened, a line of a log, or how many of them were lost on their way. */
+export type Observed = { readonly event: ActorEvent } | { readonly line: LogLine } | { readonly missed: number }
+
+/** How much of what was before is asked for, and how long that may take. */
+export interface RecallBounds extends Wish {
+  /** Items in all, the latest ones. */
+  readonly items: number
+  readonly timeoutMs: number
+}
+
+/** Items that can be asked for of what was before, and characters of their texts. */
+export const MAX_RECALLED_ITEMS = 1_000
+export const MAX_RECALLED_CHARACTERS = 1024 * 1024
+
+export function isSomething({ events, level }: Wish): boolean {
+  return events || level !== 'silent'
+}
+
+/** All that any of them wants. */
+export function unionOf(wishes: readonly Wish[]): Wish {
+  const ranks = wishes.map(({ level }) => LOG_LEVELS.indexOf(level))
+  const rank = Math.min(LOG_LEVELS.indexOf('silent'), ...ranks)
+  return { events: wishes.some(({ events }) => events), level: LOG_LEVELS[rank] ?? 'silent' }
+}
+
+/** What was lost is told to everybody. */
+export function isWanted(item: Observed, { events, level }: Wish): boolean {
+  if ('event' in item) return events
+  if ('line' in item) return LOG_LEVELS.indexOf(item.line.level) >= LOG_LEVELS.indexOf(level)
+  return true
+}
+
+/** The latest of them in the order of their times. */
+export function latestOf(items: readonly Observed[], count: number): Observed[] {
+  const inOrder = items.toSorted((a, b) => timeOf(a) - timeOf(b))
+  let characters = 0
+  let first = inOrder.length
+  while (first > 0 && inOrder.length - first < count) {
+    characters += sizeOf(inOrder[first - 1]!)
+    if (characters > MAX_RECALLED_CHARACTERS) break
+    first -= 1
+  }
+  return inOrder.slice(first)
+}
+
+/** What tells an item from all others; nothing for what is none. */
+export function keyOf(item: Observed): string | undefined {
+  if ('event' in item) return `e ${item.event.actor.id} ${item.event.seq}`
+  return 'line' in item ? `l ${item.line.actor.id} ${item.line.seq}` : undefined
+}
+
+/** Characters that it takes, roughly: its texts are what can be large. */
+export function sizeOf(item: Observed): number {
+  if ('line' in item) return SMALL + item.line.text.length
+  if (!('event' in item)) return SMALL
+  const { event } = item
+  return SMALL + ('why' in event ? (event.why?.length ?? 0) : 0) + ('what' in event ? (event.what?.length ?? 0) : 0)
+}
+
+/** Characters of all that is short in an item. */
+const SMALL = 200
+
+function timeOf(item: Observed): number {
+  if ('event' in item) return item.event.at
+  return 'line' in item ? item.line.at : 0
+}

@@ -1,0 +1,52 @@
+import type { Observed, Wish } from './observed.ts'
+import { ObservedQueue } from './observed-queue.ts'
+import type { Observation } from './observation.ts'
+
+/** Milliseconds for which what an actor passes up is collected. */
+export const PASS_UP_MS = 50
+
+/**
+ * What an actor passes up to its parent, as far as somebody above wants to hear: one batch at a time, the next one when the
+ * parent has taken it, so that a parent that is stopped has one batch to read, and the rest is bounded here.
+ */
+export class PassingUp {
+  readonly #observation: Observation
+  readonly #send: (items: Observed[]) => void
+  readonly #queue = new ObservedQueue()
+  #awaitsAnswer = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(observation: Observation, send: (items: Observed[]) => void) {
+    this.#observation = observation
+    this.#send = send
+  }
+
+  /** The parent says what it wants from now on. */
+  wish(wish: Wish): void {
+    this.#observation.passUp(wish, (item) => {
+      this.#queue.push(item)
+      this.#timer ??= setTimeout(() => this.#flush(), PASS_UP_MS).unref()
+    })
+  }
+
+  /** The parent has taken the last batch. */
+  taken(): void {
+    this.#awaitsAnswer = false
+    if (!this.#queue.isEmpty) this.#timer ??= setTimeout(() => this.#flush(), PASS_UP_MS).unref()
+  }
+
+  /** Sends what there is at once: the actor is about to end, or is asked what was before. */
+  flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    while (!this.#queue.isEmpty) this.#send(this.#queue.take())
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    if (this.#awaitsAnswer || this.#queue.isEmpty) return
+    this.#awaitsAnswer = true
+    this.#send(this.#queue.take())
+  }
+}

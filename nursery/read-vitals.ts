@@ -1,0 +1,72 @@
+import { hostname } from 'node:os'
+import type { ActorRef } from '../node/errors.ts'
+import { logLevel } from '../node/log.ts'
+import { isRelayed } from '../node/relay.ts'
+import { GREENROOM_VERSION } from '../node/version.ts'
+import { lookAt } from '../discovery/look.ts'
+import type { ActorRuntime } from './actor-runtime.ts'
+import { type ActorVitals, type ConnectionVitals, MAX_VITAL_ENTRIES, type StreamVitals } from './actor-vitals.ts'
+
+/** Reads how an actor of this process is. @param roundTripMs milliseconds that round trips are waited for; 0: none is measured */
+export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): Promise<ActorVitals> {
+  const { actor, options, meter, discovery, host, rpc } = runtime
+  const roundTrips = roundTripMs > 0 ? await rpc.roundTrips(roundTripMs) : new Map<string, number>()
+  const memory = process.memoryUsage()
+  const { self, counts } = lookAt(discovery, { limit: 0 })
+  const refOf = (id: string): ActorRef => ({ name: discovery.state.registry.get(id)?.name ?? '', id })
+  const connections = host.connections()
+  const streams = rpc.openStreams()
+  const offset = Date.now() - performance.now()
+  return {
+    name: actor.name,
+    id: actor.id,
+    at: Date.now(),
+    root: runtime.root,
+    parent: options.parent?.id ?? null,
+    pid: process.pid,
+    host: hostname(),
+    platform: process.platform,
+    arch: process.arch,
+    startedAt: runtime.startedAt,
+    processStartedAt: Math.round(Date.now() - process.uptime() * 1_000),
+    versions: { greenroom: GREENROOM_VERSION, node: process.versions.node, program: actor.version ?? null },
+    startMethod: options.parent === undefined ? null : options.isThread === true ? 'thread' : 'process',
+    logLevel: logLevel(),
+    ...meter.read(),
+    memory: {
+      rssBytes: memory.rss,
+      heapUsedBytes: memory.heapUsed,
+      heapTotalBytes: memory.heapTotal,
+      externalBytes: memory.external,
+    },
+    stats: actor.stats(),
+    connections: connections.slice(0, MAX_VITAL_ENTRIES).map(({ peer, address, direction, since, streams: open }): ConnectionVitals => ({
+      peer: refOf(peer),
+      address,
+      direction,
+      since,
+      relayed: isRelayed(address),
+      streams: open,
+      roundTripMs: roundTrips.get(peer) ?? null,
+    })),
+    streams: streams.slice(0, MAX_VITAL_ENTRIES).map((stream): StreamVitals => ({
+      functionId: stream.functionId,
+      peer: refOf(stream.peer),
+      role: stream.role,
+      since: Math.round(stream.since + offset),
+      itemsSent: stream.itemsSent,
+      itemsReceived: stream.itemsReceived,
+      credit: stream.credit,
+      queued: stream.queued,
+    })),
+    leftOut: Math.max(0, connections.length - MAX_VITAL_ENTRIES) + Math.max(0, streams.length - MAX_VITAL_ENTRIES),
+    discovery: {
+      joined: self.joined,
+      leaving: self.leaving,
+      stretch: self.stretch,
+      heard: self.heard,
+      links: counts.links,
+      actors: counts.actors,
+    },
+  }
+}
