@@ -26,6 +26,7 @@ export type {
   SuspicionSnapshot,
 } from './discovery/snapshot.ts'
 export { watchActors, type ActorChange } from './discovery/watch.ts'
+export type { Act, Actant, ActorEvent, ActorFact } from './node/actor-events.ts'
 export type { ActorStats, CallStats, FunctionStats, Latency } from './node/actor-stats.ts'
 export { currentSignal } from './node/cancel-scope.ts'
 export { currentActor, type Actor } from './node/current-actor.ts'
@@ -48,7 +49,10 @@ export {
   TooManyRestarts,
   type ActorRef,
 } from './node/errors.ts'
+export type { CallRef } from './node/cancel-scope.ts'
 export { getConsoleLog, type Log, type LogLevel } from './node/log.ts'
+export type { LogLine } from './node/log-book.ts'
+export type { ProcessReading } from './node/process-meter.ts'
 export {
   cancelScope,
   failAfter,
@@ -59,25 +63,36 @@ export {
   type ScopeResult,
 } from './node/scopes.ts'
 export type { ActorStdio } from './nursery/actor-output.ts'
-export type { ActorTree, ChildTree, NurseryTree, ServedCall, Wait } from './nursery/actor-tree.ts'
+export type {
+  ActorTree,
+  ChildTree,
+  EndedChild,
+  LastRestart,
+  NurseryTree,
+  ServedCall,
+  Wait,
+} from './nursery/actor-tree.ts'
+export type { ActorVitals, ConnectionVitals, StreamVitals } from './nursery/actor-vitals.ts'
 export { describeTree, type TreeOptions } from './nursery/describe-tree.ts'
 export { invite, type InviteOptions } from './nursery/invite.ts'
 export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
 export type { ActorLimits } from './nursery/limits.ts'
 export type { ActorOptions, NurseryOptions, OneShotOptions, TaskOptions } from './nursery/nursery-options.ts'
 export { openNursery, type LocalTask, type Nursery } from './nursery/nursery.ts'
+export { readVitals, type VitalsOptions } from './nursery/read-vitals.ts'
 export { nurseryReports, type ChildReport, type NurseryReport, type Restarted, type Step } from './nursery/report.ts'
 export type { Backoff, Restart, Strategy } from './nursery/restart-policy.ts'
 export type { MeshOptions } from './nursery/root.ts'
 export { run, type RunOptions } from './nursery/run.ts'
 export { runOnArbiter, type RunOnArbiterOptions } from './nursery/run-on-arbiter.ts'
+export { setLogLevel, type LogLevelOptions } from './nursery/set-log-level.ts'
 export { showTree } from './nursery/show-tree.ts'
 export type { StartMethod } from './nursery/start-method.ts'
 export type { Context, ContextStream } from './rpc/context.ts'
 export { expose, type AnyFunction, type ExposedModule, type FunctionKind } from './rpc/exposed.ts'
 export type { StackPolicy } from './rpc/kinship.ts'
 export { fanOut, type FanOut, type FanOutOptions, type SubscribeOptions, type Subscription } from './rpc/fan-out.ts'
-export type { CallOptions, ContextFunction, Portal, RunResult } from './rpc/portal.ts'
+export type { CallOptions, ContextFunction, Invoked, Portal, RunResult } from './rpc/portal.ts'
 export type { FunctionDescription } from './rpc/protocol.ts'
 export type { RemoteContext } from './rpc/remote-context.ts'
 export type { RemoteStream } from './rpc/remote-stream.ts'

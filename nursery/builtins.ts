@@ -11,7 +11,7 @@ import { MAX_TREE_CHILDREN, MAX_TREE_TIMEOUT_MS, TREE_TIMEOUT_MS } from './actor
 import { actantOf, LAST_WORDS_MS, readReason, showActant } from './acting.ts'
 import { describeActor } from './describe-tree.ts'
 import { keyOf, MAX_RECALLED_ITEMS, type Observed, type RecallBounds, type Wish } from './observed.ts'
-import { readVitalsOf } from './read-vitals.ts'
+import { checkRoundTripMs, readVitalsOf } from './read-vitals.ts'
 
 /** Milliseconds in which the actors below have to say what they remember. */
 const RECALL_TIMEOUT_MS = 1_000
@@ -47,7 +47,10 @@ export function serveBuiltins(runtime: ActorRuntime): void {
   const table: BuiltinTable = {
     tree: async (_peer, timeoutMs) =>
       await describeActor(runtime, { timeoutMs: readTimeout(timeoutMs), children: MAX_TREE_CHILDREN }),
-    vitals: async (_peer, roundTripMs) => await readVitalsOf(runtime, readRoundTripMs(roundTripMs)),
+    vitals: async (_peer, roundTripMs = 0) => {
+      checkRoundTripMs(roundTripMs as number)
+      return await readVitalsOf(runtime, roundTripMs as number)
+    },
     look: (_peer, options) => lookAt(discovery, (options ?? {}) as SnapshotOptions),
     observe: (_peer, request) => observe(runtime, readRequest(request)),
     setLogLevel: (peer, level, forMs, as) => {
@@ -115,10 +118,4 @@ function readTimeout(timeoutMs: unknown): number {
   if (timeoutMs === undefined || timeoutMs === null) return TREE_TIMEOUT_MS
   if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= MAX_TREE_TIMEOUT_MS) return timeoutMs
   throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TREE_TIMEOUT_MS}`)
-}
-
-function readRoundTripMs(ms: unknown): number {
-  if (ms === undefined || ms === null) return 0
-  if (typeof ms === 'number' && ms >= 0 && ms <= MAX_TREE_TIMEOUT_MS) return ms
-  throw new InvalidArgument(`roundTripMs is 0 to ${MAX_TREE_TIMEOUT_MS}`)
 }

@@ -58,7 +58,8 @@ export class Observation {
 
   /** What a child has passed up. */
   fromBelow(items: readonly Observed[]): void {
-    for (const sink of this.#sinks) if (sink.below) for (const item of items) if (isWanted(item, sink.wish)) sink.push(item)
+    for (const sink of this.#sinks)
+      if (sink.below) for (const item of items) if (isWanted(item, sink.wish)) sink.push(item)
   }
 
   /** The parent wants to hear, or no longer. */

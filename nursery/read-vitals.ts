@@ -1,11 +1,45 @@
 import { hostname } from 'node:os'
-import type { ActorRef } from '../node/errors.ts'
+import { inspect } from 'node:util'
+import { type ActorRef, InvalidArgument } from '../node/errors.ts'
 import { logLevel } from '../node/log.ts'
 import { isRelayed } from '../node/relay.ts'
 import { GREENROOM_VERSION } from '../node/version.ts'
 import { lookAt } from '../discovery/look.ts'
-import type { ActorRuntime } from './actor-runtime.ts'
+import { builtinId } from '../rpc/builtins.ts'
+import type { Portal } from '../rpc/portal.ts'
+import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
+import { MAX_TREE_TIMEOUT_MS } from './actor-tree.ts'
 import { type ActorVitals, type ConnectionVitals, MAX_VITAL_ENTRIES, type StreamVitals } from './actor-vitals.ts'
+
+export interface VitalsOptions {
+  /** Milliseconds that the actor waits for round trips to those that it calls, 0 to 60,000; default 0: none is measured. */
+  readonly roundTripMs?: number
+}
+
+/**
+ * How an actor is: its process, memory, processor share, event loop, calls, connections and streams. Measuring the event loop
+ * begins with the first question and ends 15 s after the last one.
+ *
+ * @param actor default the one of this process
+ * @throws ActorDied when nobody answers behind the portal
+ * @throws GreenroomError `NO_ACTOR` when no portal is given and this process is no actor
+ * @example
+ * ```ts
+ * const { host, pid, cpu, memory } = await readVitals(await waitForActor('gretchen'))
+ * console.log(`${host}/${pid}: ${cpu.share * 100} %, ${memory.rssBytes / 2 ** 20} MiB`)
+ * ```
+ */
+export async function readVitals(actor?: Portal, { roundTripMs = 0 }: VitalsOptions = {}): Promise<ActorVitals> {
+  checkRoundTripMs(roundTripMs)
+  if (actor === undefined) return await readVitalsOf(currentRuntime(), roundTripMs)
+  return (await actor.call(builtinId('vitals'), roundTripMs)) as ActorVitals
+}
+
+/** @throws InvalidArgument when it is no time that is waited for round trips */
+export function checkRoundTripMs(ms: number): void {
+  if (!(typeof ms === 'number' && ms >= 0 && ms <= MAX_TREE_TIMEOUT_MS))
+    throw new InvalidArgument(`roundTripMs is 0 to ${MAX_TREE_TIMEOUT_MS}, got ${inspect(ms, { depth: 0 })}`)
+}
 
 /** Reads how an actor of this process is. @param roundTripMs milliseconds that round trips are waited for; 0: none is measured */
 export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): Promise<ActorVitals> {
@@ -40,15 +74,17 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
       externalBytes: memory.external,
     },
     stats: actor.stats(),
-    connections: connections.slice(0, MAX_VITAL_ENTRIES).map(({ peer, address, direction, since, streams: open }): ConnectionVitals => ({
-      peer: refOf(peer),
-      address,
-      direction,
-      since,
-      relayed: isRelayed(address),
-      streams: open,
-      roundTripMs: roundTrips.get(peer) ?? null,
-    })),
+    connections: connections
+      .slice(0, MAX_VITAL_ENTRIES)
+      .map(({ peer, address, direction, since, streams: open }): ConnectionVitals => ({
+        peer: refOf(peer),
+        address,
+        direction,
+        since,
+        relayed: isRelayed(address),
+        streams: open,
+        roundTripMs: roundTrips.get(peer) ?? null,
+      })),
     streams: streams.slice(0, MAX_VITAL_ENTRIES).map((stream): StreamVitals => ({
       functionId: stream.functionId,
       peer: refOf(stream.peer),

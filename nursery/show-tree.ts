@@ -61,7 +61,9 @@ function childBranch(tree: ActorTree, child: ChildTree): Branch {
 
 function endedBranch(tree: ActorTree, { kind, name, outcome, endedAt, why }: EndedChild): Branch {
   const words = outcome === 'done' ? 'was done' : outcome === 'failed' ? 'failed' : 'was cancelled'
-  return leaf(`${kind} ${oneLine(name)} ${words} ${age(tree, endedAt)} ago${why === undefined ? '' : `: ${oneLine(why)}`}`)
+  return leaf(
+    `${kind} ${oneLine(name)} ${words} ${age(tree, endedAt)} ago${why === undefined ? '' : `: ${oneLine(why)}`}`,
+  )
 }
 
 function showRestarts(tree: ActorTree, { restarts, lastRestart }: ChildTree): string | undefined {

@@ -132,7 +132,9 @@ export class Callee {
     const asked = [...this.#asked].flatMap(([{ functionId, began }, peer]) =>
       began === undefined ? [] : [{ functionId, peer, since: began.at }],
     )
-    return [...this.#lanes.values()].flatMap((lanes) => [...lanes].flatMap((lane) => [...lane.underWay()])).concat(asked)
+    return [...this.#lanes.values()]
+      .flatMap((lanes) => [...lanes].flatMap((lane) => [...lane.underWay()]))
+      .concat(asked)
   }
 
   /** Resolves when every task that runs now has replied. */

@@ -221,7 +221,8 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     const found = known.find(({ id }) => id === functionId)
     if (found === undefined) throw unknownFunction(this.name, functionId, known)
     const as = this.#caller.self.name
-    if (found.kind === 'stream') return { kind: 'stream', items: this.stream(builtinId('stream'), functionId, as, ...args) }
+    if (found.kind === 'stream')
+      return { kind: 'stream', items: this.stream(builtinId('stream'), functionId, as, ...args) }
     return { kind: 'value', value: await this.#call(builtinId('call'), [functionId, as, ...args]) }
   }
 

@@ -40,7 +40,11 @@ test('the time between SIGTERM and SIGKILL counts from when SIGTERM was sent, ho
     { type: 'boot', name: 'unending' } as BootMessage,
     { graceMs, bootTimeoutMs: 60_000 },
     'process',
-    { onStep: (step) => void steps.push({ step, at: performance.now() }), onAskedToEnd: () => {}, onObserved: () => {} },
+    {
+      onStep: (step) => void steps.push({ step, at: performance.now() }),
+      onAskedToEnd: () => {},
+      onObserved: () => {},
+    },
   )
   events?.onMessage({ type: 'ready', target: { name: 'unending', id: 'id', addresses: [] } })
   const exited = unending.end(new Cancelled('a test', 'it is over'))
