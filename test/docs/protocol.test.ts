@@ -12,10 +12,20 @@ import * as membership from '../../discovery/membership.ts'
 import * as voteFile from '../../discovery/vote-file.ts'
 import * as neighbours from '../../discovery/neighbours.ts'
 import * as claim from '../../discovery/claim.ts'
+import * as actorEvents from '../../node/actor-events.ts'
+import * as logBook from '../../node/log-book.ts'
+import * as log from '../../node/log.ts'
 import * as host from '../../node/host.ts'
 import * as door from '../../node/door.ts'
 import * as relay from '../../node/relay.ts'
 import * as openGuard from '../../node/open-guard.ts'
+import * as acting from '../../nursery/acting.ts'
+import * as actorTree from '../../nursery/actor-tree.ts'
+import * as actorVitals from '../../nursery/actor-vitals.ts'
+import * as observation from '../../nursery/observation.ts'
+import * as observed from '../../nursery/observed.ts'
+import * as observedQueue from '../../nursery/observed-queue.ts'
+import * as passingUp from '../../nursery/passing-up.ts'
 import * as actorOutput from '../../nursery/actor-output.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
@@ -35,6 +45,8 @@ import * as lane from '../../rpc/lane.ts'
 import * as pendingCall from '../../rpc/pending-call.ts'
 import * as retry from '../../rpc/retry.ts'
 import * as servedLane from '../../rpc/served-lane.ts'
+import * as builtins from '../../rpc/builtins.ts'
+import * as caller from '../../rpc/caller.ts'
 import * as callee from '../../rpc/callee.ts'
 import * as misconduct from '../../rpc/misconduct.ts'
 import * as relays from '../../rpc/broadcast.ts'
@@ -47,6 +59,18 @@ import * as valueGraph from '../../rpc/value-graph.ts'
 
 const limits: Record<string, unknown> = {
   ...broadcast,
+  ...acting,
+  ...actorEvents,
+  ...actorTree,
+  ...actorVitals,
+  ...builtins,
+  ...caller,
+  ...log,
+  ...logBook,
+  ...observation,
+  ...observed,
+  ...observedQueue,
+  ...passingUp,
   ...metadata,
   ...relays,
   ...door,
