@@ -77,6 +77,8 @@ export interface RuntimeOptions {
   readonly ownsProcess?: boolean | undefined
   /** Whether this actor is a thread itself. */
   readonly isThread?: boolean | undefined
+  /** Whether its process waited for its name. */
+  readonly isWarm?: boolean | undefined
   readonly warmActors: number
   /** A child's parent and root; a root has neither. */
   readonly parent?: Target | undefined

@@ -1,4 +1,4 @@
-import type { BootMessage, PrepareMessage, Question } from './boot-message.ts'
+import type { BootMessage, PrepareMessage } from './boot-message.ts'
 import { isEcho, isStrayEcho } from '../node/cancel-scope.ts'
 import { Cancelled, describeError, InvalidArgument } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
@@ -7,13 +7,11 @@ import { areaLog, setLogLevel } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
-import { serveBuiltins } from './builtins.ts'
+import { Answering } from './answering.ts'
 import { useChildEntry } from './child-entry.ts'
-import { boundsBelow, describeActor } from './describe-tree.ts'
 import { holdLifelines } from './lifeline.ts'
 import type { ActorLimits } from './limits.ts'
 import { openParentChannel } from './parent-channel.ts'
-import { PassingUp } from './passing-up.ts'
 import { outliveTerminal } from './process-signals.ts'
 import { rehearse } from './rehearsal.ts'
 
@@ -27,7 +25,7 @@ let self = { name: `process ${process.pid}`, id: '' }
 /** Whether the parent, which is of this actor's tree, is told stacks. */
 let stacks = true
 let prepared: { identity: Identity; host: Host } | undefined
-let passing: PassingUp | undefined
+let answering: Answering | undefined
 let ending = false
 let crashed = false
 
@@ -38,7 +36,7 @@ const parent = openParentChannel({
     if (message.type === 'boot') void boot(message)
     else if (message.type === 'prepare') void prepare(message)
     else if (message.type === 'cancel') void end(new Cancelled(message.by, message.why))
-    else if (runtime !== undefined) void ask(runtime, message)
+    else void answering?.ask(message)
   },
   onGone: () => void end(new Cancelled('the parent', 'it is gone')),
 })
@@ -73,7 +71,7 @@ async function boot(message: BootMessage): Promise<void> {
     runtime = await startRuntime({
       ...message,
       listen: 'near',
-      ...(prepared ?? { identity: await openIdentity() }),
+      ...(prepared === undefined ? { identity: await openIdentity() } : { ...prepared, isWarm: true }),
       ...(parent.isThread ? { isThread: true, startMethod: 'thread' } : {}),
       load: async (target) => {
         self = target
@@ -88,7 +86,7 @@ async function boot(message: BootMessage): Promise<void> {
         module = undefined
       },
     })
-    serveBuiltins(runtime)
+    answering = new Answering(runtime, (told) => void parent.tell(told))
     runtime.scope.onCancel((reason) => void end(reason))
     await parent.tell({ type: 'ready', target: runtime.self })
   } catch (error) {
@@ -101,38 +99,11 @@ function hold(depth: number, limits: ActorLimits): void {
   if (!parent.isThread) holdLifelines(depth, limits, () => void end(new Cancelled('an ancestor', 'it is gone')))
 }
 
-/** Does what the parent asks of an actor that is up; those below have a smaller share of the time. */
-async function ask(up: ActorRuntime, message: Question): Promise<void> {
-  passing ??= new PassingUp(up.observation, (items) => void parent.tell({ type: 'observed', items }))
-  switch (message.type) {
-    case 'describe': {
-      const tree = await describeActor(up, boundsBelow(message.bounds))
-      await parent.tell({ type: 'described', request: message.request, tree })
-      return
-    }
-    case 'recall': {
-      const items = await up.observation.recall(message.bounds)
-      passing.flush()
-      await parent.tell({ type: 'recalled', request: message.request, items })
-      return
-    }
-    case 'observe':
-      passing.wish(message.wish)
-      return
-    case 'taken':
-      passing.taken()
-      return
-    case 'logLevel':
-      setLogLevel(message.level, message.forMs)
-      up.children.setLogLevel(message.level, message.forMs)
-  }
-}
-
 /** Ends the actor because somebody asked it to: its tasks are cancelled, clean up and reply, then the process exits. */
 async function end(reason: Cancelled): Promise<void> {
   if (ending) return
   ending = true
-  passing?.flush()
+  answering?.flush()
   await parent.tell({ type: 'cancelled', by: reason.by, why: reason.why })
   await runtime?.stop(reason)
   if (!crashed) await parent.exit(0)

@@ -7,8 +7,9 @@ import { GREENROOM_VERSION } from '../node/version.ts'
 import { lookAt } from '../discovery/look.ts'
 import { builtinId } from '../rpc/builtins.ts'
 import type { Portal } from '../rpc/portal.ts'
-import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
+import { type ActorRuntime, currentRuntime, type RuntimeOptions } from './actor-runtime.ts'
 import { MAX_TREE_TIMEOUT_MS } from './actor-tree.ts'
+import type { StartMethod } from './start-method.ts'
 import { type ActorVitals, type ConnectionVitals, MAX_VITAL_ENTRIES, type StreamVitals } from './actor-vitals.ts'
 
 export interface VitalsOptions {
@@ -64,7 +65,7 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
     startedAt: runtime.startedAt,
     processStartedAt: Math.round(Date.now() - process.uptime() * 1_000),
     versions: { greenroom: GREENROOM_VERSION, node: process.versions.node, program: actor.version ?? null },
-    startMethod: options.parent === undefined ? null : options.isThread === true ? 'thread' : 'process',
+    startMethod: startMethodOf(options),
     logLevel: logLevel(),
     ...meter.read(),
     memory: {
@@ -105,4 +106,10 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
       actors: counts.actors,
     },
   }
+}
+
+function startMethodOf({ parent, isThread, isWarm }: RuntimeOptions): StartMethod | null {
+  if (parent === undefined) return null
+  if (isThread === true) return 'thread'
+  return isWarm === true ? 'warm' : 'process'
 }

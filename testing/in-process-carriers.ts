@@ -4,12 +4,11 @@ import { areaLog } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from '../nursery/actor-runtime.ts'
-import type { TreeBounds } from '../nursery/actor-tree.ts'
+import { Answering } from '../nursery/answering.ts'
 import type { BootMessage, ParentMessage } from '../nursery/boot-message.ts'
 import type { Carrier, CarrierEvents } from '../nursery/carrier.ts'
 import type { CarrierStarter } from '../nursery/carriers.ts'
 import type { StartMethod } from '../nursery/start-method.ts'
-import { boundsBelow, describeActor } from '../nursery/describe-tree.ts'
 import { eventually } from './eventually.ts'
 import { startMemoryHost } from './memory-host.ts'
 
@@ -57,6 +56,7 @@ class InProcessCarrier implements Carrier {
   #self = { name: 'actor', id: '' }
   #host: Host | undefined
   #runtime: ActorRuntime | undefined
+  #answering: Answering | undefined
   #boot: Promise<void> | undefined
 
   constructor(carriers: InProcessCarriers, events: CarrierEvents) {
@@ -72,7 +72,7 @@ class InProcessCarrier implements Carrier {
     if (message.type === 'boot')
       this.#boot = this.#start({ ...message, statespace: structuredClone(message.statespace) })
     else if (message.type === 'cancel') void this.#end(new Cancelled(message.by, message.why))
-    else if (message.type === 'describe') void this.#describe(message.request, message.bounds)
+    else if (message.type !== 'prepare') void this.#runtime?.scope.run(async () => await this.#answering?.ask(message))
   }
 
   listen(events: CarrierEvents): void {
@@ -106,6 +106,7 @@ class InProcessCarrier implements Carrier {
       const carriers = this.#carriers
       const runtime = await startRuntime({ ...message, identity, host, sharesProcess: true, carriers })
       this.#runtime = runtime
+      this.#answering = new Answering(runtime, (told) => this.#events.onMessage(told))
       runtime.scope.onCancel((reason) => void this.#end(reason))
       carriers.add(runtime)
       await carriers.untilParentKnows(runtime)
@@ -117,16 +118,10 @@ class InProcessCarrier implements Carrier {
     }
   }
 
-  async #describe(request: number, bounds: TreeBounds): Promise<void> {
-    const runtime = this.#runtime
-    if (runtime === undefined) return
-    const tree = await runtime.scope.run(async () => await describeActor(runtime, boundsBelow(bounds)))
-    this.#events.onMessage({ type: 'described', request, tree })
-  }
-
   async #end(reason: Cancelled): Promise<void> {
     if (this.#ending) return
     this.#ending = true
+    this.#answering?.flush()
     this.#events.onMessage({ type: 'cancelled', by: reason.by, why: reason.why })
     await this.#runtime?.stop(reason)
     this.#exit('it has ended', 0)

@@ -4,6 +4,7 @@ import { checkActorName } from '../node/actor-name.ts'
 import { outsideScopes } from '../node/cancel-scope.ts'
 import { GreenroomError, InvalidArgument, LimitExceeded } from '../node/errors.ts'
 import { privateMesh, startRuntime } from '../nursery/actor-runtime.ts'
+import { serveBuiltins } from '../nursery/builtins.ts'
 import { passOverStrayEchoes } from '../nursery/stray-echoes.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
 import { TREE_KEY_BYTES } from '../rpc/kinship.ts'
@@ -136,6 +137,7 @@ class InProcessMesh implements TestMesh {
           sharesProcess: true,
           carriers: this.#carriers,
         })
+        serveBuiltins(runtime)
         this.#carriers.add(runtime)
         const caller = this.#test?.runtime.rpc ?? runtime.rpc
         const actor = new LiveActor(
