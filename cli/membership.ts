@@ -3,6 +3,7 @@ import { acceptInvitation } from '../nursery/joining.ts'
 import { forgetMembership, openMesh } from '../discovery/membership.ts'
 import { GreenroomError, invite } from '../index.ts'
 import { endHostPeer } from './host-peer.ts'
+import { openOutput } from './output.ts'
 
 /** Prints an invitation, and nothing else, so that it can be piped. */
 export async function printInvitation(options: {
@@ -10,23 +11,30 @@ export async function printInvitation(options: {
   readonly expires?: number
   readonly uses?: number
   readonly address?: string[]
+  readonly json?: boolean
 }): Promise<void> {
   const { mesh, expires, uses, address } = options
+  const output = openOutput(options.json === true)
   const limits = {
     ...(expires === undefined ? {} : { expiresInMs: expires }),
     ...(uses === undefined ? {} : { uses }),
     ...(address === undefined ? {} : { addresses: address }),
   }
-  console.log(await invite(mesh, limits))
+  const invitation = await invite(mesh, limits)
+  if (output.json) await output.document({ mesh, invitation })
+  else await output.line(invitation)
 }
 
-export async function joinByInvitation(invitation: string): Promise<void> {
+export async function joinByInvitation(invitation: string, options: { readonly json?: boolean }): Promise<void> {
+  const output = openOutput(options.json === true)
   const { mesh } = await acceptInvitation(invitation === '-' ? await text(process.stdin) : invitation)
-  console.log(`this machine has joined mesh '${mesh}': 'greenroom up --mesh ${mesh}' runs a peer of it here`)
+  if (output.json) await output.document({ mesh })
+  else await output.line(`this machine has joined mesh '${mesh}': 'greenroom up --mesh ${mesh}' runs a peer of it here`)
 }
 
 /** @throws GreenroomError `MESH_IN_USE` while other programs of the mesh run here */
-export async function leaveMesh(mesh: string): Promise<number> {
+export async function leaveMesh(mesh: string, options: { readonly json?: boolean }): Promise<number> {
+  const output = openOutput(options.json === true)
   const rendezvous = await openMesh(mesh)
   try {
     const ended = await endHostPeer(rendezvous.directory)
@@ -37,8 +45,10 @@ export async function leaveMesh(mesh: string): Promise<number> {
     }
     const joined = await forgetMembership(mesh)
     await rendezvous.discard()
-    console.log(joined || ended ? `this machine has left mesh '${mesh}'` : `this machine was not in mesh '${mesh}'`)
-    return joined || ended ? 0 : 1
+    const left = joined || ended
+    if (output.json) await output.document({ mesh, left })
+    else await output.line(left ? `this machine has left mesh '${mesh}'` : `this machine was not in mesh '${mesh}'`)
+    return left ? 0 : 1
   } finally {
     await rendezvous.close()
   }

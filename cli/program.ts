@@ -11,6 +11,7 @@ export function greenroomCommand(act: Act): Command {
   const program = new Command('greenroom')
     .description('joins this machine to meshes of actors, looks into them, and acts in them')
     .exitOverride()
+    .enablePositionalOptions()
     .showHelpAfterError("('greenroom help <command>' shows its arguments and examples)")
     .addHelpText('after', EXIT_CODES_HELP)
   declareLooking(new Declaration(program, 'Looking into a mesh:', act))

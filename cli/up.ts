@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openMesh } from '../discovery/membership.ts'
 import { currentActor, GreenroomError, type ProfileName, run } from '../index.ts'
 import { acceptInvitation } from '../nursery/joining.ts'
+import { openOutput } from './output.ts'
 import { hostPeerOf, markHostPeer } from './host-peer.ts'
 
 export interface UpOptions {
@@ -16,6 +17,17 @@ export interface UpOptions {
   readonly name?: string
   readonly profile: string
   readonly detach?: boolean
+  readonly json?: boolean
+}
+
+/** A peer that is up, as `up --json` prints it. */
+export interface UpReport {
+  readonly name: string
+  readonly id: string
+  readonly mesh: string
+  readonly pid: number
+  /** Where it listens, for others to reach. */
+  readonly addresses: readonly string[]
 }
 
 /** Milliseconds that a peer in the background has to be up. */
@@ -30,7 +42,7 @@ export async function up(options: UpOptions): Promise<void> {
   const pid = await hostPeerOf(directory)
   if (pid !== undefined)
     throw new GreenroomError('ALREADY_UP', `process ${pid} is the peer of this host in mesh '${mesh}' already`)
-  if (options.detach === true) await upInBackground(mesh, directory)
+  if (options.detach === true) await upInBackground(mesh, directory, options.json === true)
   else await upHere(mesh, directory, options)
 }
 
@@ -38,10 +50,15 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
   const main = async (): Promise<void> => {
     const unmark = await markHostPeer(directory)
     try {
-      const { name, addresses, signal } = currentActor()
-      console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
-      for (const address of addresses.filter((one) => !one.startsWith('/unix/'))) console.log(`  ${address}`)
-      process.send?.('up')
+      const { name, id, addresses, signal } = currentActor()
+      const open = addresses.filter((one) => !one.startsWith('/unix/'))
+      const report: UpReport = { name, id, mesh, pid: process.pid, addresses: open }
+      if (options.json === true) await openOutput(true).document(report)
+      else {
+        console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
+        for (const address of open) console.log(`  ${address}`)
+      }
+      process.send?.(report)
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     } finally {
       await unmark()
@@ -59,7 +76,7 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
 }
 
 /** Starts the same command again without its terminal; what it writes goes to a file beside its other files. */
-async function upInBackground(mesh: string, directory: string): Promise<void> {
+async function upInBackground(mesh: string, directory: string, json: boolean): Promise<void> {
   const file = join(directory, 'host-peer.log')
   const log = await open(file, 'a', 0o600)
   const args = process.argv.slice(1).filter((arg) => arg !== '--detach')
@@ -67,19 +84,20 @@ async function upInBackground(mesh: string, directory: string): Promise<void> {
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
   })
-  const outcome = Promise.withResolvers<void>()
+  const outcome = Promise.withResolvers<UpReport>()
   const fail = (why: string): void =>
     outcome.reject(new GreenroomError('NOT_UP', `the peer of this host is not up: ${why}; see ${file}`))
   const late = setTimeout(() => {
     child.kill('SIGKILL')
     fail(`it was not ready within ${UP_MS} ms`)
   }, UP_MS)
-  child.once('message', () => outcome.resolve())
+  child.once('message', (report) => outcome.resolve(report as UpReport))
   child.once('error', (error) => fail(error.message))
   child.once('exit', (code, signal) => fail(`it ended with ${signal ?? `code ${code}`}`))
   try {
-    await outcome.promise
-    console.log(`process ${child.pid} is the peer of this host in mesh '${mesh}': 'greenroom leave' ends it`)
+    const report = await outcome.promise
+    if (json) await openOutput(true).document(report)
+    else console.log(`process ${child.pid} is the peer of this host in mesh '${mesh}': 'greenroom leave' ends it`)
   } finally {
     clearTimeout(late)
     await log.close()

@@ -23,7 +23,10 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
   const modules = LIBRARY.flatMap((pattern) => globSync(`${pattern}${extension}`, { cwd: from })).map((file) =>
     file.slice(0, -extension.length).replaceAll('\\', '/'),
   )
-  const command = join(realpathSync(from), 'cli', sep)
+  const sources = realpathSync(from)
+  const command = join(sources, 'cli', sep)
+  // What makes a process a child when it is imported: the command, which has the same library, is none.
+  const child = join(sources, 'nursery', `child${extension}`)
   const ofCommand = (id: string): boolean => id.startsWith(command) || COMMAND_PACKAGES.test(id)
   const bundle = await rolldown({
     input: Object.fromEntries([...modules, COMMAND].map((name) => [name, join(from, name + extension)])),
@@ -44,7 +47,7 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
       // Names stay, also of classes that get others beside their namesakes of other packages: errors are known by them.
       keepNames: true,
       minify: { compress: false, mangle: false, codegen: true },
-      codeSplitting: { groups: [{ name: 'library', test: (id) => !ofCommand(id) }] },
+      codeSplitting: { groups: [{ name: 'library', test: (id) => !ofCommand(id) && id !== child }] },
     })
     const files = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))
     writeFileSync(join(to, 'THIRD-PARTY-LICENSES.txt'), licenses(files))

@@ -67,8 +67,10 @@ export async function removeContext(name: string, options: ContextOptions): Prom
   )
 }
 
-export async function showContextFile(): Promise<void> {
-  await openOutput(false).line(contextsFile())
+export async function showContextFile(options: ContextOptions): Promise<void> {
+  const output = openOutput(options.json === true)
+  if (output.json) await output.document({ file: contextsFile() })
+  else await output.line(contextsFile())
 }
 
 async function acceptedMesh(invitation: string): Promise<string> {

@@ -6,7 +6,7 @@ export function declareActing(declaration: Declaration): void {
   const { act } = declaration
   const calling = (name: string, description: string, examples: readonly string[]) =>
     declaration
-      .look(name, description, examples)
+      .ofMesh(name, description, examples)
       .argument('<actor>', 'its name, its id, or the end of its id')
       .argument('<function>', "as in stage#sing: 'greenroom describe' lists them")
       .argument('[json...]', 'its arguments, each as JSON; - reads one from the standard input')
@@ -31,6 +31,20 @@ export function declareActing(declaration: Declaration): void {
       act(
         async (actor: string, fn: string, args: string[], options) =>
           await (await import('../commands/call.ts')).stream(actor, fn, args, options),
+      ),
+    )
+  declaration
+    .ofMesh('run', 'runs a program in the mesh, and ends with its exit code', [
+      'greenroom run worker.ts',
+      'greenroom run --mesh studio worker.ts -- --verbose',
+    ])
+    .argument('<file>', 'one that calls run() or joinMesh(); these need to name no mesh then')
+    .argument('[args...]', 'of the program')
+    .passThroughOptions()
+    .action(
+      act(
+        async (file: string, args: string[], options) =>
+          await (await import('../commands/run.ts')).runProgram(file, args, options),
       ),
     )
 }

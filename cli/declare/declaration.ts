@@ -18,8 +18,13 @@ export class Declaration {
     this.#group = group
   }
 
-  /** Another one, whose help ends with examples. */
+  /** Another one, which can answer in JSON, and whose help ends with examples. */
   sub(usage: string, description: string, examples: readonly string[]): Command {
+    return this.plain(usage, description, examples).option('--json', 'as JSON, also of an error')
+  }
+
+  /** One that has nothing to say in JSON. */
+  plain(usage: string, description: string, examples: readonly string[]): Command {
     return withExamples(this.#program.command(usage).description(description).helpGroup(this.#group), examples)
   }
 
@@ -28,11 +33,6 @@ export class Declaration {
     return this.sub(usage, description, examples)
       .option('-m, --mesh <name>', 'which mesh; default GREENROOM_MESH, else that of the context in use')
       .option('-c, --context <name>', "the mesh of a context: see 'greenroom context'")
-  }
-
-  /** One that looks into a mesh and can answer in JSON. */
-  look(usage: string, description: string, examples: readonly string[]): Command {
-    return this.ofMesh(usage, description, examples).option('--json', 'as JSON, also of an error')
   }
 }
 

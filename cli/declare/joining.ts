@@ -1,5 +1,5 @@
 import { readCount, readDuration, readPort } from '../read-option.ts'
-import { chooseMesh, type MeshChoice } from '../choose-mesh.ts'
+import { chooseMesh } from '../choose-mesh.ts'
 import type { Declaration } from './declaration.ts'
 
 /** Subcommands that make this machine one of a mesh, and end that. */
@@ -41,8 +41,13 @@ export function declareJoining(declaration: Declaration): void {
       '<invitation>',
       "what 'greenroom invite' printed; - reads it from the standard input, so that no process list shows it",
     )
-    .action(act(async (invitation: string) => await (await import('../membership.ts')).joinByInvitation(invitation)))
+    .action(
+      act(
+        async (invitation: string, options) =>
+          await (await import('../membership.ts')).joinByInvitation(invitation, options),
+      ),
+    )
   declaration
     .ofMesh('leave', 'ends the peer of this host and forgets the mesh', ['greenroom leave --mesh studio'])
-    .action(act(async (options: MeshChoice) => await (await import('../membership.ts')).leaveMesh(chooseMesh(options))))
+    .action(act(async (options) => await (await import('../membership.ts')).leaveMesh(chooseMesh(options), options)))
 }

@@ -6,7 +6,7 @@ const TIMEOUT = ['--timeout <time>', 'how long answers are waited for, such as 5
 /** Subcommands that show what a mesh is and does. */
 export function declareLooking(declaration: Declaration): void {
   const { act } = declaration
-  const look = declaration.look.bind(declaration)
+  const look = declaration.ofMesh.bind(declaration)
   look('members', 'the roots of a mesh and how they are; * marks the arbiter', [
     'greenroom members',
     'greenroom members --json | jq -r \'.[] | select(.health != "up") | .name\'',

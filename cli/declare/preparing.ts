@@ -4,19 +4,21 @@ import { type Declaration, withExamples } from './declaration.ts'
 /** Subcommands that concern this user's shell and settings. */
 export function declarePreparing(declaration: Declaration): void {
   const { act } = declaration
-  const context = declaration.sub('context', 'the meshes that you look at, each under a name', [
+  const context = declaration.plain('context', 'the meshes that you look at, each under a name', [
     'greenroom context add work greenroom:AbCd… --use',
     'greenroom context list',
     'greenroom members --context home',
   ])
   const sub = (usage: string, description: string, ...examples: string[]) =>
-    withExamples(context.command(usage).description(description), examples)
-  sub('list', 'all of them; * marks the one in use', 'greenroom context list --json')
-    .option('--json', 'as JSON')
-    .action(act(async (options) => await (await import('../commands/context.ts')).listContexts(options)))
+    withExamples(
+      context.command(usage).description(description).option('--json', 'as JSON, also of an error'),
+      examples,
+    )
+  sub('list', 'all of them; * marks the one in use', 'greenroom context list --json').action(
+    act(async (options) => await (await import('../commands/context.ts')).listContexts(options)),
+  )
   sub('use', 'its mesh is meant from now on when none is given', 'greenroom context use work')
     .argument('<name>', 'of a context')
-    .option('--json', 'as JSON')
     .action(
       act(async (name: string, options) => await (await import('../commands/context.ts')).useContext(name, options)),
     )
@@ -29,7 +31,6 @@ export function declarePreparing(declaration: Declaration): void {
     .argument('<name>', 'of the context')
     .argument('<mesh>', 'the name of a mesh, or an invitation; - reads it from the standard input')
     .option('--use', 'puts it in use')
-    .option('--json', 'as JSON')
     .action(
       act(
         async (name: string, mesh: string, options) =>
@@ -38,15 +39,14 @@ export function declarePreparing(declaration: Declaration): void {
     )
   sub('remove', "forgets the name; 'greenroom leave' forgets the mesh", 'greenroom context remove work')
     .argument('<name>', 'of a context')
-    .option('--json', 'as JSON')
     .action(
       act(async (name: string, options) => await (await import('../commands/context.ts')).removeContext(name, options)),
     )
   sub('file', 'where they are kept', 'cat "$(greenroom context file)"').action(
-    act(async () => await (await import('../commands/context.ts')).showContextFile()),
+    act(async (options) => await (await import('../commands/context.ts')).showContextFile(options)),
   )
   declaration
-    .sub(
+    .plain(
       'completion',
       'prints the script by which a shell completes subcommands, options, and names of meshes and actors',
       [

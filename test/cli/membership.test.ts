@@ -22,7 +22,12 @@ interface Ran {
 function machine(name: string): { readonly path: string; readonly run: (...args: string[]) => Promise<Ran> } {
   const path = join(runtime.path, name)
   mkdirSync(path, { mode: 0o700 })
-  const env = { XDG_RUNTIME_DIR: path, XDG_STATE_HOME: join(path, 'state'), GREENROOM_MESH: undefined }
+  const env = {
+    XDG_RUNTIME_DIR: path,
+    XDG_STATE_HOME: join(path, 'state'),
+    XDG_CONFIG_HOME: join(path, 'config'),
+    GREENROOM_MESH: undefined,
+  }
   return {
     path: join(path, `greenroom-${process.getuid?.()}`),
     run: async (...args) => {
@@ -33,6 +38,7 @@ function machine(name: string): { readonly path: string; readonly run: (...args:
   }
 }
 
+const ID = '12D3KooWFW5kYHMgiVPGPunibZzPjDKGkHpc2fJZeLKnEcycKerb'
 const listen = ['--listen', '/ip4/127.0.0.1/tcp/0']
 
 /** A line that lets in by the loopback interface, where the peer under test listens. */
@@ -56,13 +62,18 @@ describe('greenroom', () => {
       stderr: expect.stringContaining(`${pid}`) as string,
     })
 
-    const invitation = await inviteBy(one, '--uses', '1', '--expires', '1h')
-    expect(await two.run('join', invitation)).toMatchObject({
-      code: 0,
-      stdout: expect.stringContaining('studio') as string,
+    const said = await one.run('invite', '--mesh', 'studio', '--json', '--address', `/ip4/127.0.0.1/tcp/1/p2p/${ID}`)
+    expect(JSON.parse(said.stdout)).toEqual({
+      mesh: 'studio',
+      invitation: expect.stringMatching(/^greenroom:/) as string,
     })
-    const second = await two.run('up', '--mesh', 'studio', '--name', 'two', '--detach', ...listen)
+    const invitation = await inviteBy(one, '--uses', '1', '--expires', '1h')
+    const joined = await two.run('context', 'add', 'work', invitation, '--json')
+    expect(joined).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(joined.stdout)).toEqual({ name: 'work', mesh: 'studio', current: true })
+    const second = await two.run('up', '--name', 'two', '--detach', '--json', ...listen)
     expect(second).toMatchObject({ code: 0, stderr: '' })
+    expect(JSON.parse(second.stdout)).toMatchObject({ name: 'two', mesh: 'studio', pid: expect.any(Number) as number })
     await eventually(
       'both see both',
       async () => {

@@ -92,6 +92,15 @@ describe('the bundle of a copy of the sources', () => {
     expect(names.filter(([exported, name]) => exported !== name)).toEqual([])
   })
 
+  test('makes a child of no other process that loads the library from it, as the command does', async () => {
+    const index = pathToFileURL(join(dirname(await entry()), 'index.mjs')).href
+    const script = `
+      await import(${JSON.stringify(index)})
+      console.log(process.eventNames().filter((name) => /^SIG|uncaught|unhandled|message/.test(String(name))).join())`
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script])
+    expect(stdout.trim()).toBe('')
+  })
+
   test('is plain ASCII, and says the same as the sources', async () => {
     const folder = dirname(await entry())
     const code = readFileSync(join(folder, 'library.mjs'), 'latin1')
