@@ -2,7 +2,9 @@ import { inspect } from 'node:util'
 import { currentScope } from '../node/cancel-scope.ts'
 import { type ActorRef, DeadlineExceeded, InvalidArgument } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { type TraceSpan, type Tracing, tracing } from '../node/tracing.ts'
 import { atMost, checkRelayed, type Outcome, type RelayedCall, settled } from '../rpc/broadcast.ts'
+import { traced } from '../rpc/call-span.ts'
 import { type AnyFunction, exposedFunction } from '../rpc/exposed.ts'
 import { DEADLINE_SKEW_MS } from '../rpc/pending-call.ts'
 import { isStream } from '../rpc/stream-sources.ts'
@@ -76,13 +78,30 @@ export async function broadcast<F extends AnyFunction>(
   const parts = partsOf(registry, discovery.root, records)
   const outcomes = new Map<string, Outcome>()
   const call = { functionId, args, timeoutMs }
-  await Promise.all(parts.map(async (part) => await perform(discovery, part, call, outcomes)))
+  const callAll = async (): Promise<unknown> =>
+    await Promise.all(parts.map(async (part) => await perform(discovery, part, call, outcomes)))
+  await (tracing === undefined
+    ? callAll()
+    : traced(broadcastSpan(tracing, functionId, discovery, records.length), callAll))
   // what the calls say of the cancel of their caller is no outcome
   currentScope().throwIfCancelled()
   return records.map(
     ({ name, peerId }) =>
       ({ actor: { name, id: peerId }, ...outcomes.get(peerId) }) as BroadcastOutcome<Awaited<ReturnType<F>>>,
   )
+}
+
+function broadcastSpan(by: Tracing, functionId: string, { self }: Discovery, actors: number): TraceSpan {
+  return by.start('broadcast', {
+    kind: 'internal',
+    attributes: {
+      'rpc.system.name': 'greenroom',
+      'rpc.method': functionId,
+      'greenroom.actor.name': self.name,
+      'greenroom.actor.id': self.id,
+      'greenroom.broadcast.actors': actors,
+    },
+  })
 }
 
 async function perform(

@@ -33,6 +33,8 @@ export interface ActorStats {
     readonly calls: number
     /** Streams above a limit. */
     readonly streams: number
+    /** Traces that calls brought and that cannot be; the calls ran all the same. */
+    readonly traces: number
     /** Times that a peer broke the protocol. */
     readonly protocolErrors: number
     /** Times that a peer was cut off because it went on doing so. */

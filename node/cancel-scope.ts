@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Cancelled } from './errors.ts'
+import { tracing } from './tracing.ts'
 
 const ambient = new AsyncLocalStorage<CancelScope | undefined>()
 let processScope: CancelScope | undefined
@@ -308,11 +309,12 @@ export function tenantOf(scope?: CancelScope): Tenant | undefined {
 }
 
 /**
- * Runs a function, and everything it starts, in no scope: for what outlives its first user, as a connection does. A
- * socket's events run in the context that it was opened in.
+ * Runs a function, and everything it starts, in no scope and no trace: for what outlives its first user, as a
+ * connection does. A socket's events run in the context that it was opened in.
  */
 export function outsideScopes<T>(body: () => T): T {
-  return ambient.run(undefined, body)
+  const traced = tracing
+  return ambient.run(undefined, traced === undefined ? body : () => traced.outside(body))
 }
 
 /**

@@ -20,6 +20,7 @@ import { areaLog, nameLogs } from '../node/log.ts'
 import { PerActor } from '../node/per-actor.ts'
 import { ProcessMeter } from '../node/process-meter.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { isTrace, tracing } from '../node/tracing.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
@@ -31,6 +32,7 @@ import { Carriers, type CarrierStarter } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
 import { Children } from './children.ts'
 import { Observation } from './observation.ts'
+import { findTracing, recordJoin } from './telemetry.ts'
 import type { Books } from './report.ts'
 
 /**
@@ -92,6 +94,10 @@ export interface RuntimeOptions {
   readonly quorum?: readonly string[] | number | undefined
   readonly votes?: VoteFile | undefined
   readonly join?: readonly PeerHint[] | undefined
+  /** The trace that it was started in; default that of the code that starts it. */
+  readonly trace?: string | undefined
+  /** Whether nobody is to see it; default no. */
+  readonly isRehearsal?: boolean | undefined
 }
 
 /** A nursery that is open. */
@@ -150,8 +156,21 @@ export function privateMesh(): { mesh: string; secret: Uint8Array } {
 
 /** Boots this process as an actor: host, calls, discovery; resolves when it has heard who else is there. */
 export async function startRuntime(options: RuntimeOptions): Promise<ActorRuntime> {
-  // An actor lives longer than the scope that it may have been started in.
-  return await outsideScopes(async () => await boot(options))
+  const at = Date.now()
+  await findTracing()
+  const from = isTrace(options.trace) ? options.trace : tracing?.trace
+  const record = (error?: unknown): void => {
+    if (options.isRehearsal !== true) recordJoin(options, at, from, error)
+  }
+  try {
+    // An actor lives longer than the scope that it may have been started in.
+    const started = await outsideScopes(async () => await boot(options))
+    record()
+    return started
+  } catch (error) {
+    record(error)
+    throw error
+  }
 }
 
 async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
@@ -220,7 +239,11 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     // A handshake waits for the other process, half of the time: meanwhile this one loads. Who refuses is met again.
     const { parent } = options
     if (parent !== undefined) host.connect(parent.id, parent.addresses).catch(() => {})
-    await options.load?.(self)
+    if (options.load !== undefined) {
+      await options.load(self)
+      // The modules may have brought an SDK.
+      await findTracing()
+    }
     const root = options.root ?? self.id
     const discovery = (known = await startDiscovery({
       host,

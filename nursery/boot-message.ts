@@ -44,6 +44,8 @@ export interface BootMessage {
   readonly startMethod: StartMethod
   readonly warmActors: number
   readonly limits: ActorLimits
+  /** The trace that it is started in. */
+  readonly trace: string | undefined
 }
 
 /** What a process that waits for its name does meanwhile: listens, and connects to its parent. */

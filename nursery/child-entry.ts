@@ -107,7 +107,7 @@ function fingerprint(library: string): string {
       'package-lock.json',
       'scripts/{boot-bundle,lean-modules}.ts',
       'scripts/lean/*.ts',
-      '{node,rpc,discovery,nursery,cli}/**/*.ts',
+      '{node,rpc,discovery,telemetry,nursery,cli}/**/*.ts',
     ],
     { cwd: library },
   )

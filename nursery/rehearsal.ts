@@ -23,6 +23,7 @@ export async function rehearse(): Promise<void> {
     startMethod: 'process',
     warmActors: WARM_ACTORS,
     depth: 0,
+    isRehearsal: true,
   })
   try {
     await runtime.rpc.portal(runtime.self).describe()

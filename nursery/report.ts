@@ -123,6 +123,11 @@ export class ChildPage {
     return this.#error ?? (this.#outcome === 'cancelled' ? this.#asked : undefined)
   }
 
+  /** How often it was restarted. */
+  get restartCount(): number {
+    return this.#restartCount
+  }
+
   /** The process or thread that it runs in, unless it is a task or has ended. */
   get carried(): Describable | undefined {
     return this.#carried

@@ -6,6 +6,7 @@ import type { ActorRuntime } from './actor-runtime.ts'
 import { MAX_DEPTH } from './lifeline.ts'
 import type { ActorSpec } from './nursery-options.ts'
 import { type ChildPage, whyCancelled } from './report.ts'
+import { endWithBoot, spawnSpan } from './telemetry.ts'
 
 /** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
 export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
@@ -18,6 +19,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
     throw new InvalidArgument(
       `'${name}' would be a process below a thread: use startMethod 'thread', or start ${self.name} as a process`,
     )
+  const span = spawnSpan(spec, self, page.restartCount)
   const process = new ActorProcess(
     (events) => carriers.start(startMethod, { name, stdio, limits }, events),
     {
@@ -42,6 +44,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       startMethod: own.startMethod,
       warmActors: own.warmActors,
       limits,
+      trace: span?.trace,
     },
     { graceMs, bootTimeoutMs },
     startMethod,
@@ -56,6 +59,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
     () => runtime.children.add(process),
     () => {},
   )
+  if (span !== undefined) void endWithBoot(span, process.ready)
   // Not before this one is an actor: the boot of the next ones would slow it.
   if (startMethod === 'warm')
     void process.ready.then(

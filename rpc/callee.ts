@@ -61,6 +61,7 @@ export class Callee {
       relays: options.relays,
       admit: (functionId, kind, peer) => this.#admit(functionId, kind, peer),
       refused: () => void (options.stats.callsRefused += 1),
+      malformedTrace: () => void (options.stats.tracesMalformed += 1),
       describe: () => this.describe(),
       stats: () => this.#readStats(),
       cancelActor: (reason, peer) => options.onCancelActor(reason, peer),

@@ -109,6 +109,14 @@ export class Channel implements CountedStream {
     return this.#sender.sent
   }
 
+  get bytesReceived(): number {
+    return this.#frames.bytesReceived
+  }
+
+  get bytesSent(): number {
+    return this.#frames.bytesSent
+  }
+
   /** Says which part of which call the stream belongs to: the opener's first frame. */
   hello(id: number, part = PART_DATA): void {
     this.#frames.send(part === PART_DATA ? [HELLO, id] : [HELLO, id, part])

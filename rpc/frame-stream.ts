@@ -45,6 +45,9 @@ export class FrameStream implements Stallable {
   readonly #defer: (flush: () => void) => void
   readonly #writer = new FrameWriter(MAX_FRAME_BYTES)
   readonly #flushLater = (): void => this.#flush()
+  /** Bytes of frames so far, those that wait here not included. */
+  bytesReceived = 0
+  bytesSent = 0
   #flushing = false
   #blocked = false
   #closed = false
@@ -134,6 +137,7 @@ export class FrameStream implements Stallable {
       const sent = this.#wire.sendParts?.([waiting, bytes], waiting.byteLength + bytes.byteLength)
       if (sent !== undefined) {
         writer.take()
+        this.bytesSent += waiting.byteLength + bytes.byteLength
         this.#leave(sent)
         return size
       }
@@ -217,6 +221,7 @@ export class FrameStream implements Stallable {
     this.#flushing = false
     if (this.#closed || this.#writer.length === 0) return
     const bytes = this.#writer.take()
+    this.bytesSent += bytes.byteLength
     try {
       this.#leave(this.#wire.send(bytes))
     } catch (error) {
@@ -255,6 +260,7 @@ export class FrameStream implements Stallable {
   /** Gives whether some of the bytes are kept where they are. */
   #receive(bytes: Uint8Array): boolean {
     if (this.#closed) return false
+    this.bytesReceived += bytes.byteLength
     const wasWaiting = this.#chunkBytes > 0 || this.#filling !== undefined
     let data = bytes
     if (this.#chunkBytes > 0) {

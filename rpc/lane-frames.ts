@@ -7,6 +7,9 @@ import { ValueGraph } from './value-graph.ts'
 // here without arrays and objects in between; whatever looks different goes the general way, through msgpackr and the
 // parsers of protocol.ts, and means the same there.
 
+/** First bytes of a CALL of six fields, and of one of eight, whose last one is a trace. */
+const PLAIN = 0x96
+const TRACED = 0x98
 const VALUE = [0xa5, ...Buffer.from('value')]
 
 /** Queues a CALL; gives its size. @throws LimitExceeded when it is above the limit; nothing was sent */
@@ -19,10 +22,11 @@ export function sendCall(
   kind: CallKind,
   streams?: readonly StreamArgument[],
   limit?: number,
+  trace?: string,
 ): number {
   const writer = frames.begin()
   try {
-    writer.array(streams === undefined ? 6 : 7)
+    writer.array(trace === undefined ? (streams === undefined ? 6 : 7) : 8)
     writer.value(CALL)
     writer.value(id)
     writer.value(functionId)
@@ -30,6 +34,8 @@ export function sendCall(
     writer.value(timeoutMs)
     writer.value(kind)
     if (streams !== undefined) writer.value(streams)
+    else if (trace !== undefined) writer.array(0)
+    if (trace !== undefined) writer.value(trace)
   } catch (error) {
     writer.undo()
     throw error
@@ -93,6 +99,7 @@ export class LaneFrameReader {
   functionId = ''
   args: unknown[] = []
   timeoutMs = 0
+  trace: string | undefined
   #lastFunction: Uint8Array = new Uint8Array()
 
   /** Gives false for anything but a RESULT whose value is read here. */
@@ -112,7 +119,8 @@ export class LaneFrameReader {
 
   /** Gives false for anything but a CALL of kind `value` whose arguments are read here. */
   readCall(source: Uint8Array, from: number, to: number): boolean {
-    if (source[from] !== 0x96 || source[from + 1] !== CALL) return false
+    const head = source[from]
+    if ((head !== PLAIN && head !== TRACED) || source[from + 1] !== CALL) return false
     bytes = source
     at = from + 2
     end = to
@@ -127,11 +135,24 @@ export class LaneFrameReader {
       args.push(arg)
     }
     const timeoutMs = read()
-    if (!isCount(timeoutMs) || at + VALUE.length !== end) return false
+    if (!isCount(timeoutMs) || at + VALUE.length > end) return false
     for (let i = 0; i < VALUE.length; i++) if (bytes[at + i] !== VALUE[i]) return false
+    at += VALUE.length
+    this.trace = undefined
+    if (head === TRACED && !this.#readTrace()) return false
+    if (at !== end) return false
     this.id = id
     this.args = args
     this.timeoutMs = timeoutMs
+    return true
+  }
+
+  /** Behind an empty list of arguments that stream. */
+  #readTrace(): boolean {
+    if (bytes[at++] !== 0x90) return false
+    const trace = read()
+    if (typeof trace !== 'string') return false
+    this.trace = trace
     return true
   }
 

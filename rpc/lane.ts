@@ -2,8 +2,10 @@ import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import { now } from '../node/clock.ts'
 import { ActorDied, type ActorRef, Cancelled, InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
+import { tracing } from '../node/tracing.ts'
 import { noteSource } from './argument-pumps.ts'
 import { MAX_RELAYS_PER_PEER } from './broadcast.ts'
+import { traceOf } from './call-span.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
@@ -185,6 +187,7 @@ export class Lane implements CallCarrier {
     const call = new PendingCall(functionId, values, kind, scope, streams)
     // Whoever started the call looks at the outcome later, or never when it left a stream early.
     call.outcome.catch(() => {})
+    if (tracing !== undefined) call.span = traceOf(tracing)
     scope.link(call)
     this.send(call)
     await call.untilSent()
@@ -258,16 +261,18 @@ export class Lane implements CallCarrier {
 
   /** Gives the arguments when they are too large for the lane, which carries the rest of the call then. */
   #sendCall(frames: FrameStream, id: number, call: PendingCall): Uint8Array | undefined {
-    const { functionId, args, kind, streams } = call
+    const { functionId, args, kind, streams, span } = call
+    const trace = span?.trace
     const timeoutMs = remaining(call.deadline)
     try {
-      sendCall(frames, id, functionId, args, timeoutMs, kind!, streams, MAX_PIECE_BYTES)
+      sendCall(frames, id, functionId, args, timeoutMs, kind!, streams, MAX_PIECE_BYTES, trace)
       return undefined
     } catch (error) {
       if (!isTooLargeForLane(error)) throw error
     }
     const large = encodeArguments(args, functionId)
-    frames.send([CALL, id, functionId, null, timeoutMs, kind, streams ?? []])
+    const rest = trace === undefined ? [] : [trace]
+    frames.send([CALL, id, functionId, null, timeoutMs, kind, streams ?? [], ...rest])
     return large
   }
 

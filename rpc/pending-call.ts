@@ -3,6 +3,7 @@ import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import { ActorDied, type ActorRef, Cancelled, DeadlineExceeded, RemoteActorError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import type { CallGroup } from './call-group.ts'
+import type { RequestTrace } from './call-span.ts'
 import { atCallSite, isOfOneCall } from './call-site.ts'
 import type { CallKind, StreamArgument } from './protocol.ts'
 import type { CallOutcome, Moment, Stats } from './stats.ts'
@@ -51,6 +52,8 @@ export class PendingCall extends CancelListener implements RunningCall {
   id = 0
   /** Which of the lane's batches it left with. */
   batch = 0
+  /** In a program that is traced. */
+  span: RequestTrace | undefined
   #began: Moment | undefined
   readonly #settle = Promise.withResolvers<unknown>()
   readonly #scope: CancelScope | undefined
@@ -162,6 +165,7 @@ export class PendingCall extends CancelListener implements RunningCall {
   resolve(value: unknown): void {
     if (this.#settled) return
     this.#end('succeeded')
+    if (this.span !== undefined) this.span.end('succeeded')
     this.#settle.resolve(value)
   }
 
@@ -186,10 +190,12 @@ export class PendingCall extends CancelListener implements RunningCall {
 
   #fail(error: unknown): void {
     if (this.#settled) return
-    this.#end(this.#reason !== undefined && isEcho(error, this.#reason) ? 'cancelled' : 'failed')
+    const outcome = this.#reason !== undefined && isEcho(error, this.#reason) ? 'cancelled' : 'failed'
+    this.#end(outcome)
     if (this.kind === 'value' && this.#carrier !== undefined) noteInterrupted(error, this.doing)
     this.#sending?.reject(error)
     const explained = this.#bounds === undefined ? error : this.#bounds.explain(error)
+    if (this.span !== undefined) this.span.end(outcome, explained)
     if (isOfOneCall(explained)) this.#settle.resolve(raiseAtCallSite(explained))
     else this.#settle.reject(explained)
   }

@@ -3,19 +3,21 @@ import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope, noteInterrupted } from '../node/cancel-scope.ts'
 import { Cancelled, GreenroomError, InvalidArgument, NotExposed } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
-import { builtinId } from './builtins.ts'
+import { type Tracing, tracing } from '../node/tracing.ts'
+import { builtinId, isBuiltin } from './builtins.ts'
 import { CallGroup } from './call-group.ts'
 import { CallScope } from './call-scope.ts'
+import { callSpan, endWithCall, traced } from './call-span.ts'
 import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import { decode, encode } from './codec.ts'
 import type { Context } from './context.ts'
 import { type AnyFunction, exposedFunction } from './exposed.ts'
 import { checkFunctionId, transferableArguments } from './lane.ts'
-import { openCall } from './open-call.ts'
+import { openCall, type OpenedCall } from './open-call.ts'
 import { type CallLimits, PendingCall } from './pending-call.ts'
 import type { FunctionDescription } from './protocol.ts'
-import { openRemoteContext, type RemoteContext } from './remote-context.ts'
+import { type OpenedContext, openRemoteContext, type RemoteContext } from './remote-context.ts'
 import { RemoteStream } from './remote-stream.ts'
 import { retrying } from './retry.ts'
 import { isStream } from './stream-sources.ts'
@@ -119,7 +121,10 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     checkFunctionId(functionId)
     this.#assertNoRetry('a stream')
     const scope = this.#open(functionId)
-    const opened = openCall(this.#caller, this.#target, functionId, args, 'stream', scope)
+    const opened =
+      tracing === undefined || isBuiltin(functionId)
+        ? openCall(this.#caller, this.#target, functionId, args, 'stream', scope)
+        : this.#openTraced(tracing, functionId, args, scope)
     const ended = Promise.withResolvers<void>()
     void this.#track(ended.promise)
     return new RemoteStream(opened, this.#target, scope, () => {
@@ -146,8 +151,10 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     this.#assertNoRetry('a context')
     const scope = this.#open(id)
     try {
+      const open = async (): Promise<OpenedContext> =>
+        await openRemoteContext(this.#caller, this.#target, id, args, scope)
       const { context, ended } = await scope.translate(
-        openRemoteContext(this.#caller, this.#target, id, args, scope),
+        tracing === undefined ? open() : this.#openTracedContext(tracing, id, scope, open),
         false,
       )
       void this.#track(ended).finally(() => scope.close())
@@ -270,6 +277,8 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       const lane = stepwise ? undefined : this.#caller.laneNow(this.#target)
       if (lane === undefined) return this.#callInSteps(functionId, args)
       const call = new PendingCall(functionId, transferableArguments(args), 'value', scope)
+      if (tracing !== undefined && !isBuiltin(functionId))
+        call.span = callSpan(tracing, functionId, 'value', this.#caller.self, this.#target)
       call.waitFor(lane)
       call.join(this.#life)
       scope.link(call)
@@ -281,8 +290,14 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     }
   }
 
+  #callInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
+    const perform = (): Promise<unknown> => this.#performInSteps(functionId, args)
+    if (tracing === undefined || isBuiltin(functionId)) return perform()
+    return traced(callSpan(tracing, functionId, 'value', this.#caller.self, this.#target), perform)
+  }
+
   /** For a call that is more than one request. */
-  async #callInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
+  async #performInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
     if (hasStream(args)) this.#assertNoRetry('a call whose arguments stream')
     const scope = this.#open(functionId)
     const outcome = this.#attempt(functionId, args, scope).catch((error: unknown) => {
@@ -306,6 +321,28 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       async () => await this.#caller.call(target, functionId, copy, scope),
       ({ lost }) => lost || target.comeback !== undefined,
     )
+  }
+
+  #openTraced(by: Tracing, functionId: string, args: readonly unknown[], scope: CallScope): Promise<OpenedCall> {
+    const span = callSpan(by, functionId, 'stream', this.#caller.self, this.#target)
+    const gone = Promise.withResolvers<void>()
+    const events = { onClose: () => gone.resolve() }
+    const opened = span.run(() => openCall(this.#caller, this.#target, functionId, args, 'stream', scope, events))
+    void endWithCall(span, opened, gone.promise, (error) => scope.explain(error))
+    return opened
+  }
+
+  async #openTracedContext(
+    by: Tracing,
+    functionId: string,
+    scope: CallScope,
+    open: () => Promise<OpenedContext>,
+  ): Promise<OpenedContext> {
+    const span = callSpan(by, functionId, 'context', this.#caller.self, this.#target)
+    const opening = span.run(open)
+    const opened = opening.then(({ opened: call }) => call)
+    void endWithCall(span, opened, Promise.resolve(), (error) => scope.explain(error))
+    return await opening
   }
 
   #assertNoRetry(what: string): void {

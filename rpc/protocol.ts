@@ -65,6 +65,8 @@ export interface CallRequest {
   readonly timeoutMs: number
   readonly kind: CallKind
   readonly streams: readonly StreamArgument[]
+  /** What a caller that is traced says of it; checked by who wants to go on with it. */
+  readonly trace?: unknown
 }
 
 /** One exposed function, as `portal.describe()` lists it. */
@@ -110,7 +112,7 @@ export const MAX_WORDS = 4_096
 
 /** @throws ProtocolError when a peer sent something else than a request of the call lane */
 export function parseRequest(frame: unknown): LaneRequest {
-  const [type, id, a, b, c, d, e] = fields(frame)
+  const [type, id, a, b, c, d, e, f] = fields(frame)
   if (!isCount(id)) throw new ProtocolError('a lane frame has no request id')
   switch (type) {
     case CALL: {
@@ -118,7 +120,7 @@ export function parseRequest(frame: unknown): LaneRequest {
       if (typeof a !== 'string' || (b !== null && !Array.isArray(b)) || !isCount(c) || kind === undefined)
         throw new ProtocolError('a CALL frame has the wrong shape')
       const streams = e === undefined ? NO_STREAMS : streamArguments(e, b?.length ?? Number.MAX_SAFE_INTEGER)
-      return { type, id, functionId: a, args: b, timeoutMs: c, kind, streams }
+      return { type, id, functionId: a, args: b, timeoutMs: c, kind, streams, trace: f }
     }
     case CANCEL:
     case CANCEL_ACTOR:

@@ -4,7 +4,7 @@ import { atCallSite } from './call-site.ts'
 import type { Caller, Target } from './caller.ts'
 import { channelStream, type ContextStream, endedBeforeStart } from './context.ts'
 import { awaitOutcome } from './pending-call.ts'
-import { openCall } from './open-call.ts'
+import { openCall, type OpenedCall } from './open-call.ts'
 import type { ExplainingScope } from './remote-stream.ts'
 
 /**
@@ -24,14 +24,22 @@ export interface RemoteContext<
   result(): Promise<Result>
 }
 
-/** Starts a context function and waits until it says `started()`; `ended` resolves when the function has ended. */
+/** A context, and the call that it is. */
+export interface OpenedContext {
+  readonly context: RemoteContext
+  /** Resolves when the function has ended. */
+  readonly ended: Promise<void>
+  readonly opened: OpenedCall
+}
+
+/** Starts a context function and waits until it says `started()`. */
 export async function openRemoteContext(
   caller: Caller,
   target: Target,
   functionId: string,
   args: readonly unknown[],
   scope: ExplainingScope,
-): Promise<{ context: RemoteContext; ended: Promise<void> }> {
+): Promise<OpenedContext> {
   const started = Promise.withResolvers<unknown>()
   // Whoever waits for it comes later, or never when the call does not even start.
   started.promise.catch(() => {})
@@ -108,5 +116,5 @@ export async function openRemoteContext(
     },
   }
   const settled = (): void => {}
-  return { context, ended: result.then(settled, settled) }
+  return { context, ended: result.then(settled, settled), opened: { call, channel } }
 }

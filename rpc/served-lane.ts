@@ -10,8 +10,11 @@ import {
   ProtocolError,
 } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
+import { isTrace, type TraceSpan, tracing } from '../node/tracing.ts'
 import { SourceRaised, withArguments } from './argument-streams.ts'
 import type { RelayDesk } from './broadcast.ts'
+import { isBuiltin } from './builtins.ts'
+import { servedSpan } from './call-span.ts'
 import { encodeFailure, type Fidelity } from './error-codec.ts'
 import type { ExposedFunction } from './exposed.ts'
 import { FrameStream } from './frame-stream.ts'
@@ -60,6 +63,8 @@ export interface Stage {
   admit(functionId: string, kind: CallKind, peer: string): ExposedFunction
   /** A call is answered without being run. */
   refused(): void
+  /** What a call says of its trace is nothing that could be. */
+  malformedTrace(): void
   describe(): FunctionDescription[]
   stats(): ActorStats
   cancelActor(reason: Cancelled, peer: string): void
@@ -78,6 +83,8 @@ export class Task extends CancelScope {
   /** Where it is counted, and since when. */
   counter: CallCounter | undefined
   began: Moment | undefined
+  /** In a program that is traced. */
+  span: TraceSpan | undefined
   #timer: NodeJS.Timeout | ClockTimer | undefined
 
   constructor(parent: CancelScope, id: number, functionId: string, peer: string) {
@@ -160,7 +167,9 @@ export class ServedLane {
     const reader = this.#reader
     if (!reader.readCall(bytes, start, end)) return false
     if (this.#traffic !== undefined) this.#traffic.calls += 1
-    this.#perform(this.#begin(reader.id, reader.functionId, reader.timeoutMs), reader.args)
+    const task = this.#begin(reader.id, reader.functionId, reader.timeoutMs, 'value', reader.trace)
+    if (task.span === undefined) this.#perform(task, reader.args)
+    else this.#performInSpan(task.span, task, reader.args)
     return true
   }
 
@@ -170,10 +179,11 @@ export class ServedLane {
       case CALL: {
         // what is passed on is counted where it runs
         const what = request.kind === 'relay' ? `a relay of ${request.functionId}` : request.functionId
-        const task = this.#begin(request.id, what, request.timeoutMs)
-        if (request.kind === 'value' && request.streams.length === 0 && request.args !== null)
-          this.#perform(task, request.args)
-        else void this.#performStreaming(task, request)
+        const task = this.#begin(request.id, what, request.timeoutMs, request.kind, request.trace)
+        if (request.kind !== 'value' || request.streams.length > 0 || request.args === null)
+          void this.#performStreaming(task, request)
+        else if (task.span === undefined) this.#perform(task, request.args)
+        else this.#performInSpan(task.span, task, request.args)
         return
       }
       case CANCEL:
@@ -202,12 +212,24 @@ export class ServedLane {
     if (acquaintance.kin) this.#frames.sendSoon([KINSHIP_BACK, 0, acquaintance.proof])
   }
 
-  #begin(id: number, functionId: string, timeoutMs: number): Task {
+  #begin(id: number, functionId: string, timeoutMs: number, kind: CallKind, trace: unknown): Task {
     if (this.#tasks.has(id)) throw new ProtocolError(`request id ${id} is in use`)
     const task = new Task(this.#stage.scope, id, functionId, this.#peer)
     if (timeoutMs > 0) task.arm(timeoutMs, this.#stage.self)
     this.#stage.began(task)
+    if (tracing !== undefined || trace !== undefined) this.#trace(task, kind, trace)
     return task
+  }
+
+  #trace(task: Task, kind: CallKind, trace: unknown): void {
+    const from = isTrace(trace) ? trace : undefined
+    if (trace !== undefined && from === undefined) this.#stage.malformedTrace()
+    if (tracing !== undefined && !isBuiltin(task.functionId))
+      task.span = servedSpan(tracing, task.functionId, kind, this.#stage.self, this.#peer, from)
+  }
+
+  #performInSpan(span: TraceSpan, task: Task, args: readonly unknown[]): void {
+    span.run(() => this.#perform(task, args))
   }
 
   /** Whatever happens becomes the reply; that of a function that does not wait leaves with those of its batch. */
@@ -239,7 +261,8 @@ export class ServedLane {
       this.#tasks.set(task.id, task)
       const { arrivals } = this.#stage
       const perform = async (ready: ReadyRequest): Promise<unknown> => await this.#performReady(task, ready)
-      this.#succeed(task, await withArguments(request, arrivals, this.#peer, task, perform))
+      const run = async (): Promise<unknown> => await withArguments(request, arrivals, this.#peer, task, perform)
+      this.#succeed(task, await (task.span === undefined ? run() : task.span.run(run)))
     } catch (error) {
       this.#fail(task, error)
     }
@@ -297,7 +320,7 @@ export class ServedLane {
     this.#log.debug(`${task.functionId} failed: ${describeError(error)}`)
     const cancelled = isEcho(error, task.reason)
     const outcome = cancelled ? 'cancelled' : 'failed'
-    if (cancelled && this.#stage.isSilent(task.reason)) return this.#end(task, outcome)
+    if (cancelled && this.#stage.isSilent(task.reason)) return this.#end(task, outcome, task.reason)
     const raised = cancelled ? task.reason : error
     // The caller has the error that its own source raised: it needs no more than its place.
     const fidelity = SourceRaised.is(raised) ? 'brief' : 'full'
@@ -307,7 +330,7 @@ export class ServedLane {
       void this.#failBesideLane(task, raised, outcome, cause)
       return
     }
-    this.#end(task, outcome)
+    this.#end(task, outcome, raised)
   }
 
   #failure(id: number, raised: unknown, fidelity: Fidelity): unknown[] {
@@ -327,7 +350,7 @@ export class ServedLane {
     } catch {
       this.#frames.sendControl(this.#failure(task.id, raised, 'brief'))
     }
-    this.#end(task, outcome)
+    this.#end(task, outcome, raised)
   }
 
   async #offer(task: Task, frame: readonly unknown[], what: string): Promise<void> {
@@ -348,7 +371,8 @@ export class ServedLane {
     else void room.then(reply)
   }
 
-  #end(task: Task, outcome: CallOutcome): void {
+  #end(task: Task, outcome: CallOutcome, raised?: unknown): void {
+    if (task.span !== undefined) task.span.end(outcome, SourceRaised.is(raised) ? raised.cause : raised)
     task.close()
     this.#tasks.delete(task.id)
     this.#stage.ended(task, outcome)

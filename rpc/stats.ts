@@ -88,6 +88,7 @@ export class Stats {
   bytesSent = 0
   callsRefused = 0
   streamsRefused = 0
+  tracesMalformed = 0
   protocolErrors = 0
   peersDropped = 0
   /** Milliseconds since the epoch. */
@@ -173,6 +174,7 @@ export class Stats {
       refused: {
         calls: this.callsRefused,
         streams: this.streamsRefused,
+        traces: this.tracesMalformed,
         protocolErrors: this.protocolErrors,
         peersDropped: this.peersDropped,
       },

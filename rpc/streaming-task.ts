@@ -1,4 +1,6 @@
 import type { CancelScope } from '../node/cancel-scope.ts'
+import type { TraceSpan } from '../node/tracing.ts'
+import { setStreamed } from './call-span.ts'
 import type { Channel } from './channel.ts'
 import { calleeContext } from './context.ts'
 import type { ExposedFunction } from './exposed.ts'
@@ -16,7 +18,7 @@ export async function performStreaming(
   admit: (request: CallRequest) => ExposedFunction,
   arrivals: StreamArrivals,
   peer: string,
-  scope: CancelScope,
+  scope: CancelScope & { readonly span?: TraceSpan | undefined },
 ): Promise<unknown> {
   // Taken before anything can fail: from its end the caller learns that no item follows, and looks at the outcome.
   const channel = await arrivals.expect(peer, request.id, PART_DATA, scope)
@@ -34,6 +36,8 @@ export async function performStreaming(
     // them.
     channel.end(request.kind === 'context')
     throw error
+  } finally {
+    if (scope.span !== undefined) setStreamed(scope.span, channel)
   }
 }
 

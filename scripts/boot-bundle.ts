@@ -10,9 +10,11 @@ import { rolldown } from 'rolldown'
 import { COMMAND_PACKAGES, leanModules } from './lean-modules.ts'
 
 /** Modules of the library that a child may meet; the command is none of them. */
-const LIBRARY = ['index', '{node,rpc,discovery,nursery}/**/*']
+const LIBRARY = ['index', '{node,rpc,discovery,telemetry,nursery}/**/*']
 /** Where the command starts; what it imports lazily becomes files of their own. */
 const COMMAND = 'cli/main'
+/** What telemetry stands on: a program and the library must have the same copy of the first one. */
+const OF_TELEMETRY = [/^@opentelemetry\//, '@libp2p/prometheus-metrics', 'prom-client']
 
 /**
  * @param from folder of the library's modules, as sources or as built
@@ -27,6 +29,7 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
   const command = join(sources, 'cli', sep)
   // What makes a process a child when it is imported: the command, which has the same library, is none.
   const child = join(sources, 'nursery', `child${extension}`)
+  const telemetry = join(sources, 'telemetry', sep)
   const ofCommand = (id: string): boolean => id.startsWith(command) || COMMAND_PACKAGES.test(id)
   const bundle = await rolldown({
     input: Object.fromEntries([...modules, COMMAND].map((name) => [name, join(from, name + extension)])),
@@ -35,7 +38,7 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
     // an optional native addon of msgpackr: to look for it costs a start four milliseconds where it is missing
     transform: { define: { 'process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED': '"true"' } },
     // loaded by few, and by them from where it is installed
-    external: ['msgpackr-extract', '@libp2p/circuit-relay-v2'],
+    external: ['msgpackr-extract', '@libp2p/circuit-relay-v2', ...OF_TELEMETRY],
     logLevel: 'silent',
   })
   try {
@@ -47,7 +50,9 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
       // Names stay, also of classes that get others beside their namesakes of other packages: errors are known by them.
       keepNames: true,
       minify: { compress: false, mangle: false, codegen: true },
-      codeSplitting: { groups: [{ name: 'library', test: (id) => !ofCommand(id) && id !== child }] },
+      codeSplitting: {
+        groups: [{ name: 'library', test: (id) => !ofCommand(id) && id !== child && !id.startsWith(telemetry) }],
+      },
     })
     const files = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))
     writeFileSync(join(to, 'THIRD-PARTY-LICENSES.txt'), licenses(files))

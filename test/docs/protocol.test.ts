@@ -19,6 +19,7 @@ import * as host from '../../node/host.ts'
 import * as door from '../../node/door.ts'
 import * as relay from '../../node/relay.ts'
 import * as openGuard from '../../node/open-guard.ts'
+import * as trace from '../../node/tracing.ts'
 import * as acting from '../../nursery/acting.ts'
 import * as actorTree from '../../nursery/actor-tree.ts'
 import * as actorVitals from '../../nursery/actor-vitals.ts'
@@ -109,6 +110,7 @@ const limits: Record<string, unknown> = {
   ...intake,
   ...joinAddresses,
   ...openGuard,
+  ...trace,
   ...portal,
   ...stallWatch,
   ...streamArrivals,

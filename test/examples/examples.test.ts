@@ -65,6 +65,21 @@ describe('the examples', () => {
     ])
   })
 
+  test('a call through three actors is one trace, with the starts of those actors', async () => {
+    const { stdout } = await play('traces')
+    expect(stdout).toEqual([
+      'seat F12: 40 paid, 1040 in the vault',
+      'an evening out',
+      ...['box office', 'bank', 'vault'].flatMap((name) => [`  root -> ${name}: spawn`, `    ${name}: join`]),
+      '  root -> box office: theatre#buy',
+      '    box office: theatre#buy',
+      '      box office -> bank: theatre#pay',
+      '        bank: theatre#pay',
+      '          bank -> vault: theatre#store',
+      '            vault: theatre#store',
+    ])
+  })
+
   test('two instances of a web service stand behind one name, and each leaves in order', async () => {
     const instances = await Promise.all([start('service', {}, ['web']), start('service', {}, ['web'])])
     played.add('service')

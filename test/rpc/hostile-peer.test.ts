@@ -29,6 +29,7 @@ import { eventually } from '../support/eventually.ts'
 import { type InProcessActor, type InProcessMesh, meshInProcess } from '../support/mesh-in-process.ts'
 import { within } from '../support/within.ts'
 import { framed, unframed, withLength } from './fixtures/frames.ts'
+import { TRACES } from './fixtures/hostile-bytes.ts'
 import { randomSource } from './fixtures/random.ts'
 import { add, contextThatHangs, count, doubler, events, flood, resetStage, stage } from './fixtures/stage.ts'
 
@@ -150,6 +151,17 @@ describe('on the lane', () => {
     answers.raw(bytes)
     await answers.closed()
     expect(answers.frames).toEqual([[REFUSAL, 0, expect.stringMatching(/^ProtocolError: ./)]])
+  })
+
+  test('a trace that cannot be is counted, and its call runs', async () => {
+    const before = b.rpc.portal(b.target)
+    const counted = (await before.stats()).refused.traces
+    const answers = await lane()
+    for (const [i, trace] of TRACES.entries()) answers.say([CALL, 1 + i, 'stage#add', [i, 1], 0, 'value', [], trace])
+    await eventually('the answers', () => answers.frames.length === TRACES.length)
+    expect(answers.frames).toEqual(TRACES.map((_, i) => [RESULT, 1 + i, i + 1]))
+    expect((await before.stats()).refused.traces).toBe(counted + TRACES.length - 2)
+    answers.stream.abort(new Error('done'))
   })
 
   test('one more than MAX_LANES_PER_PEER closes the oldest, with its tasks', async () => {

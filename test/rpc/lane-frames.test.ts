@@ -18,6 +18,7 @@ function open(): { frames: FrameStream; sent: () => Promise<unknown[][]> } {
   return { frames, sent }
 }
 
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const numbers = [0, 1, 0x3f, 0x40, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff, 0x100000000, 2 ** 53]
 const negative = [-1, -32, -33, -128, -129, -32_769, -(2 ** 31), -(2 ** 40)]
 const fractions = [0.5, -1.25e300, Number.NaN, Number.POSITIVE_INFINITY, -0]
@@ -42,6 +43,17 @@ describe('what is written here is what msgpackr reads', () => {
     expect(got).toEqual(calls.map((args, id) => [CALL, id, 'film#hi', args, id, 'value']))
     const [first, , second] = got[2]![3] as unknown[]
     expect(first).toBe(second)
+  })
+
+  test('calls with a trace, and with or without arguments that stream', async () => {
+    const { frames, sent } = open()
+    const limit = MAX_FRAME_BYTES
+    sendCall(frames, 1, 'film#hi', [5], 250, 'value', undefined, limit, TRACE)
+    sendCall(frames, 2, 'film#hi', [null], 0, 'stream', [[0, 'iterable']], limit, `${TRACE} vendor=value`)
+    expect(await sent()).toEqual([
+      [CALL, 1, 'film#hi', [5], 250, 'value', [], TRACE],
+      [CALL, 2, 'film#hi', [null], 0, 'stream', [[0, 'iterable']], `${TRACE} vendor=value`],
+    ])
   })
 
   test('random values, many frames in one batch, small and large ones in turns', async () => {
@@ -98,12 +110,18 @@ describe('what is read here is what msgpackr reads', () => {
       functionId: 'film#hi',
       args: [1, 'two', null],
       timeoutMs: 250,
+      trace: undefined,
     })
+    const traced = encode([CALL, 9, 'film#hi', [1, 'two', null], 250, 'value', [], TRACE])
+    expect(read(traced, 'readCall')).toMatchObject({ id: 9, args: [1, 'two', null], timeoutMs: 250, trace: TRACE })
   })
 
   test.each<[string, unknown]>([
     ['a stream', [CALL, 1, 'film#hi', [], 0, 'stream']],
     ['one whose arguments stream', [CALL, 1, 'film#hi', [null], 0, 'value', [[0, 'iterable']]]],
+    ['one whose arguments stream, with a trace', [CALL, 1, 'film#hi', [null], 0, 'value', [[0, 'iterable']], TRACE]],
+    ['one with a trace that is no text', [CALL, 1, 'film#hi', [], 0, 'value', [], { evil: true }]],
+    ['one with a field too many', [CALL, 1, 'film#hi', [], 0, 'value', [], TRACE, 1]],
     ['one with an object', [CALL, 1, 'film#hi', [{}], 0, 'value']],
     ['one with a negative id', [CALL, -1, 'film#hi', [], 0, 'value']],
     ['one with a fraction as id', [CALL, 1.5, 'film#hi', [], 0, 'value']],
@@ -118,7 +136,7 @@ describe('what is read here is what msgpackr reads', () => {
   test('no cut or changed byte makes it read past the end, throw, or read something that msgpackr reads otherwise', () => {
     const random = randomSource(5)
     const calls = [[1, 'two', 3.5, null, true], ['x'.repeat(300)], []].map((args, i) =>
-      encode([CALL, 10 ** i, 'film#hi', args, 70_000, 'value']),
+      encode([CALL, 10 ** i, 'film#hi', args, 70_000, 'value', ...(i === 1 ? [] : [[], TRACE])]),
     )
     const results = plain.slice(0, 40).map((value) => encode([RESULT, 5, value]))
     for (let i = 0; i < 20_000; i++) {
@@ -130,11 +148,13 @@ describe('what is read here is what msgpackr reads', () => {
       if (reader === undefined) continue
       const frame =
         kind === 'readCall'
-          ? [CALL, reader.id, reader.functionId, reader.args, reader.timeoutMs, 'value']
+          ? [CALL, reader.id, reader.functionId, reader.args, reader.timeoutMs, 'value', ...traceOf(reader)]
           : [RESULT, reader.id, reader.value]
       expect(frame).toEqual(decode(cut))
     }
   })
+
+  const traceOf = ({ trace }: LaneFrameReader): unknown[] => (trace === undefined ? [] : [[], trace])
 
   test('a function called again and again is read once, and another one after it as itself', () => {
     const reader = new LaneFrameReader()
