@@ -24,6 +24,7 @@ test.each([
   'docs/lifetimes.md',
   'docs/discovery.md',
   'docs/testing.md',
+  'docs/telemetry.md',
 ])('the links of %s lead somewhere', (file) => {
   const url = new URL(file, root)
   const targets = [...readFileSync(url, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, target = '']) => target)
