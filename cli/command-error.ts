@@ -21,6 +21,7 @@ export class CommandError extends Error {
 /** Of errors of the library, which is not loaded for the sake of a wrong argument. */
 const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
   INVALID_ARGUMENT: EXIT.usage,
+  NOT_EXPOSED: EXIT.noActor,
   REMOTE_ACTOR_ERROR: EXIT.callFailed,
   DEADLINE_EXCEEDED: EXIT.timeOver,
   MESH_UNREACHABLE: EXIT.unreachable,

@@ -7,7 +7,7 @@ export const EXIT = {
   usage: 2,
   /** No program of the mesh can be reached. */
   unreachable: 3,
-  /** No actor is meant by what was given, or several are. */
+  /** No actor, or none of its functions, is meant by what was given; or several actors are. */
   noActor: 4,
   /** The function that was called has failed. */
   callFailed: 5,
@@ -20,4 +20,4 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 /** The lines that the help shows. */
 export const EXIT_CODES_HELP = `
 Exit codes: 0 done, 1 the mesh or this machine says no, 2 wrong usage, 3 no program of the mesh can be reached,
-4 no such actor or several, 5 the called function failed, 6 the time is over, 130 interrupted.`
+4 no such actor or function, or several, 5 the called function failed, 6 the time is over, 130 interrupted.`

@@ -16,6 +16,8 @@ export interface Output {
   document(value: unknown): Promise<void>
   /** One of many, each on a line of its own. */
   item(value: unknown): Promise<void>
+  /** Empties the terminal, for what is shown again and again. */
+  clear(): void
   table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Promise<void>
 }
 
@@ -38,6 +40,7 @@ export function openOutput(json: boolean): Output {
     note: (text) => void process.stderr.write(`${text}\n`),
     document: async (value) => await line(JSON.stringify(value, null, 2)),
     item: async (value) => await line(JSON.stringify(value)),
+    clear: () => void stdout.write('\u001b[H\u001b[2J'),
     table: async (columns, rows) => {
       for (const text of drawTable(columns, rows, (stdout as Partial<WriteStream>).columns)) await line(text)
     },

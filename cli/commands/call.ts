@@ -1,5 +1,7 @@
 import { inspect } from 'node:util'
-import { RemoteActorError } from '../../index.ts'
+import { type FunctionDescription, type Portal, RemoteActorError } from '../../index.ts'
+import { CommandError } from '../command-error.ts'
+import { EXIT } from '../exit-code.ts'
 import { type LookOptions, lookInto } from '../look-into.ts'
 import type { Output } from '../output.ts'
 import { visible } from '../text.ts'
@@ -26,7 +28,11 @@ export async function call(
   const values = await readArguments(args)
   return await lookInto(options, async (sight, output) => {
     const portal = sight.portal(actor).with(limitsOf(options))
-    const value = await explained(options, output, async () => await portal.call(functionId, ...values))
+    const value = await explained(options, output, async () => {
+      await assertKind(portal, functionId, 'value')
+      const outcome = await portal.invoke(functionId, values)
+      return outcome.kind === 'value' ? outcome.value : undefined
+    })
     if (output.json) await output.document(toJson(value))
     else if (value !== undefined) await output.line(showValue(value, false))
   })
@@ -44,13 +50,25 @@ export async function stream(
     const portal = sight.portal(actor).with(limitsOf(options))
     let left = options.first ?? Number.POSITIVE_INFINITY
     await explained(options, output, async () => {
-      for await (const item of portal.stream(functionId, ...values)) {
+      await assertKind(portal, functionId, 'stream')
+      const outcome = await portal.invoke(functionId, values)
+      if (outcome.kind === 'value') return
+      for await (const item of outcome.items) {
         if (output.json) await output.item(toJson(item))
         else await output.line(showValue(item, true))
         if (--left <= 0) break
       }
     })
   })
+}
+
+/** Before anything runs. @throws CommandError `OTHER_KIND` */
+async function assertKind(portal: Portal, functionId: string, wanted: FunctionDescription['kind']): Promise<void> {
+  const known = await portal.describe()
+  const kind = known.find(({ id }) => id === functionId)?.kind ?? wanted
+  if (kind === wanted) return
+  const [what, subcommand] = kind === 'stream' ? ['a stream', 'stream'] : ['no stream', 'call']
+  throw new CommandError('OTHER_KIND', EXIT.usage, `${visible(functionId)} is ${what}: use 'greenroom ${subcommand}'`)
 }
 
 function limitsOf({ timeout }: CallCommandOptions): { timeout?: number } {

@@ -1,4 +1,6 @@
+import { Option } from 'commander'
 import { readConditions, readCount, readTimeout } from '../read-option.ts'
+import { TOP_ORDERS } from '../top-orders.ts'
 import type { Declaration } from './declaration.ts'
 
 const TIMEOUT = ['--timeout <time>', 'how long answers are waited for, such as 500ms or 5s', readTimeout] as const
@@ -24,6 +26,27 @@ export function declareLooking(declaration: Declaration): void {
       readConditions,
     )
     .action(act(async (options) => await (await import('../commands/actors.ts')).actors(options)))
+  look('tree', 'who supervises whom, what runs and waits in it, how often it was restarted and why the last time', [
+    'greenroom tree',
+    'greenroom tree theatre --json',
+  ])
+    .argument('[actor]', 'the top of the tree; default every root')
+    .option(...TIMEOUT)
+    .action(
+      act(
+        async (actor: string | undefined, options) => await (await import('../commands/tree.ts')).tree(actor, options),
+      ),
+    )
+  look('top', 'the busiest actors: calls, failures, latencies, bytes, processor, memory, event loop', [
+    'greenroom top',
+    'greenroom top --sort cpu --limit 5 --follow',
+    "greenroom top --json | jq '.[0].name'",
+  ])
+    .addOption(new Option('-s, --sort <order>', 'what the busiest are busy with').choices(TOP_ORDERS).default('calls'))
+    .option('-n, --limit <number>', 'actors that are shown; default 20', readCount)
+    .option('-i, --interval <time>', 'how long they are watched first; default 1s', readTimeout)
+    .option('-f, --follow', 'shows them again and again')
+    .action(act(async (options) => await (await import('../commands/top.ts')).top(options)))
   look('arbiter', 'who rules a mesh, and who elects it', ['greenroom arbiter', 'greenroom arbiter --json']).action(
     act(async (options) => await (await import('../commands/arbiter.ts')).arbiter(options)),
   )

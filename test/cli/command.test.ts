@@ -132,6 +132,13 @@ describe('greenroom call', () => {
     })
   })
 
+  test('says which functions there are, and which kind a function is, before anything runs', async () => {
+    const unknown = await greenroom('call', 'tenor', 'troupe#dance', ...mesh)
+    expect(unknown).toMatchObject({ code: 4, stderr: expect.stringContaining('troupe#count (a stream)') as string })
+    const other = await greenroom('stream', 'tenor', 'troupe#hi', ...mesh)
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("use 'greenroom call'") as string })
+  })
+
   test('lists the candidates when a name means several, and takes the end of an id', async () => {
     const { stderr, code } = await greenroom('call', 'gretchen', 'troupe#hi', ...mesh)
     expect(code).toBe(4)
@@ -201,6 +208,41 @@ describe('greenroom describe, ping and rtt', () => {
       'opera 2',
       'theatre 2',
     ])
+  })
+})
+
+describe('greenroom tree and top', () => {
+  test('tree shows what runs below each root', async () => {
+    const { trees, silent } = await json<{
+      trees: { name: string; nurseries: { children: Named[] }[] }[]
+      silent: unknown[]
+    }>('tree')
+    expect(silent).toEqual([])
+    const shown = trees.map(({ name, nurseries }) => [
+      name,
+      ...nurseries.flatMap(({ children }) => children.map((child) => child.name)),
+    ])
+    expect(shown.map((one) => one.join(' ')).toSorted()).toEqual(TREES.map((one) => one.join(' ')).toSorted())
+    const { stdout } = await greenroom('tree', 'opera', ...mesh)
+    expect(stdout).toMatch(/^opera \(…\w{8}, process \d+, up for /)
+    expect(stdout).toMatch(/actor tenor \(…\w{8}, thread of process \d+\)/)
+  })
+
+  test('top shows as many as are asked for, the busiest first', async () => {
+    const reports = await json<{ name: string; cpuShare: number; overMs: number }[]>(
+      'top',
+      '--sort',
+      'cpu',
+      '--limit',
+      '4',
+      '--interval',
+      '100ms',
+    )
+    expect(reports).toHaveLength(4)
+    expect(reports.map(({ cpuShare }) => cpuShare)).toEqual(
+      reports.map(({ cpuShare }) => cpuShare).toSorted((a, b) => b - a),
+    )
+    for (const { overMs } of reports) expect(overMs).toBeGreaterThan(0)
   })
 })
 
