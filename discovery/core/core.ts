@@ -4,7 +4,7 @@ import { planDials } from './dials.ts'
 import type { Effect } from './effect.ts'
 import * as election from './election.ts'
 import type { Known } from './fact.ts'
-import { noteLag } from './health.ts'
+import { noteHeard, noteLag } from './health.ts'
 import type { Input, TimerName } from './input.ts'
 import { onBooks } from './grants.ts'
 import * as links from './links.ts'
@@ -144,6 +144,7 @@ const timers: Readonly<Record<TimerName, (turn: Turn) => void>> = {
 
 function onMessage(turn: Turn, from: string, via: 'stream' | 'gossip', message: Message): void {
   if (from === ownRecord(turn.state).peerId) return
+  noteHeard(turn, from)
   if (message.type === 'facts') {
     if (via === 'stream') election.adopt(turn, message.claim, from)
     else election.adopt(turn, message.claim)

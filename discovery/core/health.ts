@@ -9,6 +9,13 @@ import type { CoreState, Turn } from './state.ts'
 /** Own times are at most this many times as long. */
 export const MAX_STRETCH = 8
 
+/**
+ * How many times as long a suspicion lasts where this actor does not trust itself, unless it is all alone. It asks more
+ * slowly as well, and when half of a mesh dies at once, nobody hears much: with all eight the rest showed the dead for
+ * a minute and more (found by the simulator).
+ */
+export const MAX_SUSPICION_STRETCH = 2
+
 /** Rounds of probes over which the share of answers is taken, about, and at least so many probes. */
 const memoryRounds = 2
 const memoryProbes = 4
@@ -27,6 +34,18 @@ export function stretchOf({ liveness }: CoreState): number {
 /** Neither those that are probed answer, nor those that are asked about them: it is this actor that is cut off. */
 export function isAlone({ liveness }: CoreState): boolean {
   return liveness.health.cutOff && liveness.health.score >= MAX_STRETCH / 2
+}
+
+/** Nothing at all has come from any other root for longer than anybody else is suspected. */
+export function isIsolated({ state, now }: Turn): boolean {
+  const { suspicion } = state.profile
+  return isAlone(state) && now - state.liveness.health.heardAt >= suspicion.max * MAX_SUSPICION_STRETCH
+}
+
+/** Another root was heard. */
+export function noteHeard({ state, now }: Turn, from: string): void {
+  // a child on the same machine says nothing about the network
+  if (state.registry.kept(from)?.record.parent === undefined) state.liveness.health.heardAt = now
 }
 
 /** Something went wrong that may be this actor's own fault. */
@@ -52,6 +71,7 @@ export function noteAnswer({ state, now }: Turn, answered: boolean, targets: num
   health.heard += (Number(answered) - health.heard) / Math.max(memoryProbes, targets * memoryRounds)
   if (health.heard < cutOffBelow && !health.cutOff) {
     health.cutOff = true
+    health.cutOffSince = now
     health.episodes = now - health.cutOffAt > forgiven * state.profile.suspicion.max ? 1 : health.episodes + 1
   }
   if (health.cutOff) health.cutOffAt = now
@@ -87,6 +107,7 @@ export function noteLag(turn: Turn, dueAt: number): void {
   const lag = now - Math.max(dueAt, health.lagSeenAt)
   if (lag < timeout / 2) return
   health.lagSeenAt = now
+  health.heardAt += lag
   state.counters.lags++
   worsen(state, Math.min(2, lag / timeout))
   for (const probe of probes.values()) probe.dueAt = Math.max(probe.dueAt + lag, now + timeout)

@@ -58,6 +58,10 @@ interface Health {
   /** When it was so last, and how many times lately. */
   cutOffAt: number
   episodes: number
+  /** When the present episode began. */
+  cutOffSince: number
+  /** When something came from another root last, whatever it was. */
+  heardAt: number
   /** Since when it is answered well enough. */
   wellAt: number | undefined
   /** An accusation that is refuted when this actor is heard again. */
@@ -98,6 +102,8 @@ export function createLiveness(): Liveness {
       cutOff: false,
       cutOffAt: -Infinity,
       episodes: 0,
+      cutOffSince: Infinity,
+      heardAt: -Infinity,
       wellAt: undefined,
       accused: undefined,
       lagSeenAt: -Infinity,

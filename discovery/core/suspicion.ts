@@ -1,6 +1,6 @@
 import type { ActorRecord } from '../record.ts'
 import type { Accusation, End } from './fact.ts'
-import { isAlone, MAX_STRETCH, stretchOf } from './health.ts'
+import { isAlone, MAX_STRETCH, MAX_SUSPICION_STRETCH, stretchOf } from './health.ts'
 import type { Suspicion } from './liveness.ts'
 import { tell } from './outbox.ts'
 import { arm, dropLink, emit, ownRecord, send } from './state.ts'
@@ -15,13 +15,6 @@ import { compareLives } from './version.ts'
 
 /** Accusers beyond the first that shorten the wait as far as it goes. */
 export const CONFIRMATIONS = 3
-
-/**
- * How many times as long a suspicion lasts where this actor does not trust itself, unless it is all alone. It asks more
- * slowly as well, and when half of a mesh dies at once, nobody hears much: with all eight the rest showed the dead for
- * a minute and more (found by the simulator).
- */
-const MAX_SUSPICION_STRETCH = 2
 
 /** Takes a root for suspect on own evidence, and tells everybody. */
 export function accuse(turn: Turn, { peerId, inc, rev }: ActorRecord): void {
@@ -109,6 +102,20 @@ export function onSuspicionTimer(turn: Turn): void {
   if (next < Infinity) arm(turn, 'suspicion', next)
 }
 
+/**
+ * An actor that hears nothing at all gives everybody up at one moment: one after the other would take it as long as the
+ * mesh is large. Its children hear of it and nobody else, since it may be that it is only deaf.
+ */
+export function giveUpAll(turn: Turn): void {
+  const { state } = turn
+  const self = ownRecord(state).peerId
+  for (const root of [...state.registry.roots()]) {
+    if (root.peerId === self) continue
+    declareDead(turn, root, 'children')
+    dropLink(turn, root.peerId)
+  }
+}
+
 function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string, verdict: boolean): Suspicion {
   const { state, now, rng } = turn
   const { suspicions } = state.liveness
@@ -118,7 +125,7 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
   const suspicion: Suspicion = {
     ...accused,
     accusers: before?.accusers ?? new Set(),
-    since: before?.since ?? now,
+    since: before?.since ?? (own ? hardOfHearingSince(turn) : now),
     own: own || before?.own === true,
     verdict: verdict || before?.verdict === true,
     stretch: before?.stretch ?? Math.min(stretchOf(state), MAX_SUSPICION_STRETCH),
@@ -132,6 +139,12 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
   suspicions.set(accused.peerId, suspicion)
   schedule(turn, suspicion)
   return suspicion
+}
+
+/** When half of a mesh goes silent at once, the rest of that half need not be waited for as long again. */
+function hardOfHearingSince({ state, now }: Turn): number {
+  const { cutOff, cutOffSince } = state.liveness.health
+  return cutOff ? cutOffSince : now
 }
 
 function schedule(turn: Turn, suspicion: Suspicion): void {

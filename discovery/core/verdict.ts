@@ -3,20 +3,21 @@ import type { Change } from './change.ts'
 import type { End } from './fact.ts'
 import { keepAddresses } from './lost.ts'
 import { tell } from './outbox.ts'
+import type { Audience } from './outbox.ts'
 import { noteRoot } from './standing.ts'
 import { emit, ownRecord } from './state.ts'
 import type { Turn } from './state.ts'
 import { compareLives } from './version.ts'
 
-/** Declares an actor dead on own evidence and tells everybody. */
-export function declareDead(turn: Turn, { peerId, inc, rev }: ActorRecord): void {
+/** Declares an actor dead on own evidence and tells everybody, or those alone that hear it for certain. */
+export function declareDead(turn: Turn, { peerId, inc, rev }: ActorRecord, audience: Audience = 'mesh'): void {
   const { state, now } = turn
   const end: End = { peerId, inc, rev, state: 'dead', by: ownRecord(state).peerId, age: 0 }
   const merge = state.registry.mergeEnd(end, now)
   if (merge.outcome !== 'new') return
   state.counters.verdicts++
   applyChanges(turn, merge.changes)
-  tell(turn, 'mesh', { kind: 'end', end })
+  tell(turn, audience, { kind: 'end', end })
 }
 
 /** Tells the users of the layer what changed, and those parts of the core that keep account of the roots. */

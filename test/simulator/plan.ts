@@ -1,6 +1,6 @@
 import { profiles } from '../../discovery/profile.ts'
 import type { ProfileName } from '../../discovery/profile.ts'
-import { faults, usualFaults } from './faults/all.ts'
+import { faults, faultNames } from './faults/all.ts'
 import type { FaultName } from './faults/all.ts'
 import type { Electorate } from './laws/law.ts'
 import { between, pick, seeded, shuffled, wholeBetween } from './rng.ts'
@@ -117,5 +117,5 @@ function electorsAmong(roots: readonly Happening[], rng: Rng): readonly string[]
 }
 
 function someKinds(rng: Rng): readonly FaultName[] {
-  return shuffled(rng, usualFaults).slice(0, wholeBetween(rng, 1, rng() < 0.5 ? 4 : usualFaults.length))
+  return shuffled(rng, faultNames).slice(0, wholeBetween(rng, 1, rng() < 0.5 ? 4 : faultNames.length))
 }

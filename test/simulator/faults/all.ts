@@ -10,6 +10,7 @@ export const faults = {
   slowPlace: { fault: network.slowPlace, lasts: [1_000, 10_000] },
   muteArbiter: { fault: network.muteArbiter, lasts: [500, 6_000] },
   partition: { fault: network.partition, lasts: [200, 12_000] },
+  isolation: { fault: network.isolation, lasts: [500, 60_000] },
   oneWay: { fault: network.oneWay, lasts: [200, 8_000] },
   oneWayLink: { fault: network.oneWayLink, lasts: [200, 8_000] },
   ring: { fault: network.ring, lasts: [200, 8_000] },
@@ -43,6 +44,3 @@ export const faults = {
 export type FaultName = keyof typeof faults
 
 export const faultNames = Object.keys(faults) as FaultName[]
-
-/** Those that happen unless others are asked for. */
-export const usualFaults = faultNames.filter((name) => name !== 'slowPlace' && name !== 'muteArbiter')

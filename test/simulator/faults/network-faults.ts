@@ -49,6 +49,17 @@ export const partition: Fault = (simulation, rng) => {
   return mend
 }
 
+/** One machine hears nobody, and mostly nobody hears it either. */
+export const isolation: Fault = (simulation, rng) => {
+  const place = pick(rng, placesOf(simulation))
+  const deaf = rng() < 0.3
+  const mend = disturb(simulation, {
+    weather: (from, to) => (from !== to && (to === place || (from === place && !deaf)) ? cut : undefined),
+  })
+  closeSome(simulation, rng, rng() / 2)
+  return mend
+}
+
 /** One side does not hear the other, which hears it. */
 export const oneWay: Fault = (simulation, rng) => {
   const left = someOf(placesOf(simulation), rng)
