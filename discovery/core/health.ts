@@ -10,9 +10,9 @@ import type { CoreState, Turn } from './state.ts'
 export const MAX_STRETCH = 8
 
 /**
- * How many times as long a suspicion lasts where this actor does not trust itself, unless it is all alone. It asks more
- * slowly as well, and when half of a mesh dies at once, nobody hears much: with all eight the rest showed the dead for
- * a minute and more (found by the simulator).
+ * How many times as long a suspicion lasts where this actor does not trust itself. It asks more slowly as well, and when
+ * half of a mesh dies at once, nobody hears much: with all eight the rest showed the dead for a minute and more (found
+ * by the simulator).
  */
 export const MAX_SUSPICION_STRETCH = 2
 
@@ -32,14 +32,22 @@ export function stretchOf({ liveness }: CoreState): number {
 }
 
 /** Neither those that are probed answer, nor those that are asked about them: it is this actor that is cut off. */
-export function isAlone({ liveness }: CoreState): boolean {
+function isAlone({ liveness }: CoreState): boolean {
   return liveness.health.cutOff && liveness.health.score >= MAX_STRETCH / 2
 }
 
-/** Nothing at all has come from any other root for longer than anybody else is suspected. */
-export function isIsolated({ state, now }: Turn): boolean {
-  const { suspicion } = state.profile
-  return isAlone(state) && now - state.liveness.health.heardAt >= suspicion.max * MAX_SUSPICION_STRETCH
+/** Nobody answers, and nothing else has come from any other root for a while. */
+export function isDeaf(turn: Turn): boolean {
+  return isAlone(turn.state) && silence(turn) >= turn.state.profile.suspicion.min
+}
+
+/** The same for as long as anybody is suspected at most. */
+export function isIsolated(turn: Turn): boolean {
+  return isAlone(turn.state) && silence(turn) >= turn.state.profile.suspicion.max * MAX_SUSPICION_STRETCH
+}
+
+function silence({ state, now }: Turn): number {
+  return now - state.liveness.health.heardAt
 }
 
 /** Another root was heard. */

@@ -1,6 +1,6 @@
 import type { ActorRecord } from '../record.ts'
 import type { Accusation, End } from './fact.ts'
-import { isAlone, MAX_STRETCH, MAX_SUSPICION_STRETCH, stretchOf } from './health.ts'
+import { isDeaf, MAX_SUSPICION_STRETCH, stretchOf } from './health.ts'
 import type { Suspicion } from './liveness.ts'
 import { tell } from './outbox.ts'
 import { arm, dropLink, emit, ownRecord, send } from './state.ts'
@@ -85,9 +85,9 @@ export function onSuspicionTimer(turn: Turn): void {
       next = Math.min(next, suspicion.deadline)
       continue
     }
-    const longest = suspicion.since + state.profile.suspicion.max * MAX_STRETCH
-    if (!suspicion.verdict && isAlone(state) && now < longest) {
-      suspicion.deadline = Math.min(longest, now + state.profile.suspicion.min)
+    // where nothing is heard at all, all are given up together, or nobody
+    if (!suspicion.verdict && isDeaf(turn)) {
+      suspicion.deadline = now + state.profile.suspicion.min
       next = Math.min(next, suspicion.deadline)
       continue
     }
@@ -109,7 +109,7 @@ export function onSuspicionTimer(turn: Turn): void {
 export function giveUpAll(turn: Turn): void {
   const { state } = turn
   const self = ownRecord(state).peerId
-  for (const root of [...state.registry.roots()]) {
+  for (const root of Array.from(state.registry.roots())) {
     if (root.peerId === self) continue
     declareDead(turn, root, 'children')
     dropLink(turn, root.peerId)

@@ -6,6 +6,7 @@ import { childLinks } from './outbox.ts'
 import { onPage, sendSame, startPull } from './pull.ts'
 import { arm, disarm, emit, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
+import { applyChanges } from './verdict.ts'
 
 /*
  * Anti-entropy: neighbours tell each other their digests, and whoever sees that they differ pulls what is in the
@@ -35,11 +36,19 @@ export function startSync(turn: Turn, to: string): void {
 export function onSyncTimer(turn: Turn): void {
   const { state, now, rng } = turn
   state.registry.sweep(now)
+  keepOwnRecord(turn)
   const partners = partnersOf(turn)
   const partner = partners[Math.floor(rng() * partners.length)]
   if (partner !== undefined) startSync(turn, partner)
   // spread, so that a mesh that started at once does not sync at once
   arm(turn, 'sync', now + state.profile.sync * (0.75 + rng() / 2))
+}
+
+/** A child whose root was called dead for long is hidden from itself, and what stays hidden is forgotten. */
+function keepOwnRecord(turn: Turn): void {
+  const { registry, own } = turn.state
+  if (own === undefined || own.record.status === 'left' || registry.kept(own.record.peerId) !== undefined) return
+  applyChanges(turn, registry.mergeRecord(own, turn.now).changes)
 }
 
 /** Begins to wait for a first sync. */
