@@ -21,6 +21,12 @@ export interface Difference {
   readonly bits: Uint8Array
 }
 
+/** What stands in some part of the span, up to the position at which it ends. */
+export interface Stretch {
+  readonly until: number
+  readonly slots: readonly Slot[]
+}
+
 /** Bits of the smallest and of the largest number of buckets that two registries compare. */
 export const LEVELS = { least: 4, most: 11 } as const
 
@@ -105,24 +111,11 @@ export class Buckets {
     return bytes
   }
 
-  /** The parts whose sums are others than these, which `sums` of another table gave; none when they do not fit. */
-  compare(level: number, from: number, theirs: Uint8Array): Difference {
-    const bits = new Uint8Array(2 ** level / 8)
-    const ours = this.sums(level, from)
-    const first = Math.floor((from * 2 ** level) / SPAN)
-    for (let index = 0; index < ours.length && ours.length === theirs.length; index++) {
-      if (ours[index] === theirs[index]) continue
-      const part = first + Math.floor(index / sumBytes)
-      bits[part >> 3] = (bits[part >> 3] ?? 0) | (1 << (part & 7))
-    }
-    return { level, bits }
-  }
-
   /**
    * What stands in the parts that differ, by stretches of the span, each of which is to be told as a whole; gives the
    * position at which each ends, so that one can stop there and go on later.
    */
-  *stretches(from: number, until: number, difference: Difference): Generator<{ until: number; slots: Slot[] }> {
+  *stretches(from: number, until: number, difference: Difference): Generator<Stretch> {
     const width = SPAN / 2 ** Math.max(this.#bits, difference.level)
     for (let start = from; start < until;) {
       const end = Math.min(until, (Math.floor(start / width) + 1) * width)
@@ -198,6 +191,18 @@ export class Buckets {
       }
     }
   }
+}
+
+/** The parts in which two tables' sums from a position on are others; none when they do not fit together. */
+export function differenceOf(ours: Uint8Array, theirs: Uint8Array, level: number, from: number): Difference {
+  const bits = new Uint8Array(2 ** level / 8)
+  const first = Math.floor((from * 2 ** level) / SPAN)
+  for (let index = 0; index < ours.length && ours.length === theirs.length; index++) {
+    if (ours[index] === theirs[index]) continue
+    const part = first + Math.floor(index / sumBytes)
+    bits[part >> 3] = (bits[part >> 3] ?? 0) | (1 << (part & 7))
+  }
+  return { level, bits }
 }
 
 /** The level at which comparing and telling a difference cost least: 8 bytes a sum, some 400 bytes an actor. */

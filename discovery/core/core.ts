@@ -61,6 +61,7 @@ function start(
   if (resumed) state.election.awakeAt = now + state.profile.lease
   state.claims.life = own.record.inc
   onOwn(turn, own)
+  for (const { peerId } of state.registry.roots()) state.liveness.rings.add(peerId, own.record.peerId)
   if (state.elector !== undefined && state.quorum !== undefined) recallVotes(turn, state.elector, state.quorum, votes)
   sync.onSyncTimer(turn)
   const root = own.record.parent === undefined

@@ -1,6 +1,7 @@
 import type { ActorRecord } from '../record.ts'
 import { onClaimantRefused } from './claims.ts'
 import { dialLost, keepAddresses } from './lost.ts'
+import { childLinks } from './outbox.ts'
 import { arm, disarm, emit, ownRecord } from './state.ts'
 import type { Dial, Turn } from './state.ts'
 import { accuse } from './suspicion.ts'
@@ -20,7 +21,8 @@ export function planDials(turn: Turn): void {
   }
   let busy = 0
   for (const { deadline, urgent } of state.dials.values()) if (deadline !== undefined && !urgent) busy++
-  const enough = !state.joined && state.links.size >= state.limits.joinLinks
+  // its own children know no more than it does
+  const enough = !state.joined && state.links.size - childLinks(state).length >= state.limits.joinLinks
   let next = Infinity
   for (const dial of state.dials.values()) {
     // the rest of the addresses told from outside waits until it is known whether they are needed

@@ -79,7 +79,6 @@ export function noteAnswer({ state, now }: Turn, answered: boolean, targets: num
   health.heard += (Number(answered) - health.heard) / Math.max(memoryProbes, targets * memoryRounds)
   if (health.heard < cutOffBelow && !health.cutOff) {
     health.cutOff = true
-    health.cutOffSince = now
     health.episodes = now - health.cutOffAt > forgiven * state.profile.suspicion.max ? 1 : health.episodes + 1
   }
   if (health.cutOff) health.cutOffAt = now

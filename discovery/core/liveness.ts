@@ -58,8 +58,6 @@ interface Health {
   /** When it was so last, and how many times lately. */
   cutOffAt: number
   episodes: number
-  /** When the present episode began. */
-  cutOffSince: number
   /** When something came from another root last, whatever it was. */
   heardAt: number
   /** Since when it is answered well enough. */
@@ -102,7 +100,6 @@ export function createLiveness(): Liveness {
       cutOff: false,
       cutOffAt: -Infinity,
       episodes: 0,
-      cutOffSince: Infinity,
       heardAt: -Infinity,
       wellAt: undefined,
       accused: undefined,

@@ -1,25 +1,17 @@
 import type { ActorRecord } from '../record.ts'
-import { Buckets } from './buckets.ts'
-import type { Difference, Slot } from './buckets.ts'
-import type { Change, Gone, Merge } from './change.ts'
-import { hashVersion, placeOf } from './digest.ts'
-import { Elders } from './elders.ts'
+import { differenceOf } from './buckets.ts'
+import type { Difference } from './buckets.ts'
+import type { Change, Merge } from './change.ts'
 import type { Digest, End, Fact, Known } from './fact.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
-import { Multimap } from './multimap.ts'
-import { Rounds } from './rounds.ts'
+import { Members } from './members.ts'
+import type { Member } from './members.ts'
 import { endOf, Tombstones } from './tombstones.ts'
 import type { Tombstone } from './tombstones.ts'
-import { compareAge, compareBytes, compareLives, compareVersions, sameTexts } from './version.ts'
+import { compareAge, compareBytes, compareLives, compareVersions } from './version.ts'
 import type { Life } from './version.ts'
-
-/** A kept record; `shown` while the actor and everything above it is alive. */
-interface Member extends Slot {
-  known: Known
-  /** When it was last hidden; only read while it is not shown. */
-  hiddenAt: number
-}
+import { Visibility } from './visibility.ts'
 
 /** How long the registry remembers, in milliseconds. */
 export interface RegistryTimes {
@@ -38,34 +30,27 @@ const nothing: readonly never[] = []
  * semilattice, as in Shapiro et al., "Conflict-free Replicated Data Types", 2011). A suspicion would stand between
  * DEAD and the record.
  *
- * An actor is *visible* while it and every parent above it is alive, and no parent is younger than its child.
- * Visibility is derived and never merged, so that the subtree of a wrongly accused root comes back with the root's
- * one refutation.
+ * What of it shows is derived: see `Visibility`.
  */
 export class Registry {
-  readonly #members = new Map<string, Member>()
-  readonly #children = new Multimap<Member>()
-  readonly #names = new Multimap<Member>()
-  readonly #groups = new Multimap<Member>()
-  readonly #roots = new Map<string, Member>()
-  readonly #hidden = new Map<string, Member>()
-  readonly #buckets = new Buckets()
+  readonly #members: Members
+  readonly #visibility: Visibility
   readonly #tombstones: Tombstones
-  readonly #elders: Elders
-  readonly #rounds = new Rounds(this.#hidden)
   readonly #times: RegistryTimes
   readonly #limits: CoreLimits
 
-  constructor(times: RegistryTimes, limits: CoreLimits = coreLimits) {
+  /** `members`: what is known from the beginning; nothing when left out. */
+  constructor(times: RegistryTimes, limits: CoreLimits = coreLimits, members = new Members()) {
     this.#times = times
     this.#limits = limits
-    this.#tombstones = new Tombstones(times.tombstoneTtl, limits.tombstones, this.#buckets)
-    this.#elders = new Elders(limits.committee)
+    this.#members = members
+    this.#tombstones = new Tombstones(times.tombstoneTtl, limits.tombstones, members.buckets)
+    this.#visibility = new Visibility(members, limits)
   }
 
   /** The digest over all visible actors. */
   get digest(): Digest {
-    return this.#buckets.digest
+    return this.#members.digest
   }
 
   /** How many records are kept, those that are not visible included. */
@@ -101,12 +86,12 @@ export class Registry {
 
   /** The actors of a name that can be called, oldest first. */
   find(name: string): ActorRecord[] {
-    return this.#callable(this.#names.get(name))
+    return this.#callable(this.#members.named(name))
   }
 
   /** The actors of a group that can be called, oldest first. */
   members(group: string): ActorRecord[] {
-    return this.#callable(this.#groups.get(group))
+    return this.#callable(this.#members.grouped(group))
   }
 
   /** All visible actors, in no order. */
@@ -116,27 +101,27 @@ export class Registry {
 
   /** How many roots are visible. */
   get rootCount(): number {
-    return this.#roots.size
+    return this.#members.rootCount
   }
 
   /** All visible roots, in no order. */
   *roots(): Generator<ActorRecord> {
-    for (const { known } of this.#roots.values()) yield known.record
+    for (const { known } of this.#members.roots()) yield known.record
   }
 
   /** The oldest roots that are up, oldest first: the committee of an election. */
   elders(): readonly ActorRecord[] {
-    return this.#elders.first(() => this.#rootsUp())
+    return this.#visibility.elders()
   }
 
   /** Everything to tell another registry: visible actors, parents before their children, then the ends. */
   *facts(now: number): Generator<Fact> {
-    const queue: Member[] = [...this.#roots.values()]
+    const queue: Member[] = [...this.#members.roots()]
     for (let index = 0; index < queue.length; index++) {
       const member = queue[index]
       if (member?.shown !== true) continue
       yield { kind: 'record', known: member.known }
-      for (const child of this.#children.get(member.known.record.peerId)) queue.push(child)
+      for (const child of this.#members.children(member.known.record.peerId)) queue.push(child)
     }
     for (const tombstone of this.#tombstones.values()) {
       const fact = this.#endFact(tombstone, now)
@@ -146,12 +131,12 @@ export class Registry {
 
   /** Sums over the versions in all parts of the span from a position on; see `Buckets`. */
   sums(level: number, from: number): Uint8Array {
-    return this.#buckets.sums(level, from)
+    return this.#members.sums(level, from)
   }
 
   /** In which parts of the span another registry with these sums differs. */
   compare(level: number, from: number, theirs: Uint8Array): Difference {
-    return this.#buckets.compare(level, from, theirs)
+    return differenceOf(this.#members.sums(level, from), theirs, level, from)
   }
 
   /** What to tell a registry that differs in some parts, by stretches of the span, and the end of each stretch. */
@@ -161,7 +146,7 @@ export class Registry {
     difference: Difference,
     now: number,
   ): Generator<{ readonly until: number; readonly facts: Fact[] }> {
-    for (const stretch of this.#buckets.stretches(from, until, difference)) {
+    for (const stretch of this.#members.stretches(from, until, difference)) {
       const facts: Fact[] = []
       for (const slot of stretch.slots) {
         const fact = 'known' in slot ? recordFact(slot as Member) : this.#endFact(slot as Tombstone, now)
@@ -196,7 +181,7 @@ export class Registry {
     }
     this.#tombstones.delete(record.peerId)
     const changes: Change[] = []
-    this.#put(known, now, changes)
+    this.#visibility.put(known, now, changes)
     return { outcome: 'new', changes }
   }
 
@@ -214,7 +199,7 @@ export class Registry {
     if (!this.isCredible(end)) return { outcome: 'incredible', changes: nothing }
     this.#tombstones.bury(end, now, member !== undefined)
     const changes: Change[] = []
-    if (member !== undefined) this.#remove(member, end.state, now, changes)
+    if (member !== undefined) this.#visibility.remove(member, end.state, now, changes)
     return { outcome: 'new', changes }
   }
 
@@ -231,8 +216,8 @@ export class Registry {
   /** Forgets what is past its time, ends and records that stayed hidden, in stretches over a number of calls. */
   sweep(now: number): void {
     this.#tombstones.sweep(now)
-    for (const [, member] of this.#rounds.next()) {
-      if (now - member.hiddenAt >= this.#times.hiddenTtl) this.#forget(member)
+    for (const member of this.#members.someHidden()) {
+      if (now - member.hiddenAt >= this.#times.hiddenTtl) this.#members.forget(member)
     }
   }
 
@@ -242,135 +227,6 @@ export class Registry {
     return found.sort(compareAge)
   }
 
-  #put(known: Known, now: number, changes: Change[]): void {
-    const { record } = known
-    let member = this.#members.get(record.peerId)
-    const previous = member?.shown === true ? member.known.record : undefined
-    if (member === undefined) {
-      const place = placeOf(record.peerId)
-      member = { place, shown: false, first: 0, second: 0, next: undefined, known, hiddenAt: now }
-      this.#members.set(record.peerId, member)
-      this.#buckets.put(member)
-    } else if (previous !== undefined && isAlike(previous, record)) {
-      this.#replace(member, known)
-      changes.push({ type: 'updated', record, previous })
-      return
-    } else {
-      // a record that stays hidden must not be kept for ever by being told again and again
-      if (member.shown) this.#hide(member, now)
-      this.#unlink(member)
-      member.known = known
-    }
-    this.#hidden.set(record.peerId, member)
-    if (record.parent !== undefined) this.#children.add(record.parent, member)
-    if (this.#isAlive(record)) this.#show(member)
-    const restarted = previous !== undefined && previous.inc !== record.inc
-    if (previous !== undefined && (restarted || !member.shown)) {
-      changes.push({ type: 'down', record: previous, why: restarted ? 'restarted' : 'subtree' })
-    }
-    if (member.shown && previous !== undefined && !restarted) changes.push({ type: 'updated', record, previous })
-    else if (member.shown) changes.push({ type: 'up', record })
-    this.#settleBelow(record.peerId, now, changes)
-  }
-
-  /** What shows goes on showing, under the same name at the same place. */
-  #replace(member: Member, known: Known): void {
-    const before = member.known.record
-    const { record, signed } = known
-    member.known = known
-    this.#buckets.hide(member)
-    this.#buckets.show(member, hashVersion(record.peerId, record, signed.signature))
-    if (record.parent !== undefined) return
-    this.#elders.delete(before)
-    if (record.status === 'up') this.#elders.add(record)
-  }
-
-  #remove(member: Member, why: Gone, now: number, changes: Change[]): void {
-    const { record } = member.known
-    if (member.shown) changes.push({ type: 'down', record, why })
-    this.#forget(member)
-    this.#settleBelow(record.peerId, now, changes)
-  }
-
-  /** Shows or hides what stands below an actor, after the actor itself changed. */
-  #settleBelow(peerId: string, now: number, changes: Change[]): void {
-    const queue = [...this.#children.get(peerId)]
-    for (let index = 0; index < queue.length; index++) {
-      const member = queue[index]
-      if (member === undefined) continue
-      const { record } = member.known
-      const alive = this.#isAlive(record)
-      if (alive === member.shown) continue
-      if (alive) {
-        this.#show(member)
-        changes.push({ type: 'up', record })
-      } else {
-        this.#hide(member, now)
-        changes.push({ type: 'down', record, why: 'subtree' })
-      }
-      for (const child of this.#children.get(record.peerId)) queue.push(child)
-    }
-  }
-
-  #isAlive(record: ActorRecord): boolean {
-    if (record.parent === undefined) return true
-    const parent = this.get(record.parent)
-    if (parent === undefined || parent.root !== record.root || parent.inc > record.inc) return false
-    return this.#depth(parent) < this.#limits.depth
-  }
-
-  #depth(record: ActorRecord): number {
-    let depth = 0
-    let above: ActorRecord | undefined = record
-    while (above?.parent !== undefined && depth <= this.#limits.depth) {
-      above = this.#members.get(above.parent)?.known.record
-      depth++
-    }
-    return depth
-  }
-
-  #show(member: Member): void {
-    const { record, signed } = member.known
-    this.#hidden.delete(record.peerId)
-    this.#buckets.show(member, hashVersion(record.peerId, record, signed.signature))
-    this.#names.add(record.name, member)
-    for (const group of record.meta.groups ?? []) this.#groups.add(group, member)
-    if (record.parent !== undefined) return
-    this.#roots.set(record.peerId, member)
-    if (record.status === 'up') this.#elders.add(record)
-  }
-
-  #hide(member: Member, now: number): void {
-    if (!member.shown) return
-    const { record } = member.known
-    member.hiddenAt = now
-    this.#hidden.set(record.peerId, member)
-    this.#buckets.hide(member)
-    this.#names.delete(record.name, member)
-    for (const group of record.meta.groups ?? []) this.#groups.delete(group, member)
-    if (record.parent !== undefined) return
-    this.#roots.delete(record.peerId)
-    this.#elders.delete(record)
-  }
-
-  #unlink(member: Member): void {
-    const { parent } = member.known.record
-    if (parent !== undefined) this.#children.delete(parent, member)
-  }
-
-  #forget(member: Member): void {
-    const { peerId } = member.known.record
-    this.#hide(member, 0)
-    this.#unlink(member)
-    this.#hidden.delete(peerId)
-    this.#members.delete(peerId)
-    this.#buckets.take(member)
-  }
-
-  *#rootsUp(): Generator<ActorRecord> {
-    for (const root of this.roots()) if (root.status === 'up') yield root
-  }
-
   #endFact(tombstone: Tombstone, now: number): Fact | undefined {
     const end = endOf(tombstone, now)
     return this.#tombstones.isOver(end.age) ? undefined : { kind: 'end', end }
@@ -378,24 +234,12 @@ export class Registry {
 
   #makeRoom(): boolean {
     if (this.#members.size < this.#limits.members) return true
-    for (const member of this.#hidden.values()) {
-      this.#forget(member)
+    for (const member of this.#members.hidden()) {
+      this.#members.forget(member)
       return true
     }
     return false
   }
-}
-
-/** Whether a record can take the place of another one without a change of any index: `rev`, `seq` or content differ. */
-function isAlike(a: ActorRecord, b: ActorRecord): boolean {
-  const groups = [a.meta.groups ?? nothing, b.meta.groups ?? nothing] as const
-  return (
-    a.inc === b.inc &&
-    a.name === b.name &&
-    a.parent === b.parent &&
-    a.root === b.root &&
-    sameTexts(groups[0], groups[1])
-  )
 }
 
 function recordFact({ shown, known }: Member): Fact | undefined {

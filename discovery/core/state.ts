@@ -11,6 +11,7 @@ import { createLiveness } from './liveness.ts'
 import type { Liveness } from './liveness.ts'
 import { coreLimits } from './limits.ts'
 import type { CoreLimits } from './limits.ts'
+import type { Members } from './members.ts'
 import type { Message } from './messages.ts'
 import type { Quorum } from './quorum.ts'
 import { Registry } from './registry.ts'
@@ -24,6 +25,8 @@ export interface CoreOptions {
   readonly quorum?: Quorum | undefined
   /** Lower bounds than `coreLimits`, for tests. */
   readonly limits?: Partial<CoreLimits>
+  /** What the registry knows from the beginning; nothing when left out. */
+  readonly members?: Members | undefined
 }
 
 /** A neighbour whose discovery stream is up. */
@@ -193,14 +196,14 @@ export interface Turn {
 }
 
 /** Makes a core that waits for its `start`. */
-export function createCore({ profile, limits: lower, quorum }: CoreOptions): CoreState {
+export function createCore({ profile, limits: lower, quorum, members }: CoreOptions): CoreState {
   const limits = { ...coreLimits, ...lower }
   return {
     profile,
     limits,
     quorum,
     elector: quorum === undefined ? undefined : newElector(quorum),
-    registry: new Registry(profile, limits),
+    registry: new Registry(profile, limits, members),
     own: undefined,
     signing: undefined,
     reclaims: 0,

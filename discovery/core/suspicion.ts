@@ -125,7 +125,7 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
   const suspicion: Suspicion = {
     ...accused,
     accusers: before?.accusers ?? new Set(),
-    since: before?.since ?? (own ? hardOfHearingSince(turn) : now),
+    since: before?.since ?? now,
     own: own || before?.own === true,
     verdict: verdict || before?.verdict === true,
     stretch: before?.stretch ?? Math.min(stretchOf(state), MAX_SUSPICION_STRETCH),
@@ -139,12 +139,6 @@ function suspect(turn: Turn, accused: Omit<Accusation, 'by' | 'age'>, by: string
   suspicions.set(accused.peerId, suspicion)
   schedule(turn, suspicion)
   return suspicion
-}
-
-/** When half of a mesh goes silent at once, the rest of that half need not be waited for as long again. */
-function hardOfHearingSince({ state, now }: Turn): number {
-  const { cutOff, cutOffSince } = state.liveness.health
-  return cutOff ? cutOffSince : now
 }
 
 function schedule(turn: Turn, suspicion: Suspicion): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Buckets, LEVELS, levelFor, type Slot, SPAN } from '../../discovery/core/buckets.ts'
+import { Buckets, differenceOf, LEVELS, levelFor, type Slot, SPAN } from '../../discovery/core/buckets.ts'
 import { placeOf } from '../../discovery/core/digest.ts'
 import { pick, seeded, shuffled, wholeBetween } from '../simulator/rng.ts'
 
@@ -65,7 +65,7 @@ describe('a table of buckets', () => {
       const level = wholeBetween(rng, LEVELS.least, LEVELS.most)
       const from = rng() < 0.5 ? 0 : wholeBetween(rng, 0, SPAN - 1)
       const parts = new Set(missing.filter((at) => at >= from).map((at) => Math.floor((at * 2 ** level) / SPAN)))
-      const difference = one.compare(level, from, other.sums(level, from))
+      const difference = differenceOf(one.sums(level, from), other.sums(level, from), level, from)
       const found = Array.from({ length: 2 ** level }, (_, part) => part).filter(
         (part) => ((difference.bits[part >> 3] ?? 0) & (1 << (part & 7))) !== 0,
       )
@@ -79,7 +79,7 @@ describe('a table of buckets', () => {
   })
 
   test('sums of another length, or none, differ nowhere', () => {
-    expect(new Buckets().compare(4, 0, new Uint8Array(8)).bits).toEqual(new Uint8Array(2))
+    expect(differenceOf(new Buckets().sums(4, 0), new Uint8Array(8), 4, 0).bits).toEqual(new Uint8Array(2))
   })
 
   test('spreads peer ids evenly', () => {

@@ -1,5 +1,5 @@
 import { describe } from 'vitest'
-import { Buckets, SPAN } from '../../discovery/core/buckets.ts'
+import { Buckets, differenceOf, SPAN } from '../../discovery/core/buckets.ts'
 import { step } from '../../discovery/core/core.ts'
 import type { Effect } from '../../discovery/core/effect.ts'
 import { sameDigest, subjectOf } from '../../discovery/core/fact.ts'
@@ -190,7 +190,10 @@ describe('a core that hears anything in any order', () => {
     }
     const { registry } = victim.state
     must(registry.ended === 0, 'ends are remembered for ever')
-    must(registry.size === registry.digest.count, 'hidden records are kept for ever')
+    // but the own one, of a child whose root is gone for its own part
+    const self = victim.state.own?.record.peerId ?? ''
+    const own = registry.get(self) === undefined && registry.kept(self) !== undefined ? 1 : 0
+    must(registry.size === registry.digest.count + own, 'hidden records are kept for ever')
   })
 })
 
@@ -210,7 +213,8 @@ describe('two registries', () => {
 describe('a table of buckets', () => {
   fuzz('bears sums of any length and content', 500, (random) => {
     const buckets = new Buckets()
-    const difference = buckets.compare(4 + random.int(8), random.int(SPAN), random.bytes(random.int(300)))
+    const [level, from] = [4 + random.int(8), random.int(SPAN)]
+    const difference = differenceOf(buckets.sums(level, from), random.bytes(random.int(300)), level, from)
     must([...buckets.stretches(0, SPAN, difference)].length === 0, 'an empty table tells something')
   })
 })

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { arbiterOf } from '../../discovery/core/election.ts'
 import { partition } from './faults/network-faults.ts'
+import { cut } from './network.ts'
+import type { Disturbance } from './network.ts'
 import { makePlan } from './plan.ts'
+import type { PlanOptions } from './plan.ts'
 import { seeded } from './rng.ts'
 import { settledBreaches } from './settled.ts'
 import { Simulation } from './simulation.ts'
@@ -58,7 +61,31 @@ describe.each(campaigns)('$mode, $electorate: no law is broken', ({ mode, electo
   })
 })
 
+/** Seeds that once broke a law, longer or with fewer kinds of faults than the campaigns. */
+const oftenDead = ['slowPlace', 'muteArbiter', 'powerLoss', 'partition', 'weather'] as const
+const remembered: readonly PlanOptions[] = [
+  // whose root was called dead for long, forgot itself
+  { seed: 1028, disturbed: 150_000 },
+  { seed: 1041, disturbed: 150_000 },
+  { seed: 1010, disturbed: 150_000, electorate: 'quorum' },
+  // had three children before it reached its parent, and dialled it no more
+  { seed: 412 },
+  // of whom most others had lost power, waited for more than a minute with its verdicts
+  { seed: 34, faults: oftenDead },
+  { seed: 140, faults: oftenDead },
+  { seed: 118, faults: oftenDead, electorate: 'quorum' },
+]
+
+test.each(remembered)('no law is broken any more: $seed', (options) => {
+  const plan = makePlan(options)
+  const { law, breaches } = runPlan(plan)
+  if (law !== undefined) throw new Error(report(plan, law, { within: 3_000 }))
+  expect(breaches).toEqual([])
+})
+
 describe('seen from outside', () => {
+  const settling = 10_000
+
   /** A mesh at peace: so many roots, each with one child. */
   function settled(roots: number): Simulation {
     const simulation = new Simulation({ seed: 7 })
@@ -66,7 +93,7 @@ describe('seen from outside', () => {
       const root = simulation.startRoot(`r${index}`)
       simulation.startChild(`r${index}.child`, root)
     }
-    simulation.clock.runUntil(10_000)
+    simulation.clock.runUntil(settling)
     return simulation
   }
 
@@ -146,6 +173,43 @@ describe('seen from outside', () => {
     expect(rulers()).toBe(2)
     mend?.()
     expect(timeUntil(simulation, () => settledBreaches(simulation).length === 0)).toBeLessThan(20_000)
+  })
+
+  test.each([5, 16, 60])('of %i roots, one that hears nobody gives up all others at one moment', (roots) => {
+    const simulation = settled(roots)
+    const [deaf] = simulation.roots()
+    if (deaf === undefined) throw new Error('no root')
+    const { max } = simulation.profile.suspicion
+    simulation.network.disturb({ weather: (from, to) => (from !== to && to === deaf.place ? cut : undefined) })
+    const child = simulation.get(`${deaf.id}.child`)
+    const shown = () => deaf.core.registry.rootCount
+    expect(timeUntil(simulation, () => shown() < roots)).toBeGreaterThan(2 * max)
+    expect(timeUntil(simulation, () => shown() === 1)).toBe(0)
+    expect(simulation.now).toBeLessThan(settling + 2 * max + 2_000)
+    expect(timeUntil(simulation, () => child?.core.registry.rootCount === 1)).toBeLessThan(500)
+    // it may be the one that is wrong: nobody else heard its opinion
+    const others = simulation.roots().filter((root) => root !== deaf)
+    expect(others.every(({ core }) => core.registry.rootCount === roots - 1)).toBe(true)
+  })
+
+  test('halves that were apart for longer than ends are remembered are whole again, without those that died meanwhile', () => {
+    const simulation = settled(10)
+    const roots = simulation.roots()
+    const left = new Set(roots.slice(0, 5).map(({ place }) => place))
+    const halves: Disturbance = { weather: (from, to) => (left.has(from) === left.has(to) ? undefined : cut) }
+    simulation.network.disturb(halves)
+    simulation.clock.runUntil(simulation.now + 5_000)
+    for (const [index, silently] of [
+      [1, false],
+      [7, true],
+    ] as const) {
+      const victim = roots[index]
+      if (victim !== undefined) simulation.crash(victim, silently)
+    }
+    simulation.clock.runUntil(simulation.now + 1.2 * simulation.profile.tombstoneTtl)
+    expect(simulation.running().every(({ core }) => core.registry.ended === 0)).toBe(true)
+    simulation.network.mend(halves)
+    expect(timeUntil(simulation, () => settledBreaches(simulation).length === 0)).toBeLessThan(5_000)
   })
 
   test('a mesh at peace sends little: probes on the rings, beats to the committee, and a digest now and then', () => {

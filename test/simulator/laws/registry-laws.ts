@@ -90,22 +90,25 @@ function take(registry: Registry, fact: Fact): void {
 }
 
 function endedStaysEnded(): Law {
-  const title = 'a life that left or was called dead is never shown again'
-  const ended = new WeakMap<SimulatedActor, Map<string, Life>>()
+  const title = 'a life that left or was called dead is not shown again while its end is remembered'
+  const ended = new WeakMap<SimulatedActor, Map<string, Life & { readonly at: number }>>()
   return {
     title,
-    onStep({ actor, effects }) {
+    onStep({ actor, effects, local }) {
       for (const effect of effects) {
         if (effect.type !== 'emit') continue
         const { event } = effect
         if (event.type === 'down' && (event.why === 'dead' || event.why === 'left')) {
-          const lives = ended.get(actor) ?? new Map<string, Life>()
-          lives.set(event.record.peerId, event.record)
+          const lives = ended.get(actor) ?? new Map<string, Life & { readonly at: number }>()
+          const { inc, rev } = event.record
+          const at = actor.core.registry.tombstone(event.record.peerId)?.at ?? local
+          lives.set(event.record.peerId, { inc, rev, at })
           ended.set(actor, lives)
         } else if (event.type === 'up' || event.type === 'updated') {
           const { peerId, inc, rev } = event.record
           const end = ended.get(actor)?.get(peerId)
           if (end === undefined || compareLives(event.record, end) > 0) continue
+          if (local - end.at >= actor.core.profile.tombstoneTtl) continue
           throw new Broken(title, `${actor.id} shows ${peerId} at ${inc}.${rev}, whose end it knew`)
         }
       }

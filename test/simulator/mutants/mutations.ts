@@ -150,7 +150,7 @@ export const mutations: readonly KnownMutation[] = [
   },
   {
     rule: 'nobody is shown without its parent',
-    file: 'registry.ts',
+    file: 'visibility.ts',
     find: 'if (parent === undefined || parent.root !== record.root || parent.inc > record.inc) return false',
     replace: 'if (parent === undefined || parent.root !== record.root) return parent === undefined',
     seed: 1,
