@@ -9,6 +9,7 @@ import { deadline } from '../support/headroom.ts'
 import { watchProcesses } from '../support/process-watcher.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
+import { chat, countWords, queueJobs, type Stage, visitGreeters } from './support/company.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 /** Milliseconds that a program may take: enough for a machine that is busy with something else. */
@@ -221,6 +222,21 @@ describe('the examples', () => {
     host.kill('SIGTERM')
     expect(await host.waitForExit(LIMIT)).toEqual({ code: 143, signal: null })
   })
+})
+
+describe('the examples across hosts, on one machine,', () => {
+  const stage: Stage = {
+    start: async (example, args) => {
+      played.add(example)
+      return await start(example, {}, args)
+    },
+    lose: (program) => program.kill('SIGKILL'),
+  }
+
+  test('count words in three programs', async () => await countWords(stage))
+  test('chat', async () => await chat(stage))
+  test('go on with one instance of a service when the other is killed', async () => await visitGreeters(stage))
+  test('lose no job with the arbiter that hands them out', async () => await queueJobs(stage))
 })
 
 describe('the premiere', () => {

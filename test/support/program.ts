@@ -10,6 +10,8 @@ export interface ProgramOptions {
   /** Added to this process's environment; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
+  /** What stands before the command line, so that it runs on another host. */
+  readonly command?: readonly string[]
   /** Options of node itself, before the file. */
   readonly nodeArgs?: readonly string[]
 }
@@ -29,6 +31,8 @@ export interface Program extends AsyncDisposable {
   waitForLine(pattern: string | RegExp, ms?: number): Promise<string>
   /** Resolves after the exit when all output was read. @param ms on an idle machine; default 10,000 */
   waitForExit(ms?: number): Promise<ProgramExit>
+  /** Writes a line to its standard input. */
+  type(line: string): void
   /** Sends a signal to this process alone; default SIGKILL. */
   kill(signal?: NodeJS.Signals): void
 }
@@ -41,8 +45,10 @@ process.on('exit', () => {
 /** Starts a program file on the project's own Node; it never outlives the test that started it. */
 export async function startProgram(file: string | URL, options: ProgramOptions = {}): Promise<Program> {
   const path = typeof file === 'string' ? file : fileURLToPath(file)
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), path, ...(options.args ?? [])], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const node = [process.execPath, ...(options.nodeArgs ?? []), path, ...(options.args ?? [])]
+  const [command = '', ...args] = [...(options.command ?? []), ...node]
+  const child = spawn(command, args, {
+    stdio: 'pipe',
     env: { ...process.env, ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
@@ -108,6 +114,7 @@ export async function startProgram(file: string | URL, options: ProgramOptions =
         throw new Error(`${path} did not end${said()}`, { cause })
       }
     },
+    type: (line) => void child.stdin.write(`${line}\n`),
     kill: (signal = 'SIGKILL') => void child.kill(signal),
     [Symbol.asyncDispose]: stop,
   }

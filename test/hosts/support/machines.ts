@@ -1,0 +1,68 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { deadline } from '../../support/headroom.ts'
+import { type Program, type ProgramOptions, startProgram } from '../../support/program.ts'
+import { type Host, makeNetwork, type Network } from './network.ts'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+/** Milliseconds, on an idle machine, that a command of the command line may take. */
+const COMMAND_MS = 20_000
+
+/** Hosts with files of their own, as machines have them; disposing ends what runs on them. */
+export interface Machines extends Disposable {
+  readonly network: Network
+  readonly hosts: readonly Host[]
+  /** Environment of programs on a host. */
+  env(host: Host): Record<string, string | undefined>
+  /** Starts a file of this project on a host. */
+  start(host: Host, file: string, options?: ProgramOptions): Promise<Program>
+  /** Runs the greenroom command on a host; gives what it printed. @throws Error when it fails */
+  greenroom(host: Host, ...args: readonly string[]): Promise<string>
+}
+
+export function startMachines(count: number): Machines {
+  const directory = mkdtempSync(join(tmpdir(), 'greenroom-hosts-'))
+  const network = makeNetwork(count)
+  const env = ({ number }: Host): Record<string, string | undefined> => {
+    const own = join(directory, `host${number}`)
+    mkdirSync(own, { recursive: true, mode: 0o700 })
+    return {
+      XDG_RUNTIME_DIR: own,
+      XDG_STATE_HOME: join(own, 'state'),
+      XDG_CONFIG_HOME: join(own, 'config'),
+      GREENROOM_MESH: undefined,
+      GREENROOM_JOIN: undefined,
+      DEBUG: undefined,
+      FORCE_COLOR: undefined,
+    }
+  }
+  return {
+    network,
+    hosts: network.hosts,
+    env,
+    start: async (host, file, options = {}) =>
+      await startProgram(join(root, file), {
+        cwd: root,
+        ...options,
+        command: host.command,
+        env: { ...env(host), ...options.env },
+      }),
+    greenroom: async (host, ...args) => {
+      const [ip = '', ...inHost] = host.command
+      const before = [...inHost, process.execPath, join(root, 'cli/index.ts')]
+      const { stdout } = await promisify(execFile)(ip, [...before, ...args], {
+        env: { ...process.env, ...env(host) },
+        timeout: deadline(COMMAND_MS),
+      })
+      return stdout.trim()
+    },
+    [Symbol.dispose]: () => {
+      network[Symbol.dispose]()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
