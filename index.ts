@@ -82,6 +82,18 @@ export { openNursery, type LocalTask, type Nursery } from './nursery/nursery.ts'
 export { readVitals, type VitalsOptions } from './nursery/read-vitals.ts'
 export { nurseryReports, type ChildReport, type NurseryReport, type Restarted, type Step } from './nursery/report.ts'
 export type { Backoff, Restart, Strategy } from './nursery/restart-policy.ts'
+export type {
+  ActOutcome,
+  EventOptions,
+  FollowOptions,
+  Gap,
+  LogOptions,
+  MeshEvent,
+  MeshObserver,
+  MeshTrees,
+  Silence,
+} from './nursery/mesh-observer.ts'
+export { observeMesh, type ObserveOptions } from './nursery/observe-mesh.ts'
 export type { MeshOptions } from './nursery/root.ts'
 export { run, type RunOptions } from './nursery/run.ts'
 export { runOnArbiter, type RunOnArbiterOptions } from './nursery/run-on-arbiter.ts'

@@ -3,7 +3,7 @@ import { type ActorInfo, infoOf } from './actor-info.ts'
 import { changesOf } from './changes.ts'
 import type { Gone } from './core/change.ts'
 import type { CoreState } from './core/state.ts'
-import { currentDiscovery } from './discovery.ts'
+import { currentDiscovery, type Discovery } from './discovery.ts'
 import type { Observation } from './observation.ts'
 
 /**
@@ -85,12 +85,15 @@ export type DiscoveryEvent = {
  */
 export function events(): AsyncGenerator<DiscoveryEvent, never> {
   const discovery = currentDiscovery()
-  return changesOf(discovery.scope, (push) => ({
-    unsubscribe: discovery.onEvent((observed) => {
-      const event = eventOf(observed, discovery.state)
-      if (event !== undefined) push(event)
-    }),
-  }))
+  return changesOf(discovery.scope, (push) => ({ unsubscribe: onDiscoveryEvent(discovery, push) }))
+}
+
+/** Everything that changes as an actor learns of it; gives the function that unlinks. */
+export function onDiscoveryEvent(discovery: Discovery, listener: (event: DiscoveryEvent) => void): () => void {
+  return discovery.onEvent((observed) => {
+    const event = eventOf(observed, discovery.state)
+    if (event !== undefined) listener(event)
+  })
 }
 
 function eventOf(observed: Observation, { registry, election }: CoreState): DiscoveryEvent | undefined {

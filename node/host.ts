@@ -88,10 +88,9 @@ export interface OpenConnection {
   readonly streams: number
 }
 
-/** One actor's libp2p node, reduced to what the layers above use. */
-export interface Host {
+/** A libp2p node that calls and is called. */
+export interface CallingHost {
   readonly peerId: string
-  readonly gossip: GossipSub
   addresses(): string[]
   /** Takes inbound streams of a protocol. A handler must attach its listeners before it awaits anything. */
   handle(protocol: string, handler: (stream: Stream, peer: string) => void): Promise<void>
@@ -100,8 +99,6 @@ export interface Host {
   isConnected(peer: string): boolean
   /** The connections that are open, the oldest first. */
   connections(): OpenConnection[]
-  /** Lets gossip know of a connected peer: those that are merely called are spared the exchange. */
-  introduce(peer: string): void
   /** Aborts the connections to a peer and refuses new ones, in both directions, for some milliseconds. */
   drop(peer: string, reason: Error, ms: number): void
   /** Aborts the connections to a peer over which nothing comes back within some milliseconds. */
@@ -114,6 +111,13 @@ export interface Host {
   stop(): Promise<void>
 }
 
+/** One actor's libp2p node, reduced to what the layers above use. */
+export interface Host extends CallingHost {
+  readonly gossip: GossipSub
+  /** Lets gossip know of a connected peer: those that are merely called are spared the exchange. */
+  introduce(peer: string): void
+}
+
 /**
  * Starts a libp2p node for one actor: tcp, noise with the mesh secret in its prologue, yamux, identify, gossipsub.
  *
@@ -123,8 +127,19 @@ export interface Host {
 export async function startHost(options: HostOptions): Promise<Host> {
   const barred = new BarredPeers()
   const floods = new EventEmitter<{ flood: [peer: string] }>()
-  const start = async (listen: readonly string[]): Promise<Host> =>
-    wrap(await outsideScopes(async () => await startNode(options, listen, barred, floods)), barred, floods)
+  const start = async (listen: readonly string[]): Promise<Host> => {
+    const services = await servicesOf(options)
+    const node = await outsideScopes(async () => await startNode(options, listen, barred, floods, services))
+    const { gossip, introductions } = node.services as unknown as Services
+    return {
+      ...wrap(node, barred, floods),
+      gossip,
+      introduce: (peer) => {
+        for (const connection of node.getConnections(peerIdFromString(peer)))
+          outsideScopes(() => introductions.introduce(connection))
+      },
+    }
+  }
   const { listen = localAddresses() } = options
   if (listen !== 'near') return await start(listen)
   if (process.platform !== 'linux') return await start([LOOPBACK])
@@ -136,9 +151,18 @@ export async function startHost(options: HostOptions): Promise<Host> {
   }
 }
 
+/**
+ * Starts a libp2p node for a process that is no actor: it listens nowhere and gossips with nobody, it dials those that it asks.
+ */
+export async function startCallingHost(options: Pick<HostOptions, 'identity' | 'secret'>): Promise<CallingHost> {
+  const barred = new BarredPeers()
+  const floods = new EventEmitter<{ flood: [peer: string] }>()
+  return wrap(await outsideScopes(async () => await startNode(options, [], barred, floods, {})), barred, floods)
+}
+
 type Transport = NonNullable<Libp2pOptions['transports']>[number]
 
-interface Services extends Record<string, unknown> {
+interface Services {
   gossip: GossipSub
   introductions: Introductions
 }
@@ -150,7 +174,8 @@ async function startNode(
   listen: readonly string[],
   barred: BarredPeers,
   floods: Floods,
-): Promise<Libp2p<Services>> {
+  services: ServiceMakers,
+): Promise<Libp2p> {
   const fast = (options.fastPath ?? process.env.GREENROOM_FAST_PATH) !== 'off'
   const encrypter = noise({ prologueBytes: prologue(options.secret) })
   const muxer = yamux({
@@ -172,7 +197,7 @@ async function startNode(
   }
   const at = options.relay === undefined ? [...listen] : [...listen, relayedBy(options.relay)]
   const relay = at.some(isRelayed) ? await relayTransport() : relayDialer()
-  const node: Libp2p<Services> = await createLibp2p({
+  const node: Libp2p = await createLibp2p({
     privateKey: options.identity.privateKey,
     addresses: { listen: at, announce: [...(options.announce ?? [])] },
     transports: [options.transport ?? tcpTransport(), relay],
@@ -200,29 +225,35 @@ async function startNode(
     },
     // A missed ping would abort the connection of an actor that is merely busy.
     connectionMonitor: { enabled: false },
-    services: {
-      ...(options.relays === true ? { relay: await relayService() } : {}),
-      // Gossip asks for it; nobody is identified, neighbours are introduced.
-      identify: identify({ runOnConnectionOpen: false }),
-      introductions: (components: IntroductionComponents) => new Introductions(components, GOSSIP_PROTOCOLS),
-      gossip: gossipsub({
-        globalSignaturePolicy: 'StrictNoSign',
-        msgIdFn: (message) => hash('sha256', message.data, 'buffer'),
-        allowPublishToZeroTopicPeers: true,
-        ignoreDuplicatePublishError: true,
-        scoreParams: { IPColocationFactorWeight: 0 },
-        maxInboundDataLength: MAX_GOSSIP_BYTES * 2,
-      }),
-    },
+    services,
   })
   return node
+}
+
+type ServiceMakers = NonNullable<Libp2pOptions['services']>
+
+async function servicesOf({ relays }: HostOptions): Promise<ServiceMakers> {
+  return {
+    ...(relays === true ? { relay: await relayService() } : {}),
+    // Gossip asks for it; nobody is identified, neighbours are introduced.
+    identify: identify({ runOnConnectionOpen: false }),
+    introductions: (components: IntroductionComponents) => new Introductions(components, GOSSIP_PROTOCOLS),
+    gossip: gossipsub({
+      globalSignaturePolicy: 'StrictNoSign',
+      msgIdFn: (message) => hash('sha256', message.data, 'buffer'),
+      allowPublishToZeroTopicPeers: true,
+      ignoreDuplicatePublishError: true,
+      scoreParams: { IPColocationFactorWeight: 0 },
+      maxInboundDataLength: MAX_GOSSIP_BYTES * 2,
+    }),
+  } as ServiceMakers
 }
 
 function tcpTransport(): Transport {
   return tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })
 }
 
-function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host {
+function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
   const listen = (event: 'peer:connect' | 'peer:disconnect') => (listener: (peer: string) => void) => {
     const onEvent = (peer: CustomEvent<{ toString(): string }>): void => listener(peer.detail.toString())
     node.addEventListener(event, onEvent)
@@ -230,7 +261,6 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
   }
   return {
     peerId: node.peerId.toString(),
-    gossip: node.services.gossip,
     addresses: () =>
       node
         .getMultiaddrs()
@@ -266,10 +296,6 @@ function wrap(node: Libp2p<Services>, barred: BarredPeers, floods: Floods): Host
         streams: streams.length,
       })),
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
-    introduce: (peer) => {
-      for (const connection of node.getConnections(peerIdFromString(peer)))
-        outsideScopes(() => node.services.introductions.introduce(connection))
-    },
     drop: (peer, reason, ms) => {
       barred.bar(peer, ms)
       for (const connection of node.getConnections(peerIdFromString(peer))) connection.abort(reason)

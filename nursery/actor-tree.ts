@@ -1,4 +1,4 @@
-import type { ActorRef } from '../node/errors.ts'
+import { type ActorRef, InvalidArgument } from '../node/errors.ts'
 import type { StartMethod } from './start-method.ts'
 
 /** Children, actors and tasks alike, that one description of a tree tells of; the others are counted. */
@@ -114,4 +114,10 @@ export interface Describable {
   readonly startMethod: StartMethod
   /** @throws Error when it does not answer in time */
   describe(bounds: TreeBounds): Promise<ActorTree>
+}
+
+/** @throws InvalidArgument when it is no time in which a tree is told */
+export function checkTreeTimeout(timeoutMs: number): void {
+  if (!(typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= MAX_TREE_TIMEOUT_MS))
+    throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TREE_TIMEOUT_MS}, got ${timeoutMs}`)
 }

@@ -2,27 +2,27 @@ import { hostname } from 'node:os'
 import { type Act, type Actant, eventText } from '../node/actor-events.ts'
 import { type ActorRef, Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { checkLevelMs, checkLogLevel, type LogLevel, setLogLevel } from '../node/log.ts'
+import { onDiscoveryEvent } from '../discovery/events.ts'
 import { lookAt } from '../discovery/look.ts'
 import type { SnapshotOptions } from '../discovery/snapshot.ts'
 import type { BuiltinTable } from '../rpc/builtins.ts'
 import { type FunctionKind, MAX_FUNCTION_ID } from '../rpc/exposed.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
-import { MAX_TREE_CHILDREN, MAX_TREE_TIMEOUT_MS, TREE_TIMEOUT_MS } from './actor-tree.ts'
+import { checkTreeTimeout, MAX_TREE_CHILDREN, TREE_TIMEOUT_MS } from './actor-tree.ts'
 import { actantOf, LAST_WORDS_MS, readReason, showActant } from './acting.ts'
 import { describeActor } from './describe-tree.ts'
-import { keyOf, MAX_RECALLED_ITEMS, type Observed, type RecallBounds, type Wish } from './observed.ts'
+import {
+  keyOf,
+  MAX_NAMED_ACTORS,
+  MAX_RECALLED_ITEMS,
+  type Observed,
+  type ObserveRequest,
+  type RecallBounds,
+} from './observed.ts'
 import { checkRoundTripMs, readVitalsOf } from './read-vitals.ts'
 
 /** Milliseconds in which the actors below have to say what they remember. */
 const RECALL_TIMEOUT_MS = 1_000
-
-/** What an observer asks to hear. */
-export interface ObserveRequest extends Wish {
-  /** Whether from the actors below as well. */
-  readonly below: boolean
-  /** Items of what was before, 0 to 1,000. */
-  readonly recent: number
-}
 
 /** What every actor answers to members. */
 export function serveBuiltins(runtime: ActorRuntime): void {
@@ -45,8 +45,10 @@ export function serveBuiltins(runtime: ActorRuntime): void {
     return rpc.perform(peer, id, kind, args)
   }
   const table: BuiltinTable = {
-    tree: async (_peer, timeoutMs) =>
-      await describeActor(runtime, { timeoutMs: readTimeout(timeoutMs), children: MAX_TREE_CHILDREN }),
+    tree: async (_peer, timeoutMs = TREE_TIMEOUT_MS) => {
+      checkTreeTimeout(timeoutMs as number)
+      return await describeActor(runtime, { timeoutMs: timeoutMs as number, children: MAX_TREE_CHILDREN })
+    },
     vitals: async (_peer, roundTripMs = 0) => {
       checkRoundTripMs(roundTripMs as number)
       return await readVitalsOf(runtime, roundTripMs as number)
@@ -85,11 +87,17 @@ export function serveBuiltins(runtime: ActorRuntime): void {
 }
 
 /** What happens here from now on, in batches; before it, what is remembered. */
-async function* observe({ observation }: ActorRuntime, request: ObserveRequest): AsyncGenerator<readonly Observed[]> {
+async function* observe(runtime: ActorRuntime, request: ObserveRequest): AsyncGenerator<readonly Observed[]> {
+  const { observation } = runtime
   const queue = observation.observe(request, request.below)
   const batches = queue.batches()
+  const unlisten = request.discovery
+    ? onDiscoveryEvent(runtime.discovery, (event) => queue.push({ discovery: event }))
+    : undefined
   try {
-    if (request.recent > 0) {
+    // says that it is heard from now on, also when nothing is remembered
+    if (request.recent === 0) yield []
+    else {
       const bounds: RecallBounds = { ...request, items: request.recent, timeoutMs: RECALL_TIMEOUT_MS }
       const before = await observation.recall(bounds, request.below)
       yield before
@@ -100,22 +108,27 @@ async function* observe({ observation }: ActorRuntime, request: ObserveRequest):
     }
     yield* batches
   } finally {
+    unlisten?.()
     queue.close()
   }
 }
 
 function readRequest(request: unknown): ObserveRequest {
-  const { events, level, below, recent } = (request ?? {}) as Record<string, unknown>
+  const { events, level, below, recent, discovery = false, actors } = (request ?? {}) as Record<string, unknown>
   if (typeof events !== 'boolean' || typeof below !== 'boolean')
     throw new InvalidArgument('an observer says whether it wants events, and from the actors below')
   checkLogLevel(level as LogLevel)
   if (!(Number.isInteger(recent) && (recent as number) >= 0 && (recent as number) <= MAX_RECALLED_ITEMS))
     throw new InvalidArgument(`an observer asks for 0 to ${MAX_RECALLED_ITEMS} items of what was before`)
-  return { events, level: level as LogLevel, below, recent: recent as number }
-}
-
-function readTimeout(timeoutMs: unknown): number {
-  if (timeoutMs === undefined || timeoutMs === null) return TREE_TIMEOUT_MS
-  if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= MAX_TREE_TIMEOUT_MS) return timeoutMs
-  throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TREE_TIMEOUT_MS}`)
+  const isList = Array.isArray(actors) && actors.length <= MAX_NAMED_ACTORS
+  if (actors !== undefined && actors !== null && !(isList && actors.every((one) => typeof one === 'string')))
+    throw new InvalidArgument(`an observer names ${MAX_NAMED_ACTORS} actors at most`)
+  return {
+    events,
+    level: level as LogLevel,
+    below,
+    recent: recent as number,
+    discovery: discovery === true,
+    ...(isList ? { actors: actors as string[] } : {}),
+  }
 }

@@ -1,17 +1,17 @@
-import { type Cancelled, InvalidArgument } from '../node/errors.ts'
+import type { Cancelled } from '../node/errors.ts'
 import { namedWaits } from '../node/waits.ts'
 import { builtinId } from '../rpc/builtins.ts'
 import { Portal } from '../rpc/portal.ts'
 import { type ActorRuntime, currentRuntime, type LiveNursery } from './actor-runtime.ts'
 import {
   type ActorTree,
+  checkTreeTimeout,
   type ChildTree,
   type EndedChild,
   MAX_TREE_CHILDREN,
   MAX_TREE_ENDED,
   MAX_TREE_ENTRIES,
   MAX_TREE_TEXT,
-  MAX_TREE_TIMEOUT_MS,
   type NurseryTree,
   type ServedCall,
   TREE_TIMEOUT_MS,
@@ -52,8 +52,7 @@ export async function describeTree(
 ): Promise<ActorTree> {
   const actor = actorOrOptions instanceof Portal ? actorOrOptions : undefined
   const { timeoutMs = TREE_TIMEOUT_MS } = actorOrOptions instanceof Portal ? optionsOfActor : actorOrOptions
-  if (!(timeoutMs > 0 && timeoutMs <= MAX_TREE_TIMEOUT_MS))
-    throw new InvalidArgument(`timeoutMs is above 0 and at most ${MAX_TREE_TIMEOUT_MS}, got ${timeoutMs}`)
+  checkTreeTimeout(timeoutMs)
   if (actor !== undefined) return (await actor.call(builtinId('tree'), timeoutMs)) as ActorTree
   return await describeActor(currentRuntime(), { timeoutMs, children: MAX_TREE_CHILDREN })
 }

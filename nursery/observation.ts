@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { ActorEvents } from '../node/actor-events.ts'
 import { LimitExceeded } from '../node/errors.ts'
 import type { LogBook } from '../node/log-book.ts'
@@ -22,7 +23,7 @@ interface Sink {
   push(item: Observed): void
 }
 
-const NOTHING: Wish = { events: false, level: 'silent' }
+const NOTHING = unionOf([])
 
 /**
  * What happens in an actor and below it, for those who want to hear: each actor passes up over the private channel what
@@ -37,7 +38,7 @@ export class Observation {
   #unlisten: (() => void) | undefined
   #unread: (() => void) | undefined
   /** What was asked of the children. */
-  #asked = NOTHING
+  #asked: Wish = NOTHING
 
   constructor(events: ActorEvents, book: LogBook) {
     this.#events = events
@@ -116,7 +117,7 @@ export class Observation {
       this.#unread = undefined
     }
     const asked = unionOf(wishes.filter(({ below }) => below).map(({ wish }) => wish))
-    if (asked.events === this.#asked.events && asked.level === this.#asked.level) return
+    if (isDeepStrictEqual(asked, this.#asked)) return
     this.#asked = asked
     for (const child of this.#children) child.observe(asked)
   }

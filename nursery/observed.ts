@@ -1,5 +1,7 @@
 import type { ActorEvent } from '../node/actor-events.ts'
+import type { ActorRef } from '../node/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../node/log.ts'
+import type { DiscoveryEvent } from '../discovery/events.ts'
 import type { LogLine } from '../node/log-book.ts'
 
 /** What somebody wants to hear of. */
@@ -7,10 +9,30 @@ export interface Wish {
   readonly events: boolean
   /** Lines from this level on; `silent` for none. */
   readonly level: LogLevel
+  /** Names or peer ids of the actors that are meant; missing for all. */
+  readonly actors?: readonly string[]
+}
+
+/** Actors that one observer can name. */
+export const MAX_NAMED_ACTORS = 64
+
+/** What an observer asks to hear. */
+export interface ObserveRequest extends Wish {
+  /** Whether from the actors below as well. */
+  readonly below: boolean
+  /** Items of what was before, 0 to 1,000. */
+  readonly recent: number
+  /** Whether also what the actor learns of the mesh. */
+  readonly discovery: boolean
 }
 
 /** Something that was observed: what happened, a line of a log, or how many of them were lost on their way. */
-export type Observed = { readonly event: ActorEvent } | { readonly line: LogLine } | { readonly missed: number }
+export type Observed =
+  | { readonly event: ActorEvent }
+  | { readonly line: LogLine }
+  /** What one actor has learnt of the mesh. */
+  | { readonly discovery: DiscoveryEvent }
+  | { readonly missed: number }
 
 /** How much of what was before is asked for, and how long that may take. */
 export interface RecallBounds extends Wish {
@@ -31,14 +53,31 @@ export function isSomething({ events, level }: Wish): boolean {
 export function unionOf(wishes: readonly Wish[]): Wish {
   const ranks = wishes.map(({ level }) => LOG_LEVELS.indexOf(level))
   const rank = Math.min(LOG_LEVELS.indexOf('silent'), ...ranks)
-  return { events: wishes.some(({ events }) => events), level: LOG_LEVELS[rank] ?? 'silent' }
+  const named = new Set(wishes.flatMap(({ actors = [] }) => actors))
+  const all = named.size > MAX_NAMED_ACTORS || wishes.some(({ actors }) => actors === undefined)
+  return {
+    events: wishes.some(({ events }) => events),
+    level: LOG_LEVELS[rank] ?? 'silent',
+    ...(all ? {} : { actors: [...named].sort() }),
+  }
 }
 
 /** What was lost is told to everybody. */
-export function isWanted(item: Observed, { events, level }: Wish): boolean {
-  if ('event' in item) return events
-  if ('line' in item) return LOG_LEVELS.indexOf(item.line.level) >= LOG_LEVELS.indexOf(level)
-  return true
+export function isWanted(item: Observed, { events, level, actors }: Wish): boolean {
+  if ('event' in item) return events && (actors === undefined || isAbout(item.event, actors))
+  if (!('line' in item)) return true
+  const { line } = item
+  if (LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) return false
+  return actors === undefined || isOneOf(line.actor, actors)
+}
+
+function isAbout(event: ActorEvent, actors: readonly string[]): boolean {
+  const about = event.type === 'act' ? event.target : event.child
+  return isOneOf(event.actor, actors) || isOneOf(about, actors)
+}
+
+export function isOneOf({ name, id }: ActorRef, actors: readonly string[]): boolean {
+  return actors.includes(name) || actors.includes(id)
 }
 
 /** The latest of them in the order of their times. */
@@ -71,7 +110,8 @@ export function sizeOf(item: Observed): number {
 /** Characters of all that is short in an item. */
 const SMALL = 200
 
-function timeOf(item: Observed): number {
+export function timeOf(item: Observed): number {
   if ('event' in item) return item.event.at
+  if ('discovery' in item) return item.discovery.at
   return 'line' in item ? item.line.at : 0
 }

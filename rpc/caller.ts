@@ -17,7 +17,7 @@ import type { Stats } from './stats.ts'
 import type { CallMade } from './under-way.ts'
 import type { WireOwners } from './wire-owners.ts'
 import { libp2pWire, memoryWires, type Wire } from './wire.ts'
-import { type Host, MAX_STREAMS_PER_PEER } from '../node/host.ts'
+import { type CallingHost, MAX_STREAMS_PER_PEER } from '../node/host.ts'
 
 /** An actor and where it listens. */
 export interface Target extends ActorRef {
@@ -43,7 +43,7 @@ const OBITUARY_MS = 500
 
 /** The calling side of this process: one lane to each actor that it calls, dialled at the first call. */
 export class Caller {
-  readonly #host: Host
+  readonly #host: CallingHost
   readonly self: ActorRef
   readonly #callee: Callee
   readonly #kinship: Kinship
@@ -61,7 +61,7 @@ export class Caller {
   readonly #nextId = (): number => ++this.#lastId
 
   /** @param callee this process's own, for an actor that calls itself */
-  constructor(host: Host, self: ActorRef, callee: Callee, kinship: Kinship, owners: WireOwners, stats: Stats) {
+  constructor(host: CallingHost, self: ActorRef, callee: Callee, kinship: Kinship, owners: WireOwners, stats: Stats) {
     this.#host = host
     this.self = self
     this.#callee = callee
@@ -124,11 +124,13 @@ export class Caller {
   }
 
   /** Asks an actor to end. @throws ActorTooSlow when it does not acknowledge within `ackMs` */
-  async cancelActor(target: Target, ackMs: number): Promise<void> {
+  async cancelActor(target: Target, ackMs: number, reason?: string): Promise<void> {
     const scope = currentScope()
     const lane = await this.laneTo(target, scope)
     this.#cancelledHere.add(target.id)
-    const { outcome } = lane.cancelActor(new Cancelled(this.self.name, `${this.self.name} cancelled ${target.name}`))
+    const { outcome } = lane.cancelActor(
+      new Cancelled(this.self.name, reason ?? `${this.self.name} cancelled ${target.name}`),
+    )
     const late = Promise.withResolvers<never>()
     const timer = setTimeout(() => late.reject(new ActorTooSlow(target, ackMs)), ackMs)
     try {

@@ -1,5 +1,5 @@
 import { describeError, ProtocolError } from '../node/errors.ts'
-import type { Host } from '../node/host.ts'
+import type { CallingHost } from '../node/host.ts'
 import { areaLog } from '../node/log.ts'
 import type { Stats } from './stats.ts'
 
@@ -29,12 +29,12 @@ interface Conduct {
 export class Misconduct {
   /** Hears of every breach. */
   onBreach: ((peer: string, error: ProtocolError) => void) | undefined
-  readonly #drop: Host['drop']
+  readonly #drop: CallingHost['drop']
   readonly #stats: Stats
   readonly #peers = new Map<string, Conduct>()
   readonly #log = areaLog('rpc')
 
-  constructor(drop: Host['drop'], stats: Stats) {
+  constructor(drop: CallingHost['drop'], stats: Stats) {
     this.#drop = drop
     this.#stats = stats
   }

@@ -234,12 +234,13 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   }
 
   /**
-   * Cancels the whole actor; resolves at its acknowledgement.
+   * Cancels the whole actor; resolves at its acknowledgement. The actor tells its mesh who has done so.
    *
+   * @param options `reason`: why, at most 1,000 characters; whoever relies on the actor is told
    * @throws ActorTooSlow when that does not come within 1,000 ms: whoever supervises the actor then uses force
    */
-  async cancelActor(): Promise<void> {
-    await this.#caller.cancelActor(this.#target, CANCEL_ACTOR_ACK_MS)
+  async cancelActor({ reason }: { readonly reason?: string } = {}): Promise<void> {
+    await this.#caller.cancelActor(this.#target, CANCEL_ACTOR_ACK_MS, reason)
   }
 
   /** The functions that the actor serves, with their kind. */

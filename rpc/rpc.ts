@@ -1,7 +1,7 @@
 import type { Stream } from '@libp2p/interface'
 import type { CancelScope } from '../node/cancel-scope.ts'
 import type { ActorDied, ActorRef, Cancelled, ProtocolError } from '../node/errors.ts'
-import type { Host } from '../node/host.ts'
+import type { CallingHost } from '../node/host.ts'
 import { type Outcome, RelayDesk, type RelayedCall } from './broadcast.ts'
 import { Builtins, type BuiltinTable } from './builtins.ts'
 import { Callee } from './callee.ts'
@@ -17,7 +17,7 @@ import { WireOwners } from './wire-owners.ts'
 import { libp2pWire, type Wire } from './wire.ts'
 
 export interface RpcOptions {
-  readonly host: Host
+  readonly host: CallingHost
   readonly self: ActorRef
   /** The actor's scope: calls served here run below it. */
   readonly scope: CancelScope
@@ -29,6 +29,8 @@ export interface RpcOptions {
   readonly treeKey: Uint8Array
   /** Who is sent the stacks of errors. */
   readonly stacks: StackPolicy
+  /** Whether it takes calls; default it does. */
+  readonly serves?: boolean
   /** Counts what happens here; default new ones. */
   readonly stats?: Stats
 }
@@ -95,8 +97,10 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
   for (const namespace of options.namespaces) callee.allow(namespace)
   const caller: Caller = new Caller(options.host, options.self, callee, kinship, owners, stats)
   const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, owners.of(peer))
-  await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
-  await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
+  if (options.serves !== false) {
+    await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
+    await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
+  }
   return {
     portal: (target, result) => new Portal(caller, target, result),
     reach: async (target) => await caller.reach(target),
