@@ -164,7 +164,8 @@ export class ChildPage {
     else this.#tell({ type: 'forced', child: this.#child, signal: step, why: eventText(why) })
   }
 
-  restart(why: string, delayMs: number): void {
+  restart(how: string, delayMs: number): void {
+    const why = this.#asked === undefined ? how : `${how}, asked to by ${this.#asked}`
     this.#restartCount += 1
     this.#outcome = 'restarting'
     keepLatest(this.#restarts, { at: Date.now(), why: brief(why), delayMs: Math.round(delayMs) })

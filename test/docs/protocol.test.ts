@@ -20,6 +20,11 @@ import * as door from '../../node/door.ts'
 import * as relay from '../../node/relay.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as trace from '../../node/tracing.ts'
+import * as following from '../../nursery/following.ts'
+import * as lossyQueue from '../../nursery/lossy-queue.ts'
+import * as observeMesh from '../../nursery/observe-mesh.ts'
+import * as vantage from '../../nursery/vantage.ts'
+import * as vantageObserver from '../../nursery/vantage-observer.ts'
 import * as acting from '../../nursery/acting.ts'
 import * as actorTree from '../../nursery/actor-tree.ts'
 import * as actorVitals from '../../nursery/actor-vitals.ts'
@@ -61,6 +66,11 @@ import * as valueGraph from '../../rpc/value-graph.ts'
 const limits: Record<string, unknown> = {
   ...broadcast,
   ...acting,
+  ...following,
+  ...lossyQueue,
+  ...observeMesh,
+  ...vantage,
+  ...vantageObserver,
   ...actorEvents,
   ...actorTree,
   ...actorVitals,
