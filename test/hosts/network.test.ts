@@ -4,17 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { isAlive } from '../support/process-watcher.ts'
+import { knock } from './support/knock.ts'
 import { type Host, makeNetwork, whyNoNetwork } from './support/network.ts'
 
 const reason = whyNoNetwork()
-
-/** What a host learns when it knocks where nobody listens: a refusal came back, or nothing did, or there is no way. */
-function knock(from: Host, address: string): string {
-  const script = `require('node:net').connect({ host: '${address}', port: 9, timeout: 500 })
-    .on('timeout', () => { console.log('silence'); process.exit() }).on('error', ({ code }) => console.log(code))`
-  const [command, ...args] = [...from.command, process.execPath, '-e', script]
-  return spawnSync(command!, args, { encoding: 'utf8' }).stdout.trim()
-}
 
 /** This process's namespaces. */
 function namespaces(pid = process.pid): string[] {

@@ -6,6 +6,8 @@ import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
 import { expectAgreement, expectFoundEverywhere } from './support/agreement.ts'
 import { shareSecret, startMember } from './support/member.ts'
+import { openOnly, whyNoFirewall } from './support/firewall.ts'
+import { knock } from './support/knock.ts'
 import { type Host, makeNetwork, whyNoNetwork } from './support/network.ts'
 
 const reason = whyNoNetwork()
@@ -22,11 +24,16 @@ describe.skipIf(reason !== undefined)(`actors of other hosts${reason === undefin
     return paths
   }
 
-  test.each(['process', 'thread'] as const)(
+  test.for(['process', 'thread'] as const)(
     'are found and called although the root has the only open port of its host (%s)',
-    async (startMethod) => {
+    async (startMethod, { skip }) => {
       using network = makeNetwork(2)
       const [one, two] = network.hosts as [Host, Host]
+      const noFirewall = whyNoFirewall(one)
+      if (noFirewall !== undefined) skip(noFirewall)
+      for (const host of network.hosts) openOnly(host, PORT)
+      // nobody listens there yet: a refusal comes back from the open port, and nothing from the others
+      expect([knock(one, two.address, PORT), knock(one, two.address, PORT + 1)]).toEqual(['ECONNREFUSED', 'silence'])
       const [first, second] = directories(network.hosts) as [string, string]
       const listen = (host: Host): string[] => [`/ip4/${host.address}/tcp/${PORT}`]
       const a = await startMember({

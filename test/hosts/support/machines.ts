@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,10 +16,14 @@ const COMMAND_MS = 20_000
 export interface Machines extends Disposable {
   readonly network: Network
   readonly hosts: readonly Host[]
+  /** Of files that go with them. */
+  readonly directory: string
   /** Environment of programs on a host. */
   env(host: Host): Record<string, string | undefined>
   /** Starts a file of this project on a host. */
   start(host: Host, file: string, options?: ProgramOptions): Promise<Program>
+  /** The secret of a mesh, as a host keeps it. */
+  secretOf(host: Host, mesh: string): Buffer
   /** Runs the greenroom command on a host; gives what it printed. @throws Error when it fails */
   greenroom(host: Host, ...args: readonly string[]): Promise<string>
 }
@@ -43,7 +47,10 @@ export function startMachines(count: number): Machines {
   return {
     network,
     hosts: network.hosts,
+    directory,
     env,
+    secretOf: (host, mesh) =>
+      readFileSync(join(env(host)['XDG_RUNTIME_DIR']!, `greenroom-${process.getuid?.()}`, mesh, 'secret')),
     start: async (host, file, options = {}) =>
       await startProgram(join(root, file), {
         cwd: root,
