@@ -18,6 +18,7 @@ import type { Identity } from './identity.ts'
 import { type IntroductionComponents, Introductions } from './introductions.ts'
 import { isRelayed, leadsOutside, relayDialer, relayedBy, relayService, relayTransport } from './relay.ts'
 import { guardOpens } from './open-guard.ts'
+import { stackLogger } from './stack-logger.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
 export const MAX_STREAMS_PER_PEER = 2_048
@@ -199,6 +200,7 @@ async function startNode(
   const relay = at.some(isRelayed) ? await relayTransport() : relayDialer()
   const node: Libp2p = await createLibp2p({
     privateKey: options.identity.privateKey,
+    ...stackLogger(),
     addresses: { listen: at, announce: [...(options.announce ?? [])] },
     transports: [options.transport ?? tcpTransport(), relay],
     connectionEncrypters: [
