@@ -16,6 +16,7 @@ export interface UpOptions {
   readonly join?: string
   readonly name?: string
   readonly profile: string
+  readonly metrics?: string
   readonly detach?: boolean
   readonly json?: boolean
 }
@@ -28,6 +29,8 @@ export interface UpReport {
   readonly pid: number
   /** Where it listens, for others to reach. */
   readonly addresses: readonly string[]
+  /** Where Prometheus reads its metrics; missing when they are not served. */
+  readonly metrics?: string
 }
 
 /** Milliseconds that a peer in the background has to be up. */
@@ -50,13 +53,15 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
   const main = async (): Promise<void> => {
     const unmark = await markHostPeer(directory)
     try {
-      const { name, id, addresses, signal } = currentActor()
+      const { name, id, addresses, signal, metricsUrl } = currentActor()
       const open = addresses.filter((one) => !one.startsWith('/unix/'))
-      const report: UpReport = { name, id, mesh, pid: process.pid, addresses: open }
+      const metrics = metricsUrl === undefined ? {} : { metrics: metricsUrl }
+      const report: UpReport = { name, id, mesh, pid: process.pid, addresses: open, ...metrics }
       if (options.json === true) await openOutput(true).document(report)
       else {
         console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
         for (const address of open) console.log(`  ${address}`)
+        if (metricsUrl !== undefined) console.log(`metrics are at ${metricsUrl}`)
       }
       process.send?.(report)
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
@@ -70,6 +75,7 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
     identity: 'kept',
     listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${options.port}`],
     ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     // checked by run, with the profiles that there are
     profile: options.profile as ProfileName,
   })

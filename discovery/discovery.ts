@@ -26,6 +26,7 @@ import type { Profile } from './profile.ts'
 import { openRecord } from './record.ts'
 import type { Rendezvous } from './rendezvous.ts'
 import { ShellClock } from './shell-clock.ts'
+import { type DiscoveryTraffic, newTraffic } from './traffic.ts'
 import type { VoteFile } from './vote-file.ts'
 
 export interface DiscoveryOptions {
@@ -49,6 +50,8 @@ export interface DiscoveryOptions {
   readonly quorum?: readonly string[] | number | undefined
   /** A root's own, in a declared electorate. */
   readonly votes?: VoteFile | undefined
+  /** Called before anything happens. */
+  readonly onCreated?: (discovery: Discovery) => void
   /** Roots elsewhere that were named beforehand; this actor itself may be among them. */
   readonly join?: readonly PeerHint[] | undefined
 }
@@ -68,6 +71,8 @@ export interface Discovery {
   readonly state: CoreState
   /** What others sent and this actor refused, counted. */
   readonly refusals: Refusals
+  /** What has gone over gossip and over the streams to neighbours. */
+  readonly traffic: DiscoveryTraffic
   /** What this actor says of itself. */
   readonly metadata: OwnMetadata
   /** The clock that the core lives by, in milliseconds: ask the core with no other one. */
@@ -105,6 +110,7 @@ export function currentDiscovery(): Discovery {
 /** Starts discovery for the actor of this process and makes it the current one. */
 export async function startDiscovery(options: DiscoveryOptions): Promise<Discovery> {
   const shell = new Shell(options)
+  options.onCreated?.(shell)
   try {
     await shell.start()
   } catch (error) {
@@ -123,6 +129,7 @@ class Shell implements Discovery {
   readonly inc: number
   readonly state: CoreState
   readonly metadata: OwnMetadata
+  readonly traffic = newTraffic()
   readonly #options: DiscoveryOptions
   readonly #neighbours: Neighbours
   readonly #gossip: MeshGossip
@@ -158,10 +165,10 @@ class Shell implements Discovery {
       onMessage: (from, via, message) => this.#feed({ type: 'message', from, via, message }),
       onBreach: (peerId, error) => options.rpc.breach(peerId, error),
     })
-    this.#gossip = new MeshGossip(options.host, options.mesh, this.#intake, (peerId) =>
+    this.#gossip = new MeshGossip(options.host, options.mesh, this.#intake, this.traffic, (peerId) =>
       this.#feed({ type: 'subscribed', peerId }),
     )
-    this.#neighbours = new Neighbours(options.host, {
+    this.#neighbours = new Neighbours(options.host, this.traffic, {
       onConnected: (peerId) => {
         this.#feed({ type: 'connected', peerId })
         this.#tell({ type: 'linkUp', peerId })

@@ -5,6 +5,7 @@ import { areaLog } from '../node/log.ts'
 import { decode, encode } from '../rpc/codec.ts'
 import { encodeMessage, type Message } from './core/messages.ts'
 import type { Intake, Verdict } from './intake.ts'
+import type { DiscoveryTraffic } from './traffic.ts'
 
 /** What gossip is told of a message: only what is accepted is passed on, and only a breach is held against its sender. */
 const verdicts = { taken: 'accept', refused: 'reject', 'left out': 'ignore' } as Record<Verdict, never>
@@ -14,11 +15,19 @@ export class MeshGossip {
   readonly #gossip: Host['gossip']
   readonly #topic: string
   readonly #intake: Intake
+  readonly #traffic: DiscoveryTraffic
   readonly #onSubscription: (event: GossipSubEvents['subscription-change']) => void
   readonly #log = areaLog('discovery')
 
   /** @param onSubscribed a neighbour is now known to hear what is published */
-  constructor(host: Host, mesh: string, intake: Intake, onSubscribed: (peerId: string) => void) {
+  constructor(
+    host: Host,
+    mesh: string,
+    intake: Intake,
+    traffic: DiscoveryTraffic,
+    onSubscribed: (peerId: string) => void,
+  ) {
+    this.#traffic = traffic
     this.#gossip = host.gossip
     this.#topic = `greenroom/1/${mesh}`
     this.#intake = intake
@@ -32,6 +41,8 @@ export class MeshGossip {
   subscribe(): void {
     this.#gossip.topicValidators.set(this.#topic, (peer, { data }) => {
       const from = peer.toString()
+      this.#traffic.gossipReceived += 1
+      this.#traffic.gossipReceivedBytes += data.length
       let value: unknown
       try {
         value = decode(data)
@@ -46,7 +57,10 @@ export class MeshGossip {
   }
 
   publish(message: Message): void {
-    this.#gossip.publish(this.#topic, encode(encodeMessage(message))).catch((error: unknown) => {
+    const bytes = encode(encodeMessage(message))
+    this.#traffic.gossipSent += 1
+    this.#traffic.gossipSentBytes += bytes.length
+    this.#gossip.publish(this.#topic, bytes).catch((error: unknown) => {
       // Gossip is a hint; anti-entropy repairs what it lost.
       this.#log.debug(`a publish was lost: ${describeError(error)}`)
     })

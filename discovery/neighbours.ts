@@ -3,6 +3,7 @@ import type { ProtocolError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { FrameStream } from '../rpc/frame-stream.ts'
 import { libp2pWire } from '../rpc/wire.ts'
+import type { DiscoveryTraffic } from './traffic.ts'
 
 /** Carries the version: a peer that speaks another one is refused by libp2p's protocol negotiation. */
 export const DISCOVERY_PROTOCOL = '/greenroom/discovery/1'
@@ -28,10 +29,12 @@ export interface NeighbourEvents {
 export class Neighbours {
   readonly #host: Host
   readonly #events: NeighbourEvents
+  readonly #traffic: DiscoveryTraffic
   readonly #streams = new Map<string, Set<FrameStream>>()
   readonly #opening = new Map<string, Promise<void>>()
 
-  constructor(host: Host, events: NeighbourEvents) {
+  constructor(host: Host, traffic: DiscoveryTraffic, events: NeighbourEvents) {
+    this.#traffic = traffic
     this.#host = host
     this.#events = events
   }
@@ -57,7 +60,8 @@ export class Neighbours {
     for (const stream of this.#streams.get(peer) ?? []) {
       if (stream.closed) continue
       try {
-        stream.send(message)
+        this.#traffic.neighbourSentBytes += stream.send(message)
+        this.#traffic.neighbourSent += 1
       } catch (error) {
         // A neighbour that does not read is no neighbour; the link is dialled anew.
         stream.abort(error as Error)
@@ -89,7 +93,11 @@ export class Neighbours {
     }
     const wire = libp2pWire(libp2pStream, { blame: (error) => this.#events.onBreach(peer, error) })
     const stream: FrameStream = new FrameStream(wire, {
-      onFrame: (frame, bytes) => this.#events.onMessage(peer, frame, bytes),
+      onFrame: (frame, bytes) => {
+        this.#traffic.neighbourReceived += 1
+        this.#traffic.neighbourReceivedBytes += bytes
+        this.#events.onMessage(peer, frame, bytes)
+      },
       onClose: () => {
         streams.delete(stream)
         if (streams.size > 0 || this.#streams.get(peer) !== streams) return

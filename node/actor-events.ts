@@ -67,6 +67,7 @@ export type ActorEvent = {
 export class ActorEvents {
   readonly #actor: ActorRef
   readonly #kept: ActorEvent[] = []
+  readonly #counts = new Map<ActorFact['type'], number>()
   #told = 0
   readonly #listeners = new Set<(event: ActorEvent) => void>()
 
@@ -76,9 +77,15 @@ export class ActorEvents {
 
   emit(fact: ActorFact): void {
     const event: ActorEvent = { at: Date.now(), actor: this.#actor, seq: ++this.#told, ...fact }
+    this.#counts.set(fact.type, this.count(fact.type) + 1)
     this.#kept.push(event)
     if (this.#kept.length > MAX_KEPT_EVENTS) this.#kept.shift()
     for (const listener of this.#listeners) listener(event)
+  }
+
+  /** How many of one type there were since the actor started. */
+  count(type: ActorFact['type']): number {
+    return this.#counts.get(type) ?? 0
   }
 
   /** The latest ones, the oldest first. */

@@ -19,6 +19,8 @@ export interface Actor {
   readonly groups: readonly string[]
   /** Of the program that it runs, when that was said. */
   readonly version: string | undefined
+  /** Where Prometheus reads the metrics of this actor and those below it, when `run` or `joinMesh` was told to serve them. */
+  readonly metricsUrl: string | undefined
   /** Aborts when the actor is cancelled. */
   readonly signal: AbortSignal
   readonly log: Log

@@ -70,6 +70,8 @@ export interface HostOptions {
   readonly relay?: string | undefined
   /** What carries its connections, beside the relay; default tcp. */
   readonly transport?: Transport | undefined
+  /** Measures it; default nobody does. */
+  readonly metrics?: HostMetrics | undefined
   /** Lets in who has no secret yet, for one question; default nobody. */
   readonly door?: Door | undefined
   /**
@@ -161,6 +163,8 @@ export async function startCallingHost(options: Pick<HostOptions, 'identity' | '
   return wrap(await outsideScopes(async () => await startNode(options, [], barred, floods, {})), barred, floods)
 }
 
+/** What counts for libp2p. */
+export type HostMetrics = NonNullable<Libp2pOptions['metrics']>
 type Transport = NonNullable<Libp2pOptions['transports']>[number]
 
 interface Services {
@@ -201,6 +205,7 @@ async function startNode(
   const node: Libp2p = await createLibp2p({
     privateKey: options.identity.privateKey,
     ...stackLogger(),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     addresses: { listen: at, announce: [...(options.announce ?? [])] },
     transports: [options.transport ?? tcpTransport(), relay],
     connectionEncrypters: [

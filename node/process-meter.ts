@@ -3,7 +3,7 @@ import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'n
 /** Milliseconds between two looks at the delay of the event loop. */
 export const METER_RESOLUTION_MS = 20
 /** Milliseconds after the last question when measuring ends by itself. */
-export const METER_LINGER_MS = 15_000
+export const METER_LINGER_MS = 75_000
 /** Milliseconds that a reading is over, at least; who asks sooner gets the former one. */
 export const METER_WINDOW_MS = 500
 
@@ -25,7 +25,7 @@ export interface ProcessReading {
 }
 
 /**
- * Measures this process while somebody asks: it costs nothing before the first question, and nothing again 15 s after the
+ * Measures this process while somebody asks: it costs nothing before the first question, and nothing again 75 s after the
  * last one.
  */
 export class ProcessMeter {

@@ -13,7 +13,7 @@ import { type Actor, becomeActor } from '../node/current-actor.ts'
 import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { Cancelled, GreenroomError } from '../node/errors.ts'
 import type { Door } from '../node/door.ts'
-import { type Host, startHost } from '../node/host.ts'
+import { type Host, type HostMetrics, startHost } from '../node/host.ts'
 import { relayAddress } from '../node/relay.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
@@ -32,7 +32,7 @@ import { Carriers, type CarrierStarter } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
 import { Children } from './children.ts'
 import { Observation } from './observation.ts'
-import { findTracing, recordJoin } from './telemetry.ts'
+import { findTracing, recordJoin, watchElections } from './telemetry.ts'
 import type { Books } from './report.ts'
 
 /**
@@ -94,6 +94,10 @@ export interface RuntimeOptions {
   readonly quorum?: readonly string[] | number | undefined
   readonly votes?: VoteFile | undefined
   readonly join?: readonly PeerHint[] | undefined
+  /** Modules that this actor has imported before it started, and that those below import. */
+  readonly preload?: readonly string[] | undefined
+  /** Measures its libp2p node, and where that is read. */
+  readonly metrics?: { readonly component: HostMetrics; readonly url: string } | undefined
   /** The trace that it was started in; default that of the code that starts it. */
   readonly trace?: string | undefined
   /** Whether nobody is to see it; default no. */
@@ -132,6 +136,8 @@ export interface ActorRuntime {
   track<T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T>
   /** Those that are open, in the order in which they were opened. */
   nurseries(): LiveNursery[]
+  /** Has something done when it is closed, before what it stands on is. */
+  atEnd(stop: () => unknown): void
   /** Cancels what runs, leaves the mesh and closes everything, within a bound; later calls wait for the first one. */
   stop(why: string | Cancelled): Promise<void>
 }
@@ -183,7 +189,9 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     const statespace = { ...options.statespace }
     const exits = new ExitHandlers()
     const { secret, listen, announce, door, relays, relay } = options
-    const host: Host = options.host ?? (await startHost({ identity, secret, listen, announce, door, relays, relay }))
+    const metrics = options.metrics?.component
+    const host: Host =
+      options.host ?? (await startHost({ identity, secret, listen, announce, door, relays, relay, metrics }))
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
     const stats = new Stats()
@@ -206,6 +214,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
         return metadata.value.version
       },
       setTags: (tags) => metadata.setTags(tags),
+      metricsUrl: options.metrics?.url,
       log: areaLog('actor'),
       stats: () => stats.read(),
       onExit: (release) => exits.add(release),
@@ -262,6 +271,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       votes: options.votes,
       rendezvous: options.rendezvous,
       join: options.join,
+      onCreated: (created) => stops.push(watchElections(created)),
     }))
     stops.push(async () => await discovery.close())
     const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)
@@ -311,6 +321,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       startedAt: stats.since,
       track,
       nurseries: () => [...nurseries.keys()],
+      atEnd: (act) => void stops.push(act),
       // What is released at the end is the actor's own code.
       stop: async (why) => await CancelScope.beside(scope).run(stop, why),
     }

@@ -54,8 +54,21 @@ export interface ActorVitals extends ActorRef, ProcessReading {
     readonly heard: number
     /** Neighbours whose discovery stream is up. */
     readonly links: number
-    /** Live actors that it knows of, itself included. */
+    /** Live actors that it knows of, itself included, and those of them that are roots. */
     readonly actors: number
+    readonly roots: number
+    /** The highest term that it knows of, and whether it is the arbiter. */
+    readonly term: number
+    readonly isArbiter: boolean
+    /** As in a `DiscoverySnapshot`. */
+    readonly counters: Readonly<Record<string, number>>
+  }
+  /** Actors and tasks in its open nurseries, by what they are doing, and how often it has restarted some. */
+  readonly children: {
+    readonly starting: number
+    readonly running: number
+    readonly restarting: number
+    readonly restarts: number
   }
 }
 

@@ -44,6 +44,8 @@ export interface BootMessage {
   readonly startMethod: StartMethod
   readonly warmActors: number
   readonly limits: ActorLimits
+  /** Modules that it imports before it becomes an actor. */
+  readonly preload: readonly string[]
   /** The trace that it is started in. */
   readonly trace: string | undefined
 }

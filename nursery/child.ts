@@ -14,6 +14,7 @@ import type { ActorLimits } from './limits.ts'
 import { openParentChannel } from './parent-channel.ts'
 import { outliveTerminal } from './process-signals.ts'
 import { rehearse } from './rehearsal.ts'
+import { measureActor } from './measure-actor.ts'
 
 /**
  * The entry file of a child, process or thread. It imports nothing of the user's until its parent has sent, over the private
@@ -68,6 +69,11 @@ async function boot(message: BootMessage): Promise<void> {
   if (prepared === undefined) hold(message.depth, message.limits)
   let module: string | undefined
   try {
+    for (const url of message.preload) {
+      module = url
+      await import(url)
+    }
+    module = undefined
     runtime = await startRuntime({
       ...message,
       listen: 'near',
@@ -87,6 +93,7 @@ async function boot(message: BootMessage): Promise<void> {
       },
     })
     answering = new Answering(runtime, (told) => void parent.tell(told))
+    await measureActor(runtime)
     runtime.scope.onCancel((reason) => void end(reason))
     await parent.tell({ type: 'ready', target: runtime.self })
   } catch (error) {

@@ -19,7 +19,7 @@ export interface VitalsOptions {
 
 /**
  * How an actor is: its process, memory, processor share, event loop, calls, connections and streams. Measuring the event loop
- * begins with the first question and ends 15 s after the last one.
+ * begins with the first question and ends 75 s after the last one.
  *
  * @param actor default the one of this process
  * @throws ActorDied when nobody answers behind the portal
@@ -47,7 +47,7 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
   const { actor, options, meter, discovery, host, rpc } = runtime
   const roundTrips = roundTripMs > 0 ? await rpc.roundTrips(roundTripMs) : new Map<string, number>()
   const memory = process.memoryUsage()
-  const { self, counts } = lookAt(discovery, { limit: 0 })
+  const { self, counts, arbiter, election, counters } = lookAt(discovery, { limit: 0 })
   const refOf = (id: string): ActorRef => ({ name: discovery.state.registry.get(id)?.name ?? '', id })
   const connections = host.connections()
   const streams = rpc.openStreams()
@@ -104,8 +104,19 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
       heard: self.heard,
       links: counts.links,
       actors: counts.actors,
+      roots: counts.roots,
+      term: election.term,
+      isArbiter: arbiter?.self === true,
+      counters,
     },
+    children: childrenOf(runtime),
   }
+}
+
+function childrenOf(runtime: ActorRuntime): ActorVitals['children'] {
+  const counts = { starting: 0, running: 0, restarting: 0, restarts: runtime.events.count('restarting') }
+  for (const { books } of runtime.nurseries()) for (const { state } of books.alive()) counts[state] += 1
+  return counts
 }
 
 function startMethodOf({ parent, isThread, isWarm }: RuntimeOptions): StartMethod | null {

@@ -123,6 +123,11 @@ export class ChildPage {
     return this.#error ?? (this.#outcome === 'cancelled' ? this.#asked : undefined)
   }
 
+  /** What it is about, as long as it has not ended. */
+  get state(): 'starting' | 'running' | 'restarting' {
+    return this.#outcome === 'starting' || this.#outcome === 'restarting' ? this.#outcome : 'running'
+  }
+
   /** How often it was restarted. */
   get restartCount(): number {
     return this.#restartCount

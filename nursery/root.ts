@@ -17,6 +17,9 @@ import { checkStartMethod, type StartMethod } from './start-method.ts'
 import { checkWarmActors, WARM_ACTORS } from './warm-pool.ts'
 import { serveBuiltins } from './builtins.ts'
 import { resolveJoining } from './joining.ts'
+import { type RunningMetrics, startMetrics } from './metrics.ts'
+import { checkPreload } from './preload.ts'
+import { measureActor } from './measure-actor.ts'
 import { type ActorRuntime, privateMesh, type RuntimeOptions, startRuntime } from './actor-runtime.ts'
 
 /** How a root becomes an actor. */
@@ -62,6 +65,16 @@ export interface MeshOptions extends MetadataOptions {
    * the same root, which prove with a shared key that they are; `mesh` for every actor; `none` for nobody.
    */
   readonly stacks?: StackPolicy
+  /**
+   * Where metrics of this actor and the tree below it are served for Prometheus: `:9464` for programs of this machine
+   * alone, `0.0.0.0:9464` for everybody who reaches it; port 0 is any free one. Default nowhere.
+   */
+  readonly metrics?: string
+  /**
+   * Modules that are imported here and in each actor below before it starts, absolute URLs, at most 16: what registers
+   * a tracing SDK, say. Default none.
+   */
+  readonly preload?: readonly string[]
 }
 
 /**
@@ -82,6 +95,8 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
   checkStartMethod(options.startMethod ?? 'process')
   checkWarmActors(options.warmActors ?? WARM_ACTORS)
   const metadata = checkMetadata(options)
+  const preload = checkPreload(options.preload ?? [])
+  for (const url of preload) await import(url)
   const { mesh, secret, hints } = await resolveJoining(
     options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
     options.join,
@@ -89,7 +104,9 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
   const quorum = checkArbiterOptions(options.arbiter ?? {}, mesh)
   const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh, secret })
   let votes: VoteFile | undefined
+  let metrics: RunningMetrics | undefined
   try {
+    if (options.metrics !== undefined) metrics = await startMetrics(options.metrics)
     const mayVote = typeof quorum === 'number' || quorum?.includes(name) === true
     if (mesh !== undefined && mayVote) votes = await openVoteFile({ mesh, name, stateDir: options.arbiter?.stateDir })
     const runtime = await startRuntime({
@@ -113,10 +130,16 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
       join: hints,
       quorum,
       votes,
+      metrics,
+      preload,
     })
     serveBuiltins(runtime)
+    metrics?.serve(runtime)
+    if (metrics !== undefined) runtime.atEnd(async () => await metrics?.close())
+    await measureActor(runtime)
     return runtime
   } catch (error) {
+    await metrics?.close()
     await rendezvous?.close()
     await votes?.close()
     throw error

@@ -44,6 +44,7 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       startMethod: own.startMethod,
       warmActors: own.warmActors,
       limits,
+      preload: own.preload ?? [],
       trace: span?.trace,
     },
     { graceMs, bootTimeoutMs },

@@ -1,3 +1,4 @@
+import type { Discovery } from '../discovery/discovery.ts'
 import type { Target } from '../rpc/caller.ts'
 import { setTracing, type TraceSpan, tracing } from '../node/tracing.ts'
 import { outcomeOf } from '../rpc/call-span.ts'
@@ -11,11 +12,25 @@ function registered(): { readonly trace?: unknown; readonly metrics?: unknown } 
   return (globalThis as { [API]?: { trace?: unknown; metrics?: unknown } })[API] ?? {}
 }
 
+let traceElections: ((discovery: Discovery) => () => void) | undefined
+
+/** Whether the program has registered a metrics SDK. */
+export function hasMeters(): boolean {
+  return registered().metrics !== undefined
+}
+
 /** Traces from now on what this process does, when it has a tracing SDK. */
 export async function findTracing(): Promise<void> {
   if (registered().trace === undefined) return setTracing(undefined)
-  const { openTelemetryTracing } = await import('../telemetry/tracer.ts')
+  const loaded = await Promise.all([import('../telemetry/tracer.ts'), import('../telemetry/elections.ts')])
+  const [{ openTelemetryTracing }, elections] = loaded
   setTracing(openTelemetryTracing())
+  traceElections = elections.traceElections
+}
+
+/** Traces the elections of an actor in a program that is traced; gives the function that ends it. */
+export function watchElections(discovery: Discovery): () => void {
+  return tracing === undefined || traceElections === undefined ? () => {} : traceElections(discovery)
 }
 
 /** The span of the start of an actor below this one, until it is up; nothing in a program that is not traced. */

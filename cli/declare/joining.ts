@@ -9,6 +9,7 @@ export function declareJoining(declaration: Declaration): void {
     .ofMesh('up', 'runs a peer of this host until it is told to end', [
       'greenroom up',
       'greenroom up --port 4001 --detach',
+      'greenroom up --metrics :9464',
     ])
     .option('--port <number>', 'TCP port of all interfaces', readPort, 4001)
     .option('--listen <address...>', 'multiaddrs to listen on, in place of --port')
@@ -16,6 +17,7 @@ export function declareJoining(declaration: Declaration): void {
     .option('--join <invitation>', 'joins the mesh of an invitation first')
     .option('--name <name>', "this peer's name, by default that of the host")
     .option('--profile <profile>', 'what lies between the hosts: loopback, lan or wan', 'lan')
+    .option('--metrics <address>', 'serves metrics for Prometheus: :9464 for this machine alone, 0.0.0.0:9464 for all')
     .option('--detach', 'goes on in the background once it is up')
     .action(act(async (options) => await (await import('../up.ts')).up({ ...options, mesh: chooseMesh(options) })))
   declaration

@@ -71,9 +71,12 @@ describe('greenroom', () => {
     const joined = await two.run('context', 'add', 'work', invitation, '--json')
     expect(joined).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(joined.stdout)).toEqual({ name: 'work', mesh: 'studio', current: true })
-    const second = await two.run('up', '--name', 'two', '--detach', '--json', ...listen)
+    const second = await two.run('up', '--name', 'two', '--detach', '--json', '--metrics', ':0', ...listen)
     expect(second).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(second.stdout)).toMatchObject({ name: 'two', mesh: 'studio', pid: expect.any(Number) as number })
+    const scraped = await (await fetch((JSON.parse(second.stdout) as { metrics: string }).metrics)).text()
+    expect(scraped).toMatch(/^greenroom_uptime\{actor="two",actor_id="\w{8}"\} [\d.]+$/m)
+    expect(scraped).toMatch(/^libp2p_\w+/m)
     await eventually(
       'both see both',
       async () => {

@@ -11,6 +11,7 @@ const actor = (name: string): Actor => ({
   tags: [],
   groups: [],
   version: undefined,
+  metricsUrl: undefined,
   setTags: () => expect.unreachable('nobody sets them'),
   signal: new AbortController().signal,
   log: areaLog('test'),
