@@ -9,6 +9,7 @@ import type { Observable } from './observation.ts'
 import type { Observed, RecallBounds, Wish } from './observed.ts'
 import type { StartMethod } from './start-method.ts'
 import { OwnLadder } from './ladder.ts'
+import { LatestWins } from './latest-wins.ts'
 import type { StepName } from './report.ts'
 import type { ExitKind } from './restart-policy.ts'
 
@@ -68,6 +69,10 @@ export class ActorProcess implements Describable, Observable {
   #bootTimer: NodeJS.Timeout
   readonly #questions = new Map<number, PromiseWithResolvers<unknown>>()
   #lastRequest = 0
+  readonly #settings = {
+    observe: new LatestWins((message) => this.#carrier.send(message)),
+    logLevel: new LatestWins((message) => this.#carrier.send(message)),
+  }
 
   /**
    * @param start gives the process or thread that waits for the message
@@ -153,11 +158,11 @@ export class ActorProcess implements Describable, Observable {
   }
 
   observe(wish: Wish): void {
-    this.#carrier.send({ type: 'observe', wish })
+    this.#settings.observe.say({ type: 'observe', wish })
   }
 
   setLogLevel(level: LogLevel, forMs: number | undefined): void {
-    this.#carrier.send({ type: 'logLevel', level, forMs })
+    this.#settings.logLevel.say({ type: 'logLevel', level, forMs })
   }
 
   async #ask(timeoutMs: number, question: (request: number) => ParentMessage): Promise<unknown> {
@@ -203,6 +208,9 @@ export class ActorProcess implements Describable, Observable {
         return
       case 'recalled':
         this.#answered(message.request, message.items)
+        return
+      case 'heard':
+        this.#settings[message.what].heard()
         return
       case 'observed':
         this.#events.onObserved(message.items)

@@ -82,7 +82,7 @@ export interface ConnectionVitals {
   /** Whether it leads through another actor. */
   readonly relayed: boolean
   readonly streams: number
-  /** Of a round trip, when the actor calls that peer and was asked to measure; else null. */
+  /** Of a round trip, when that was asked for and the peer has answered in time; else null. */
   readonly roundTripMs: number | null
 }
 

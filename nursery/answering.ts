@@ -34,12 +34,14 @@ export class Answering {
         return this.#tell({ type: 'recalled', request: message.request, items })
       }
       case 'observe':
-        return this.#passing.wish(message.wish)
+        this.#passing.wish(message.wish)
+        return this.#tell({ type: 'heard', what: 'observe' })
       case 'taken':
         return this.#passing.taken()
       case 'logLevel':
         setLogLevel(message.level, message.forMs)
         children.setLogLevel(message.level, message.forMs)
+        return this.#tell({ type: 'heard', what: 'logLevel' })
     }
   }
 

@@ -83,6 +83,8 @@ export type ChildMessage =
   | { readonly type: 'ready'; readonly target: Target }
   /** What it is and what is below it. */
   | { readonly type: 'described'; readonly request: number; readonly tree: ActorTree }
+  /** It has heard what it is to pass up, or to log, from now on. */
+  | { readonly type: 'heard'; readonly what: 'observe' | 'logLevel' }
   /** What happened in it and below. */
   | { readonly type: 'observed'; readonly items: readonly Observed[] }
   | { readonly type: 'recalled'; readonly request: number; readonly items: readonly Observed[] }

@@ -2,7 +2,7 @@ import type { Observed, Wish } from './observed.ts'
 import { ObservedQueue } from './observed-queue.ts'
 import type { Observation } from './observation.ts'
 
-/** Milliseconds for which what an actor passes up is collected. */
+/** Milliseconds for which lines that an actor passes up are collected; events leave at once. */
 export const PASS_UP_MS = 50
 
 /**
@@ -25,7 +25,9 @@ export class PassingUp {
   wish(wish: Wish): void {
     this.#observation.passUp(wish, (item) => {
       this.#queue.push(item)
-      this.#timer ??= setTimeout(() => this.#flush(), PASS_UP_MS).unref()
+      // an actor may be killed before a batch is full, and its last events are the ones that matter
+      if ('event' in item) this.#flush()
+      else this.#timer ??= setTimeout(() => this.#flush(), PASS_UP_MS).unref()
     })
   }
 

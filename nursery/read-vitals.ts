@@ -13,7 +13,7 @@ import type { StartMethod } from './start-method.ts'
 import { type ActorVitals, type ConnectionVitals, MAX_VITAL_ENTRIES, type StreamVitals } from './actor-vitals.ts'
 
 export interface VitalsOptions {
-  /** Milliseconds that the actor waits for round trips to those that it calls, 0 to 60,000; default 0: none is measured. */
+  /** Milliseconds that the actor waits for round trips to those that it is connected to, at most 64, 0 to 60,000; default 0: none is measured. */
   readonly roundTripMs?: number
 }
 
@@ -45,10 +45,16 @@ export function checkRoundTripMs(ms: number): void {
 /** Reads how an actor of this process is. @param roundTripMs milliseconds that round trips are waited for; 0: none is measured */
 export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): Promise<ActorVitals> {
   const { actor, options, meter, discovery, host, rpc } = runtime
-  const roundTrips = roundTripMs > 0 ? await rpc.roundTrips(roundTripMs) : new Map<string, number>()
+  const { registry } = discovery.state
+  const peers = new Set(host.connections().map(({ peer }) => peer))
+  const members = roundTripMs > 0 ? [...peers].flatMap((id) => registry.get(id) ?? []) : []
+  const roundTrips = await rpc.roundTrips(
+    members.map(({ name, peerId }) => ({ name, id: peerId })),
+    roundTripMs,
+  )
   const memory = process.memoryUsage()
   const { self, counts, arbiter, election, counters } = lookAt(discovery, { limit: 0 })
-  const refOf = (id: string): ActorRef => ({ name: discovery.state.registry.get(id)?.name ?? '', id })
+  const refOf = (id: string): ActorRef => ({ name: registry.get(id)?.name ?? '', id })
   const connections = host.connections()
   const streams = rpc.openStreams()
   const offset = Date.now() - performance.now()

@@ -36,7 +36,7 @@ export interface Comeback {
 
 /** Connections that are tried for one new stream, when those before broke while it was being opened. */
 const MAX_OPENING_ATTEMPTS = 3
-/** Lanes over which one look measures round trips. */
+/** Actors to which one look measures round trips. */
 export const MAX_PINGED = 64
 /** Milliseconds that a cut lane waits for its peer's supervisor to say how the peer died. */
 const OBITUARY_MS = 500
@@ -157,15 +157,16 @@ export class Caller {
     return await untilCancelled(scope, lane.readStats())
   }
 
-  /** Milliseconds of a round trip over each lane that is open, of those that answer in time. */
-  async roundTrips(withinMs: number): Promise<Map<string, number>> {
+  /** Milliseconds of a round trip to each of several actors that there are connections to, of those that answer in time. */
+  async roundTrips(peers: readonly ActorRef[], withinMs: number): Promise<Map<string, number>> {
     const found = new Map<string, number>()
     const late = Promise.withResolvers<void>()
     const timer = setTimeout(late.resolve, withinMs)
-    const live = [...this.#lanes].filter(([, lane]) => lane.live).slice(0, MAX_PINGED)
-    const pings = live.map(async ([id, lane]) => {
+    const scope = currentScope()
+    const pings = peers.slice(0, MAX_PINGED).map(async ({ name, id }) => {
+      const lane = await this.laneTo({ name, id, addresses: [] }, scope)
       const sent = performance.now()
-      const call = await lane.start(builtinId('ping'), [], 'value', currentScope())
+      const call = await lane.start(builtinId('ping'), [], 'value', scope)
       void late.promise.then(() => call.cancel(new Cancelled(this.self.name, 'its answer is late')))
       await call.outcome
       found.set(id, performance.now() - sent)

@@ -66,8 +66,8 @@ export interface Rpc {
   underWay(): UnderWay
   /** Streams of calls that are open, the oldest first. */
   openStreams(): OpenStream[]
-  /** Milliseconds of a round trip to each actor that is called from here, of those that answer in time. */
-  roundTrips(withinMs: number): Promise<Map<string, number>>
+  /** Milliseconds of a round trip to each of several actors that are connected, of those that answer in time. */
+  roundTrips(peers: readonly ActorRef[], withinMs: number): Promise<Map<string, number>>
   /** Leaves calls without a reply that end by this cancel of the actor: it dies, and that is their outcome. */
   silence(reason: Cancelled): void
   /** Waits for the tasks that run here. */
@@ -97,10 +97,15 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
   for (const namespace of options.namespaces) callee.allow(namespace)
   const caller: Caller = new Caller(options.host, options.self, callee, kinship, owners, stats)
   const wire = (stream: Stream, peer: string): Wire => libp2pWire(stream, owners.of(peer))
-  if (options.serves !== false) {
-    await options.host.handle(LANE_PROTOCOL, (stream, peer) => callee.acceptLane(wire(stream, peer), peer))
-    await options.host.handle(STREAM_PROTOCOL, (stream, peer) => callee.acceptStream(wire(stream, peer), peer))
-  }
+  // Also who takes no calls handles the protocols: how many streams it may open is said there.
+  const serves = options.serves !== false
+  const refuse = (stream: Stream): void => stream.abort(new Error('it takes no calls'))
+  await options.host.handle(LANE_PROTOCOL, (stream, peer) =>
+    serves ? callee.acceptLane(wire(stream, peer), peer) : refuse(stream),
+  )
+  await options.host.handle(STREAM_PROTOCOL, (stream, peer) =>
+    serves ? callee.acceptStream(wire(stream, peer), peer) : refuse(stream),
+  )
   return {
     portal: (target, result) => new Portal(caller, target, result),
     reach: async (target) => await caller.reach(target),
@@ -115,7 +120,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     onBreach: (listener) => void (misconduct.onBreach = listener),
     underWay: () => ({ made: caller.underWay(), served: callee.underWay() }),
     openStreams: () => stats.openStreams().flatMap(openStreamOf),
-    roundTrips: async (withinMs) => await caller.roundTrips(withinMs),
+    roundTrips: async (peers, withinMs) => await caller.roundTrips(peers, withinMs),
     silence: (reason) => callee.silence(reason),
     idle: async () => await callee.idle(),
     close: async (readMs) => {

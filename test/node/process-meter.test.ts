@@ -1,0 +1,32 @@
+import { afterEach, expect, test } from 'vitest'
+import { METER_WINDOW_MS, ProcessMeter } from '../../node/process-meter.ts'
+import { eventually } from '../support/eventually.ts'
+
+let meter: ProcessMeter
+afterEach(() => meter.close())
+
+function compute(ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+test('a process is measured from the first question on, and anew from each question to the next', async () => {
+  meter = new ProcessMeter(false)
+  const first = meter.read()
+  expect(first.eventLoop.delayMs).toBeNull()
+  expect(first.cpu.userMs).toBeGreaterThan(0)
+  expect(meter.read()).toBe(first)
+  await eventually('the loop was seen to stand still', () => {
+    compute(200)
+    return (meter.read().eventLoop.delayMs?.max ?? 0) > 100
+  })
+})
+
+test('a busy process has a share of a processor and no idle loop', () => {
+  meter = new ProcessMeter(false)
+  meter.read()
+  compute(2 * METER_WINDOW_MS)
+  const { cpu, eventLoop } = meter.read()
+  expect(cpu.share).toBeGreaterThan(0.2)
+  expect(eventLoop.utilization).toBeGreaterThan(0.9)
+})
