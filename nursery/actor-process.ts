@@ -1,4 +1,12 @@
-import { ActorDied, BootFailed, Cancelled, describeError, GreenroomError, LimitExceeded } from '../node/errors.ts'
+import {
+  ActorDied,
+  type ActorRef,
+  BootFailed,
+  Cancelled,
+  describeError,
+  GreenroomError,
+  LimitExceeded,
+} from '../node/errors.ts'
 import { areaLog, type LogLevel } from '../node/log.ts'
 import type { Target } from '../rpc/caller.ts'
 import { decodeFailure } from '../rpc/error-codec.ts'
@@ -116,12 +124,19 @@ export class ActorProcess implements Describable, Observable {
     return this.#carrier.pid
   }
 
+  get host(): ActorRef | undefined {
+    return this.#carrier.host
+  }
+
   /**
    * Asks the actor to end, uses force when it does not, and resolves when the process is gone.
    *
    * A child that is still booting has nothing to clean up and is killed at once, as is one that has no grace.
+   *
+   * @param atMostMs of grace, whatever was promised at the start
    */
-  end(reason: Cancelled): Promise<ActorExit> {
+  end(reason: Cancelled, atMostMs?: number): Promise<ActorExit> {
+    if (atMostMs !== undefined) this.#ladder.hurry(atMostMs)
     if (this.#death !== undefined) return this.exited
     if (!this.#asked) {
       if (this.#target === undefined) this.#ready.reject(reason)

@@ -22,7 +22,6 @@ import { ProcessMeter } from '../node/process-meter.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { isTrace, tracing } from '../node/tracing.ts'
 import type { Target } from '../rpc/caller.ts'
-import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
 import { Stats } from '../rpc/stats.ts'
@@ -61,9 +60,10 @@ export interface RuntimeOptions {
   readonly door?: Door | undefined
   /** Started beforehand, in a process that waited for its name. */
   readonly host?: Host | undefined
-  readonly modules: readonly ExposedModule[]
-  /** Brings the modules in, before others hear of the actor: who finds it may call it at once. */
-  readonly load?: ((self: Target) => Promise<void>) | undefined
+  /** Those whose namespaces are known beforehand. */
+  readonly modules: readonly { readonly namespace: string | undefined }[]
+  /** Brings the modules in, before others hear of the actor: who finds it may call it at once. Gives their namespaces. */
+  readonly load?: ((self: Target) => Promise<readonly string[]>) | undefined
   readonly statespace: Record<string, unknown>
   /** What it says of itself at first. */
   readonly metadata: Metadata
@@ -85,6 +85,8 @@ export interface RuntimeOptions {
   /** A child's parent and root; a root has neither. */
   readonly parent?: Target | undefined
   readonly root?: string | undefined
+  /** Whose nursery a child belongs to, when that is not its parent. */
+  readonly owner?: Target | undefined
   readonly parentInc?: number | undefined
   readonly depth: number
   /** Milliseconds until a child's parent uses force; a root has nobody who does. */
@@ -226,7 +228,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     const observation = new Observation(events, nameLogs(name, self.id, scope))
     const meter = new ProcessMeter(options.isThread === true)
     stops.push(() => meter.close())
-    const namespaces = options.modules.map((module) => module.namespace)
+    let namespaces: readonly string[] = options.modules.flatMap(({ namespace }) => namespace ?? [])
     let known: Discovery | undefined
     const rpc = await startRpc({
       host,
@@ -248,8 +250,10 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     // A handshake waits for the other process, half of the time: meanwhile this one loads. Who refuses is met again.
     const { parent } = options
     if (parent !== undefined) host.connect(parent.id, parent.addresses).catch(() => {})
+    if (options.owner !== undefined) host.connect(options.owner.id, options.owner.addresses).catch(() => {})
     if (options.load !== undefined) {
-      await options.load(self)
+      namespaces = await options.load(self)
+      for (const namespace of namespaces) rpc.allow(namespace)
       // The modules may have brought an SDK.
       await findTracing()
     }

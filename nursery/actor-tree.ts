@@ -87,6 +87,8 @@ export interface LastRestart {
 /** A child of a nursery that has not ended. */
 export interface ChildTree extends ActorRef {
   readonly kind: 'actor' | 'one-shot' | 'task'
+  /** The host peer that it runs below; missing for what runs below its nursery's own process. */
+  readonly host?: ActorRef | undefined
   readonly outcome: 'starting' | 'running' | 'restarting'
   readonly pid: number | undefined
   /** Missing for a task. */
@@ -111,6 +113,8 @@ export interface TreeBounds {
 /** What can be asked for its tree. */
 export interface Describable {
   readonly pid: number | undefined
+  /** The host peer that it runs below, when that is not its owner. */
+  readonly host: ActorRef | undefined
   readonly startMethod: StartMethod
   /** @throws Error when it does not answer in time */
   describe(bounds: TreeBounds): Promise<ActorTree>

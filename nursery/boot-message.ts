@@ -4,11 +4,17 @@ import type { Metadata } from '../discovery/metadata.ts'
 import type { ProfileName } from '../discovery/profile.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { EncodedFailure } from '../rpc/error-codec.ts'
-import type { ExposedModule } from '../rpc/exposed.ts'
 import type { StartMethod } from './start-method.ts'
 import type { ActorTree, TreeBounds } from './actor-tree.ts'
 import type { ActorLimits } from './limits.ts'
 import type { StackPolicy } from '../rpc/kinship.ts'
+
+/** A module that a child imports. */
+export interface BootModule {
+  readonly url: string
+  /** What it has to expose; of one that its owner named without knowing it, all that it exposes is served. */
+  readonly namespace: string | undefined
+}
 
 /**
  * Everything a child needs to become an actor; it travels over the private channel, never by arguments or
@@ -22,6 +28,8 @@ export interface BootMessage {
   /** What the root and its descendants, and nobody else, know. */
   readonly treeKey: Uint8Array
   readonly parent: Target
+  /** The actor whose nursery it belongs to, when that is not the parent: it will call soon. */
+  readonly owner: Target | undefined
   /** Incarnation of the parent. */
   readonly parentInc: number
   /** Peer id of the tree's top actor. */
@@ -32,7 +40,7 @@ export interface BootMessage {
   readonly depth: number
   /** Milliseconds from the begin of its end to the parent's SIGTERM. */
   readonly graceMs: number
-  readonly modules: readonly ExposedModule[]
+  readonly modules: readonly BootModule[]
   readonly statespace: Record<string, unknown>
   /** Its tags, groups and version. */
   readonly metadata: Metadata

@@ -1,5 +1,5 @@
 import type { ChildMessage, ParentMessage } from './boot-message.ts'
-import type { Cancelled } from '../node/errors.ts'
+import type { ActorRef, Cancelled } from '../node/errors.ts'
 import type { StepName } from './report.ts'
 
 /** What a carrier's owner hears. */
@@ -20,6 +20,8 @@ export interface Carrier {
   /** Of the process; a thread has the one of this process. Missing when the process is not, or was not, started. */
   readonly pid: number | undefined
   readonly gone: boolean
+  /** The host peer that it runs below, when that is not its owner. */
+  readonly host?: ActorRef | undefined
   /** As in `its process`. */
   readonly noun: 'process' | 'thread'
   /** Over the private channel. @throws Error when the message cannot be cloned */

@@ -1,14 +1,14 @@
 import type { BootMessage, PrepareMessage } from './boot-message.ts'
 import { isEcho, isStrayEcho } from '../node/cancel-scope.ts'
-import { Cancelled, describeError, InvalidArgument } from '../node/errors.ts'
+import { Cancelled, describeError } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
 import { type Identity, openIdentity } from '../node/identity.ts'
 import { areaLog, setLogLevel } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
-import { exposedNamespace } from '../rpc/exposed.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
 import { Answering } from './answering.ts'
 import { useChildEntry } from './child-entry.ts'
+import { importModule } from './import-module.ts'
 import { holdLifelines } from './lifeline.ts'
 import type { ActorLimits } from './limits.ts'
 import { openParentChannel } from './parent-channel.ts'
@@ -81,15 +81,13 @@ async function boot(message: BootMessage): Promise<void> {
       ...(parent.isThread ? { isThread: true, startMethod: 'thread' } : {}),
       load: async (target) => {
         self = target
-        for (const { url, namespace } of message.modules) {
-          module = url
-          await import(url)
-          if (exposedNamespace(namespace) === undefined)
-            throw new InvalidArgument(
-              `it does not expose '${namespace}' when imported here: call expose() at its top level`,
-            )
+        const namespaces: string[] = []
+        for (const one of message.modules) {
+          module = one.url
+          namespaces.push(...(await importModule(one)))
         }
         module = undefined
+        return namespaces
       },
     })
     answering = new Answering(runtime, (told) => void parent.tell(told))

@@ -5,6 +5,8 @@ import type { Observation } from './observation.ts'
 /** The children of an actor that are up, whichever nursery started them. */
 export class Children {
   readonly #all = new Set<ActorProcess>()
+  /** Of others, on other hosts: they are ended by way of this process, and observed by their owners. */
+  readonly #guests = new Set<ActorProcess>()
   readonly #observation: Observation
 
   constructor(observation: Observation) {
@@ -23,9 +25,15 @@ export class Children {
     })
   }
 
+  /** One that runs below this process for an actor on another host is up. */
+  addGuest(process: ActorProcess): void {
+    this.#guests.add(process)
+    void process.exited.then(() => this.#guests.delete(process))
+  }
+
   /** By its peer id. */
   find(id: string): ActorProcess | undefined {
-    return this.#all.values().find((child) => child.id === id)
+    return [...this.#all, ...this.#guests].find((child) => child.id === id)
   }
 
   setLogLevel(level: LogLevel, forMs: number | undefined): void {

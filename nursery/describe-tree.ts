@@ -122,7 +122,7 @@ async function describeNurseries(nurseries: readonly LiveNursery[], bounds: Tree
 }
 
 async function describeChild(page: ChildPage, bounds: TreeBounds): Promise<ChildTree> {
-  const { name, id, kind, outcome, pid, startMethod, startedAt, restartCount, restarts } = page.read()
+  const { name, id, kind, outcome, pid, host, startMethod, startedAt, restartCount, restarts } = page.read()
   const last = restarts.at(-1)
   const child: ChildTree = {
     name: brief(name),
@@ -131,6 +131,7 @@ async function describeChild(page: ChildPage, bounds: TreeBounds): Promise<Child
     // It may have ended a moment ago.
     outcome: outcome === 'starting' || outcome === 'restarting' ? outcome : 'running',
     pid,
+    host,
     startMethod,
     since: startedAt,
     restarts: restartCount,

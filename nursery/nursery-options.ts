@@ -9,6 +9,7 @@ import { transferable } from '../rpc/transferable.ts'
 import { type ActorStdio, checkStdio } from './actor-output.ts'
 import { BOOT_TIMEOUT_MS } from './actor-process.ts'
 import { type ActorLimits, checkLimits } from './limits.ts'
+import { type HostChoice, hostSelection, type HostSelection } from './placement/host-choice.ts'
 import {
   type Backoff,
   BACKOFF_MAX_MS,
@@ -63,8 +64,12 @@ export interface NurseryOptions {
 
 /** How `startActor` starts and restarts an actor. */
 export interface ActorOptions extends MetadataOptions {
-  /** What the actor serves, as `expose` gave it; nothing else can be called in it. */
-  readonly modules?: readonly ExposedModule[]
+  /**
+   * What the actor serves, as `expose` gave it; nothing else can be called in it. With `on` also modules that only the host
+   * has, by package and path (`some-package/worker.js`) or by a path below the host's directory (`./worker.js`): all that
+   * they expose is served.
+   */
+  readonly modules?: readonly (ExposedModule | string)[]
   /** Copied into the child once, at each start as it was at the first. */
   readonly statespace?: Record<string, unknown>
   /** Default: the parent's level. */
@@ -92,6 +97,12 @@ export interface ActorOptions extends MetadataOptions {
    * (`prefix`), or to the log, at `info` and `warn` (`log`). Default `inherit`.
    */
   readonly stdio?: ActorStdio
+  /**
+   * Where it runs: on a host peer that starts actors for others (`allowSpawn`, `greenroom up --allow-spawn`), given by name,
+   * by `{ id }`, by what has to hold for it (`{ where: { tags: ['gpu'] } }`), or as a list of those. Of several, the one with
+   * the fewest actors. Its lifetime is still this nursery's. Default: below this process.
+   */
+  readonly on?: HostChoice | readonly HostChoice[]
   /** What it may use; default no limit. */
   readonly limits?: ActorLimits
 }
@@ -100,6 +111,8 @@ export interface ActorOptions extends MetadataOptions {
 export interface OneShotOptions extends MetadataOptions {
   /** 1 to 256 bytes. */
   readonly name: string
+  /** Where it runs, as for `startActor`; default below this process. */
+  readonly on?: HostChoice | readonly HostChoice[]
 }
 
 /** How `nursery.start` treats a local task. */
@@ -125,7 +138,7 @@ export interface NurserySettings {
 /** What a child is started with, checked and with its defaults: the same at each restart. */
 export interface ActorSpec {
   readonly name: string
-  readonly modules: readonly ExposedModule[]
+  readonly modules: readonly (ExposedModule | string)[]
   readonly statespace: Record<string, unknown>
   readonly metadata: Metadata
   readonly logLevel: LogLevel
@@ -134,6 +147,8 @@ export interface ActorSpec {
   readonly startMethod: StartMethod
   readonly stdio: ActorStdio
   readonly limits: ActorLimits
+  /** Which host peers it may run on; default below this process. */
+  readonly on: HostSelection | undefined
 }
 
 /**
@@ -168,16 +183,21 @@ export function actorSpec(
 ): ActorSpec {
   checkActorName(name)
   const { modules = [], statespace = {}, logLevel: level = lastingLogLevel(), shutdownMs = settings.graceMs } = options
-  checkModules(modules)
+  checkModules(modules.filter((module) => typeof module !== 'string'))
   checkLogLevel(level)
   transferable(options.statespace, 'statespace')
-  const { startMethod = defaultMethod, stdio = 'inherit', limits = {} } = options
+  const on = options.on === undefined ? undefined : hostSelection(options.on)
+  if (on !== undefined && (options.startMethod ?? 'process') !== 'process')
+    throw new InvalidArgument(
+      `an actor on another host is a process there: startMethod '${options.startMethod}' is for this one`,
+    )
+  const { startMethod = on === undefined ? defaultMethod : 'process', stdio = 'inherit', limits = {} } = options
   checkStartMethod(startMethod)
   checkStdio(stdio, startMethod)
   checkLimits(limits, startMethod)
   return {
     name,
-    modules: [...new Map(modules.map((module) => [module.namespace, module])).values()],
+    modules: [...new Map(modules.map((one) => [typeof one === 'string' ? `./${one}` : one.namespace, one])).values()],
     statespace,
     metadata: checkMetadata(options),
     logLevel: level,
@@ -186,15 +206,16 @@ export function actorSpec(
     startMethod,
     stdio,
     limits,
+    on,
   }
 }
 
 /** @throws InvalidArgument when it is neither a name nor an object with one */
 export function oneShotOptions(nameOrOptions: string | OneShotOptions): OneShotOptions {
   if (typeof nameOrOptions !== 'object' || nameOrOptions === null) return { name: nameOrOptions }
-  const { name: _name, tags: _tags, groups: _groups, version: _version, ...others } = nameOrOptions
+  const { name: _name, on: _on, tags: _tags, groups: _groups, version: _version, ...others } = nameOrOptions
   for (const key of Object.keys(others))
-    throw new InvalidArgument(`'${key}' is no option of runInActor: use name, tags, groups or version`)
+    throw new InvalidArgument(`'${key}' is no option of runInActor: use name, on, tags, groups or version`)
   return nameOrOptions
 }
 

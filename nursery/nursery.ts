@@ -24,7 +24,7 @@ import {
   type TaskOptions,
 } from './nursery-options.ts'
 import { attachReport, Books, type ChildPage, type NurseryReport } from './report.ts'
-import { spawnActor, untilReady } from './spawn.ts'
+import { preparePlacing, spawnActor, untilReady } from './spawn.ts'
 import { SupervisedActor } from './supervised-actor.ts'
 import { SupervisedTask } from './supervised-task.ts'
 import { Supervisor } from './supervisor.ts'
@@ -206,13 +206,14 @@ class Block implements Nursery, LiveNursery {
   }
 
   async startActor(name: string, options: ActorOptions = {}): Promise<Portal<never>> {
+    if (options.on !== undefined) await preparePlacing()
     this.#family.assertOpen()
     checkRestart(options.restart, this.#settings.strategy)
     const spec = actorSpec(name, options, this.#settings, this.#runtime.options.startMethod)
     const page = this.books.open('actor', name)
     if (this.#supervisor !== undefined) {
       const actor = new SupervisedActor(this.#runtime, spec, options.restart ?? 'permanent', page, (id, exit) =>
-        this.#gone(id, exit),
+        this.#gone(id, exit, spec.on === undefined),
       )
       const adding = this.#supervisor.add(actor)
       // In the books from the very start; that it did not start is told to the caller alone.
@@ -238,6 +239,7 @@ class Block implements Nursery, LiveNursery {
     const { module } = exposedFunction(fn)
     const { name, ...options } = oneShotOptions(nameOrOptions)
     for (const [i, arg] of args.entries()) if (!isStream(arg)) transferable(arg, `args[${i}]`)
+    if (options.on !== undefined) await preparePlacing()
     this.#family.assertOpen()
     const spec = actorSpec(name, { ...options, modules: [module] }, this.#settings, this.#runtime.options.startMethod)
     const page = this.books.open('one-shot', name)
@@ -262,7 +264,7 @@ class Block implements Nursery, LiveNursery {
     this.#family.adopt(process.exited.then(unlink))
     try {
       const target = await untilReady(this.#runtime, process, page)
-      this.#family.adopt(process.exited.then((exit) => this.#gone(target.id, exit)))
+      this.#family.adopt(process.exited.then((exit) => this.#gone(target.id, exit, spec.on === undefined)))
       // Its own clean-up keeps nobody waiting.
       void process.crashed.then((death) => this.#family.fail(death))
       return { process, target }
@@ -313,9 +315,9 @@ class Block implements Nursery, LiveNursery {
     unlink()
   }
 
-  /** This actor is the first to know, and tells the mesh. */
-  #gone(id: string, { kind }: ActorExit): void {
-    this.#runtime.discovery.childEnded(id)
+  /** This actor is the first to know, and tells the mesh; of one on another host its host does. */
+  #gone(id: string, { kind }: ActorExit, isHere: boolean): void {
+    if (isHere) this.#runtime.discovery.childEnded(id)
     if (kind === 'shutdown') this.#family.ended(id)
   }
 

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
+import type { Readable } from 'node:stream'
 import { type ActorStdio, passOutput } from './actor-output.ts'
 import type { ChildMessage } from './boot-message.ts'
 import type { Carrier, CarrierEvents } from './carrier.ts'
@@ -9,9 +10,12 @@ import { type ActorLimits, overLimit } from './limits.ts'
 
 export interface CarrierOptions {
   readonly name: string
-  readonly stdio: ActorStdio
+  /** Or who reads it. */
+  readonly stdio: ActorStdio | OutputReader
   readonly limits: ActorLimits
 }
+
+export type OutputReader = (stdout: Readable, stderr: Readable) => void
 
 /** Starts the process of an actor; it waits for its first message. */
 export function startProcess(options: CarrierOptions, events: CarrierEvents): Carrier {
@@ -22,7 +26,8 @@ export function startProcess(options: CarrierOptions, events: CarrierEvents): Ca
     serialization: 'advanced',
     env: environment(),
   })
-  if (stdio !== 'inherit') passOutput(options.name, stdio, child.stdout!, child.stderr!)
+  if (typeof stdio === 'function') stdio(child.stdout!, child.stderr!)
+  else if (stdio !== 'inherit') passOutput(options.name, stdio, child.stdout!, child.stderr!)
   const carrier = carry(child, limits, events)
   // Before it has threads of its own, which inherit it.
   if (limits.nice !== undefined && child.pid !== undefined) {

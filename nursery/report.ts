@@ -39,6 +39,8 @@ export interface ChildReport {
   /** Peer id; of a restarted actor, that of its latest incarnation; empty for tasks and before it was up. */
   readonly id: string
   readonly pid: number | undefined
+  /** The host peer that it runs below; missing for what runs below its nursery's own process. */
+  readonly host: ActorRef | undefined
   /** Missing for tasks. */
   readonly startMethod: StartMethod | undefined
   /** Milliseconds since the epoch. */
@@ -89,6 +91,7 @@ export class ChildPage {
   #restartCount = 0
   #id = ''
   #pid: number | undefined
+  #host: ActorRef | undefined
   #startMethod: StartMethod | undefined
   #carried: Describable | undefined
   #endedAt: number | undefined
@@ -146,6 +149,8 @@ export class ChildPage {
 
   up(id = ''): void {
     this.#id = id
+    this.#pid = this.#carried?.pid
+    this.#host = this.#carried?.host
     this.#outcome = 'running'
     if (this.#kind === 'task') return
     this.#tell({
@@ -195,6 +200,7 @@ export class ChildPage {
       kind: this.#kind,
       id: this.#id,
       pid: this.#pid,
+      host: this.#host,
       startMethod: this.#startMethod,
       startedAt: this.#startedAt,
       endedAt: this.#endedAt,

@@ -16,6 +16,7 @@ import { checkStackPolicy, type StackPolicy, TREE_KEY_BYTES } from '../rpc/kinsh
 import { checkStartMethod, type StartMethod } from './start-method.ts'
 import { checkWarmActors, WARM_ACTORS } from './warm-pool.ts'
 import { serveBuiltins } from './builtins.ts'
+import { type HostingOptions, hostingSettings } from './placement/hosting-options.ts'
 import { resolveJoining } from './joining.ts'
 import { type RunningMetrics, startMetrics } from './metrics.ts'
 import { checkPreload } from './preload.ts'
@@ -75,6 +76,11 @@ export interface MeshOptions extends MetadataOptions {
    * a tracing SDK, say. Default none.
    */
   readonly preload?: readonly string[]
+  /**
+   * Whether this root starts actors for others of the mesh, whose `startActor` names it with `on`: processes below this one,
+   * with the rights of its user, of modules that are installed here. `true`, or where those are and how many; default no.
+   */
+  readonly allowSpawn?: boolean | HostingOptions
 }
 
 /**
@@ -97,6 +103,7 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
   const metadata = checkMetadata(options)
   const preload = checkPreload(options.preload ?? [])
   for (const url of preload) await import(url)
+  const hosting = hostingSettings(options.allowSpawn)
   const { mesh, secret, hints } = await resolveJoining(
     options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
     options.join,
@@ -137,11 +144,22 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
     metrics?.serve(runtime)
     if (metrics !== undefined) runtime.atEnd(async () => await metrics?.close())
     await measureActor(runtime)
+    if (hosting !== undefined) await allowSpawns(runtime, hosting)
     return runtime
   } catch (error) {
     await metrics?.close()
     await rendezvous?.close()
     await votes?.close()
+    throw error
+  }
+}
+
+async function allowSpawns(runtime: ActorRuntime, settings: Required<HostingOptions>): Promise<void> {
+  try {
+    const { openHosting } = await import('./placement/hosting.ts')
+    await openHosting(runtime, settings)
+  } catch (error) {
+    await runtime.stop('it cannot start actors for others')
     throw error
   }
 }

@@ -1,17 +1,49 @@
+import { randomBytes } from 'node:crypto'
 import type { Metadata } from '../discovery/metadata.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import type { Target } from '../rpc/caller.ts'
-import { ActorProcess } from './actor-process.ts'
+import type { ExposedModule } from '../rpc/exposed.ts'
+import { TREE_KEY_BYTES } from '../rpc/kinship.ts'
+import { ActorProcess, type ProcessEvents } from './actor-process.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
 import { MAX_DEPTH } from './lifeline.ts'
+import { type BootRequest, makeBootMessage } from './make-boot-message.ts'
 import type { ActorSpec } from './nursery-options.ts'
+import type { PlacedCarrier } from './placement/placed-carrier.ts'
 import { type ChildPage, whyCancelled } from './report.ts'
 import { endWithBoot, spawnSpan } from './telemetry.ts'
 
-/** Starts the process of an actor below this one. @throws InvalidArgument when the tree would grow too deep */
-export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage): ActorProcess {
-  const { self, root, relay, options: own, discovery, carriers } = runtime
-  const { name, modules, statespace, metadata, logLevel, graceMs, bootTimeoutMs, startMethod, stdio, limits } = spec
+let placing: { readonly PlacedCarrier: typeof PlacedCarrier } | undefined
+
+/** Loads what places actors on other hosts: few programs use it. */
+export async function preparePlacing(): Promise<void> {
+  placing ??= await import('./placement/placed-carrier.ts')
+}
+
+/**
+ * Starts the process of an actor: below this one, or on another host, for which {@link preparePlacing} comes first.
+ *
+ * @param avoid peer id of a host that was lost a moment ago
+ * @throws InvalidArgument when the tree would grow too deep
+ */
+export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage, avoid?: string): ActorProcess {
+  const span = spawnSpan(spec, runtime.self, page.restartCount)
+  const process =
+    spec.on === undefined
+      ? spawnHere(runtime, spec, page, span?.trace)
+      : spawnElsewhere(runtime, spec, page, span?.trace, avoid)
+  page.spawned(process)
+  void process.ready.then(
+    () => runtime.children.add(process),
+    () => {},
+  )
+  if (span !== undefined) void endWithBoot(span, process.ready)
+  return process
+}
+
+function spawnHere(runtime: ActorRuntime, spec: ActorSpec, page: ChildPage, trace: string | undefined): ActorProcess {
+  const { self, options: own, carriers } = runtime
+  const { name, startMethod, stdio, limits } = spec
   if (own.depth + 1 > MAX_DEPTH)
     throw new InvalidArgument(`'${name}' would be ${own.depth + 1} levels below its root, the most is ${MAX_DEPTH}`)
   // Nobody could reap the processes of a thread that was ended by force.
@@ -19,48 +51,13 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
     throw new InvalidArgument(
       `'${name}' would be a process below a thread: use startMethod 'thread', or start ${self.name} as a process`,
     )
-  const span = spawnSpan(spec, self, page.restartCount)
   const process = new ActorProcess(
     (events) => carriers.start(startMethod, { name, stdio, limits }, events),
-    {
-      type: 'boot',
-      name,
-      mesh: own.mesh,
-      secret: own.secret,
-      treeKey: own.treeKey,
-      parent: self,
-      parentInc: discovery.inc,
-      root,
-      relay,
-      depth: own.depth + 1,
-      graceMs,
-      modules,
-      statespace,
-      metadata: { ...inherited(own.metadata), ...metadata },
-      logLevel,
-      profile: own.profile,
-      quorum: own.quorum,
-      stacks: own.stacks,
-      startMethod: own.startMethod,
-      warmActors: own.warmActors,
-      limits,
-      preload: own.preload ?? [],
-      trace: span?.trace,
-    },
-    { graceMs, bootTimeoutMs },
+    makeBootMessage(runtime, { ...requestFrom(runtime, spec), modules: spec.modules.map(known), trace }),
+    spec,
     startMethod,
-    {
-      onStep: (step, why) => page.step(step, why),
-      onAskedToEnd: (reason) => page.askedToEnd(whyCancelled(reason)),
-      onObserved: (items) => runtime.observation.fromBelow(items),
-    },
+    eventsOf(runtime, page),
   )
-  page.spawned(process)
-  void process.ready.then(
-    () => runtime.children.add(process),
-    () => {},
-  )
-  if (span !== undefined) void endWithBoot(span, process.ready)
   // Not before this one is an actor: the boot of the next ones would slow it.
   if (startMethod === 'warm')
     void process.ready.then(
@@ -68,6 +65,53 @@ export function spawnActor(runtime: ActorRuntime, spec: ActorSpec, page: ChildPa
       () => {},
     )
   return process
+}
+
+/** A tree of its own as far as stacks are concerned: the key of this one stays here. */
+function spawnElsewhere(
+  runtime: ActorRuntime,
+  spec: ActorSpec,
+  page: ChildPage,
+  trace: string | undefined,
+  avoid: string | undefined,
+): ActorProcess {
+  const { PlacedCarrier: Carrier } = placing!
+  const treeKey = new Uint8Array(randomBytes(TREE_KEY_BYTES))
+  return new ActorProcess(
+    (events) => new Carrier({ runtime, spec, on: spec.on!, avoid }, events),
+    makeBootMessage(runtime, { ...requestFrom(runtime, spec), treeKey, trace }),
+    spec,
+    'process',
+    eventsOf(runtime, page),
+  )
+}
+
+function eventsOf(runtime: ActorRuntime, page: ChildPage): ProcessEvents {
+  return {
+    onStep: (step, why) => page.step(step, why),
+    onAskedToEnd: (reason) => page.askedToEnd(whyCancelled(reason)),
+    onObserved: (items) => runtime.observation.fromBelow(items),
+  }
+}
+
+function requestFrom({ options: own }: ActorRuntime, spec: ActorSpec): BootRequest {
+  const { name, statespace, metadata, logLevel, graceMs, limits } = spec
+  return {
+    name,
+    modules: [],
+    statespace,
+    metadata: { ...inherited(own.metadata), ...metadata },
+    logLevel,
+    graceMs,
+    limits,
+  }
+}
+
+function known(module: ExposedModule | string): ExposedModule {
+  if (typeof module !== 'string') return module
+  throw new InvalidArgument(
+    `module '${module}' is named by package and path: that is for actors on other hosts, say 'on' as well`,
+  )
 }
 
 /** The same program runs there, unless it is said otherwise. */

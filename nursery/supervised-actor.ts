@@ -27,6 +27,8 @@ export class SupervisedActor implements Supervised, Target, Comeback {
   /** Settles when the next incarnation is up, or will never be. */
   #next: PromiseWithResolvers<void> | undefined
   #stopping = false
+  /** Peer id of the host that the last incarnation was lost with. */
+  #lostHost: string | undefined
 
   /** @param onGone hears of each incarnation's end */
   constructor(
@@ -77,12 +79,13 @@ export class SupervisedActor implements Supervised, Target, Comeback {
 
   async start(onExit: (exit: ChildExit) => void): Promise<void> {
     this.#stopping = false
-    const process = spawnActor(this.#runtime, this.#spec, this.page)
+    const process = spawnActor(this.#runtime, this.#spec, this.page, this.#lostHost)
     this.#process = process
     const target = await untilReady(this.#runtime, process, this.page)
     this.#target = target
     void process.exited.then((exit) => {
       this.#next ??= settlement()
+      this.#lostHost = exit.death?.lost === true ? process.host?.id : undefined
       this.#onGone(target.id, exit)
       if (!this.#stopping) onExit(toExit(exit))
     })

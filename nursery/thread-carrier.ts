@@ -24,7 +24,8 @@ export function startThread({ name, stdio, limits }: CarrierOptions, first: Carr
     stderr: piped,
     resourceLimits: limits.memoryMb === undefined ? {} : { maxOldGenerationSizeMb: Math.ceil(limits.memoryMb) },
   })
-  if (stdio !== 'inherit') passOutput(name, stdio, worker.stdout, worker.stderr)
+  if (typeof stdio === 'function') stdio(worker.stdout, worker.stderr)
+  else if (stdio !== 'inherit') passOutput(name, stdio, worker.stdout, worker.stderr)
   worker.on('message', (message) => events.onMessage(message as ChildMessage))
   let overMemory = false
   worker.on('error', (error: unknown) => {

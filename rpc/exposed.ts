@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join, relative, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { inspect, types } from 'node:util'
 import { InvalidArgument, NotExposed } from '../node/errors.ts'
+import { packagePath } from './package-path.ts'
 
 // Parameters of a function type are contravariant: only `never[]` or `any[]` accept every function.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -121,6 +119,14 @@ export function exposedNamespace(namespace: string): ReadonlyMap<string, Exposed
   return byNamespace.get(namespace)?.functions
 }
 
+/** The namespaces that the module at a URL exposes in this process. */
+export function namespacesAt(url: string): string[] {
+  const wanted = withoutQuery(url)
+  return [...byNamespace]
+    .filter(([, { module }]) => withoutQuery(module.url) === wanted)
+    .map(([namespace]) => namespace)
+}
+
 function withoutQuery(url: string): string {
   return url.replace(/[?#].*$/, '')
 }
@@ -128,27 +134,10 @@ function withoutQuery(url: string): string {
 function defaultNamespace(url: string): string {
   if (!url.startsWith('file:'))
     throw new InvalidArgument(`${url} is no file: give expose() a namespace as its third argument`)
-  const path = fileURLToPath(url)
-  const folder = packageFolder(dirname(path))
-  const name = (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string }).name
-  const inside = relative(folder, path)
-    .split(sep)
-    .join('/')
-    .replace(/\.[cm]?[jt]sx?$/, '')
-  return `${name ?? 'main'}/${inside}`
-}
-
-function packageFolder(from: string): string {
-  let folder = from
-  for (;;) {
-    try {
-      readFileSync(join(folder, 'package.json'))
-      return folder
-    } catch {
-      const parent = dirname(folder)
-      if (parent === folder)
-        throw new InvalidArgument(`no package.json above ${from}: give expose() a namespace as its third argument`)
-      folder = parent
-    }
+  try {
+    const { name, path } = packagePath(url)
+    return `${name ?? 'main'}/${path.replace(/\.[cm]?[jt]sx?$/, '')}`
+  } catch (cause) {
+    throw new InvalidArgument(`${(cause as Error).message}: give expose() a namespace as its third argument`, { cause })
   }
 }

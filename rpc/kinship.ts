@@ -28,6 +28,7 @@ export class Kinship {
   readonly #self: string
   readonly #treeKey: Uint8Array
   readonly #policy: StackPolicy
+  readonly #relatives = new Map<string, Uint8Array>()
 
   /** @param self this actor's peer id */
   constructor(self: string, treeKey: Uint8Array, policy: StackPolicy) {
@@ -38,15 +39,24 @@ export class Kinship {
     this.#policy = policy
   }
 
-  /** Begins a lane with a peer, a stranger until it has proved something else. */
-  meet(peer: string): Acquaintance {
-    const expected = this.#proof(peer, this.#self)
-    return new Acquaintance(this.#proof(this.#self, peer), expected, this.#policy)
+  /** Makes a peer kin that is of another tree, by a key that this actor and that tree alone know. */
+  relate(peer: string, key: Uint8Array): void {
+    this.#relatives.set(peer, key)
   }
 
-  #proof(from: string, to: string): Uint8Array {
-    return createHmac('sha256', this.#treeKey).update(`greenroom/kinship/1\n${from}\n${to}`).digest()
+  unrelate(peer: string): void {
+    this.#relatives.delete(peer)
   }
+
+  /** Begins a lane with a peer, a stranger until it has proved something else. */
+  meet(peer: string): Acquaintance {
+    const key = this.#relatives.get(peer) ?? this.#treeKey
+    return new Acquaintance(proof(key, this.#self, peer), proof(key, peer, this.#self), this.#policy)
+  }
+}
+
+function proof(key: Uint8Array, from: string, to: string): Uint8Array {
+  return createHmac('sha256', key).update(`greenroom/kinship/1\n${from}\n${to}`).digest()
 }
 
 /** What is known of the peer of one lane. */

@@ -56,6 +56,11 @@ export interface Rpc {
   perform(peer: string, functionId: string, kind: FunctionKind, args: readonly unknown[]): unknown
   /** Whether a child of this process was asked to end through a portal of this process. */
   hasCancelled(id: string): boolean
+  /** Lets a namespace be called here that was not known at the start. */
+  allow(namespace: string): void
+  /** Makes a peer kin that is of another tree, by a key that this actor and that tree alone know. */
+  relate(peer: string, key: Uint8Array): void
+  unrelate(peer: string): void
   /** Lets the supervisor of an actor, who sees its exit, tell callers here how it died. */
   explainDeath(id: string, death: Promise<ActorDied | undefined>): void
   /** Says that a peer broke a protocol that runs beside calls. */
@@ -115,6 +120,9 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     serveBuiltins: (table) => builtins.serve(table),
     perform: (peer, functionId, kind, args) => callee.perform(peer, functionId, kind, args),
     hasCancelled: (id) => caller.hasCancelled(id),
+    allow: (namespace) => callee.allow(namespace),
+    relate: (peer, key) => kinship.relate(peer, key),
+    unrelate: (peer) => kinship.unrelate(peer),
     explainDeath: (id, death) => caller.explainDeath(id, death),
     breach: (peer, error) => misconduct.breach(peer, error),
     onBreach: (listener) => void (misconduct.onBreach = listener),

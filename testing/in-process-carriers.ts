@@ -1,8 +1,8 @@
-import { Cancelled, describeError, InvalidArgument } from '../node/errors.ts'
+import { Cancelled, describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { areaLog } from '../node/log.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
-import { exposedNamespace } from '../rpc/exposed.ts'
+import { importModule } from '../nursery/import-module.ts'
 import { type ActorRuntime, startRuntime } from '../nursery/actor-runtime.ts'
 import { Answering } from '../nursery/answering.ts'
 import type { BootMessage, ParentMessage } from '../nursery/boot-message.ts'
@@ -94,17 +94,21 @@ class InProcessCarrier implements Carrier {
       const { identity, host } = await startMemoryHost(message.secret)
       this.#host = host
       this.#self = { name: message.name, id: identity.peerId }
-      for (const { url, namespace } of message.modules) {
-        module = url
-        if (exposedNamespace(namespace) === undefined) await import(url)
-        if (exposedNamespace(namespace) === undefined)
-          throw new InvalidArgument(
-            `it does not expose '${namespace}' when imported here: call expose() at its top level`,
-          )
+      const namespaces: string[] = []
+      for (const one of message.modules) {
+        module = one.url
+        namespaces.push(...(await importModule(one)))
       }
       module = undefined
       const carriers = this.#carriers
-      const runtime = await startRuntime({ ...message, identity, host, sharesProcess: true, carriers })
+      const runtime = await startRuntime({
+        ...message,
+        modules: namespaces.map((namespace) => ({ namespace })),
+        identity,
+        host,
+        sharesProcess: true,
+        carriers,
+      })
       this.#runtime = runtime
       this.#answering = new Answering(runtime, (told) => this.#events.onMessage(told))
       runtime.scope.onCancel((reason) => void this.#end(reason))
