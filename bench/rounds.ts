@@ -11,11 +11,10 @@ export type Readings = ReadonlyMap<PairName, readonly Reading[]>
  */
 export async function playRounds(
   measure: Measure,
-  pairs: readonly Pair[],
+  players: readonly Pair[],
   rounds: number,
   windowMs: number,
 ): Promise<Readings> {
-  const players = pairs.filter(({ name }) => measure.pairs.includes(name))
   const readings = new Map<PairName, Reading[]>(players.map(({ name }) => [name, []]))
   for (let round = 0; round <= rounds; round++) {
     for (let turn = 0; turn < players.length; turn++) {
