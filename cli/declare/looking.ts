@@ -1,5 +1,5 @@
 import { Option } from 'commander'
-import { readConditions, readCount, readTimeout } from '../read-option.ts'
+import { readConditions, readCount, readPort, readTimeout } from '../read-option.ts'
 import { TOP_ORDERS } from '../top-orders.ts'
 import type { Declaration } from './declaration.ts'
 
@@ -76,4 +76,14 @@ export function declareLooking(declaration: Declaration): void {
     .option('-n, --count <number>', 'how often each is asked; default 5', readCount)
     .option(...TIMEOUT)
     .action(act(async (actors: string[], options) => await (await import('../commands/ping.ts')).rtt(actors, options)))
+  look('doctor', 'looks for what is wrong with this machine and the mesh, and says what to do about it', [
+    'greenroom doctor',
+    'greenroom doctor --verbose --port 4001',
+    'greenroom doctor --json | jq \'.findings[] | select(.severity == "problem")\'',
+  ])
+    .option('-v, --verbose', 'shows also what is well')
+    .option('--strict', 'a warning is a failure too')
+    .option('--port <number>', 'whether a peer could listen on this port', readPort)
+    .option(...TIMEOUT)
+    .action(act(async (options) => await (await import('../commands/doctor.ts')).doctor(options)))
 }
