@@ -1,10 +1,13 @@
 import { CommanderError } from 'commander'
 import { describeFailure, exitCodeOf, reportOf } from './command-error.ts'
 import { EXIT } from './exit-code.ts'
+import { watchReader } from './output.ts'
 import { greenroomCommand } from './program.ts'
 
 /** Runs the command; gives its exit code. @param args what follows its name */
 export async function main(args: readonly string[]): Promise<number> {
+  // whoever reads may leave at any time, as head does
+  watchReader()
   if (args[0] === 'complete' && args[1] === '--') return await answerShell(args.slice(2))
   let code: number = EXIT.done
   const program = greenroomCommand((perform) => async (...given) => {

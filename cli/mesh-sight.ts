@@ -1,73 +1,89 @@
 import {
   type ArbiterSnapshot,
   type DiscoverySnapshot,
-  discovery,
-  findActors,
-  joinMesh,
   type MemberSnapshot,
+  type MeshObserver,
+  observeMesh,
   type Portal,
 } from '../index.ts'
 import { CommandError } from './command-error.ts'
 import { EXIT } from './exit-code.ts'
 import { findOne } from './find-one.ts'
 
-/** What a subcommand sees of a mesh while it looks. */
+/** What a subcommand sees of a mesh: what the root that it looks through knew when it was asked last. */
 export class MeshSight implements AsyncDisposable {
-  readonly mesh: string
-  readonly #self: string
-  readonly #leave: () => Promise<void>
+  readonly observer: MeshObserver
+  #snapshot: DiscoverySnapshot
+  #members: readonly MemberSnapshot[]
 
-  constructor(mesh: string, self: string, leave: () => Promise<void>) {
-    this.mesh = mesh
-    this.#self = self
-    this.#leave = leave
+  constructor(observer: MeshObserver, snapshot: DiscoverySnapshot, members: readonly MemberSnapshot[]) {
+    this.observer = observer
+    this.#snapshot = snapshot
+    this.#members = members
+  }
+
+  get mesh(): string {
+    return this.observer.mesh
   }
 
   snapshot(): DiscoverySnapshot {
-    return discovery.snapshot()
+    return this.#snapshot
   }
 
   arbiter(): ArbiterSnapshot | null {
-    return discovery.snapshot({ limit: 0 }).arbiter
+    return this.#snapshot.arbiter
   }
 
-  /** Every actor but the command itself, the oldest first. */
-  members(): MemberSnapshot[] {
-    const members: MemberSnapshot[] = []
-    for (let after: string | undefined; ;) {
-      const page = discovery.snapshot(after === undefined ? {} : { after })
-      members.push(...page.members.filter(({ id }) => id !== this.#self))
-      if (page.next === null) return members
-      after = page.next
-    }
+  /** Every live actor, the oldest first. */
+  members(): readonly MemberSnapshot[] {
+    return this.#members
   }
 
-  /** By name, id or the end of an id. */
-  portal(given: string): Portal {
-    const { id } = findOne(this.members(), given)
-    return this.portals().get(id)!
+  /** By name, id or the end of an id. @throws CommandError `NO_SUCH_ACTOR`, `AMBIGUOUS` */
+  member(given: string): MemberSnapshot {
+    return findOne(this.#members, given)
   }
 
-  portals(): Map<string, Portal> {
-    return new Map(findActors().map((portal) => [portal.id, portal]))
+  portal(member: MemberSnapshot): Portal {
+    return this.observer.portal(member)
+  }
+
+  /** Asks again. */
+  async refresh(): Promise<void> {
+    ;[this.#snapshot, this.#members] = await lookAround(this.observer)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#leave()
+    await this.observer.leave()
   }
 }
 
 /** @throws CommandError `NOBODY_THERE` when no program of the mesh can be reached */
 export async function seeMesh(mesh: string): Promise<MeshSight> {
-  const joined = await joinMesh({ mesh, name: 'greenroom-command' })
-  const sight = new MeshSight(mesh, joined.actor.id, async () => await joined.leave())
-  if (sight.members().length > 0) return sight
-  await joined.leave()
-  throw new CommandError(
-    'NOBODY_THERE',
-    EXIT.unreachable,
-    `no program of mesh '${mesh}' can be reached from this machine: 'greenroom up --mesh ${mesh}' runs a peer here, ` +
-      "'greenroom join <invitation>' joins a mesh of other machines, 'greenroom context list' shows the meshes that you named",
-    { mesh },
-  )
+  const observer = await connect(mesh)
+  try {
+    return new MeshSight(observer, ...(await lookAround(observer)))
+  } catch (error) {
+    await observer.leave()
+    throw error
+  }
+}
+
+async function connect(mesh: string): Promise<MeshObserver> {
+  try {
+    return await observeMesh({ mesh })
+  } catch (error) {
+    if (!(error instanceof Error) || (error as { code?: unknown }).code !== 'MESH_UNREACHABLE') throw error
+    throw new CommandError(
+      'NOBODY_THERE',
+      EXIT.unreachable,
+      `${error.message}\n'greenroom up --mesh ${mesh}' runs a peer here, 'greenroom join <invitation>' joins a mesh of other machines, ` +
+        "'greenroom context list' shows the meshes that you named",
+      { mesh },
+    )
+  }
+}
+
+async function lookAround(observer: MeshObserver): Promise<[DiscoverySnapshot, readonly MemberSnapshot[]]> {
+  return await Promise.all([observer.snapshot({ limit: 0 }), observer.members()])
 }

@@ -24,7 +24,7 @@ export interface Output {
 let unread: AbortController | undefined
 
 export function openOutput(json: boolean): Output {
-  const gone = (unread ??= watchReader())
+  const gone = watchReader()
   const { stdout } = process
   const line = async (text: string): Promise<void> => {
     if (gone.signal.aborted || stdout.write(`${text}\n`)) return
@@ -47,10 +47,12 @@ export function openOutput(json: boolean): Output {
   }
 }
 
-function watchReader(): AbortController {
+/** Takes note when whoever reads what is printed leaves: that is no failure of the command. */
+export function watchReader(): AbortController {
+  if (unread !== undefined) return unread
   const controller = new AbortController()
   process.stdout.on('error', (error) => controller.abort(error))
-  return controller
+  return (unread = controller)
 }
 
 async function drained(signal: AbortSignal): Promise<void> {

@@ -33,6 +33,13 @@ export function readCount(text: string): number {
   throw new InvalidArgumentError('give a whole number from 1 to 999999999')
 }
 
+/** How many lines or events of before an observer may ask for. */
+export function readRecent(text: string): number {
+  const count = Number(text)
+  if (/^\d+$/.test(text) && count <= 1_000) return count
+  throw new InvalidArgumentError('give a whole number from 0 to 1000')
+}
+
 /** Conditions add up when the option is given several times. */
 export function readConditions(text: string, before: Condition[] = []): Condition[] {
   try {

@@ -27,7 +27,7 @@ export async function call(
 ): Promise<number> {
   const values = await readArguments(args)
   return await lookInto(options, async (sight, output) => {
-    const portal = sight.portal(actor).with(limitsOf(options))
+    const portal = sight.portal(sight.member(actor)).with(limitsOf(options))
     const value = await explained(options, output, async () => {
       await assertKind(portal, functionId, 'value')
       const outcome = await portal.invoke(functionId, values)
@@ -47,7 +47,7 @@ export async function stream(
 ): Promise<number> {
   const values = await readArguments(args)
   return await lookInto(options, async (sight, output) => {
-    const portal = sight.portal(actor).with(limitsOf(options))
+    const portal = sight.portal(sight.member(actor)).with(limitsOf(options))
     let left = options.first ?? Number.POSITIVE_INFINITY
     await explained(options, output, async () => {
       await assertKind(portal, functionId, 'stream')

@@ -139,7 +139,7 @@ async function actorNames(options: ReadonlyMap<string, string>): Promise<Offer> 
 
 async function functionNames(options: ReadonlyMap<string, string>, actor: string): Promise<Offer> {
   await using sight = await seen(options)
-  const functions = await sight.portal(actor).describe()
+  const functions = await sight.portal(sight.member(actor)).describe()
   return functions.filter(({ id }) => PLAIN.test(id)).map(({ id, kind }) => [id, kind === 'stream' ? 'a stream' : ''])
 }
 

@@ -1,6 +1,5 @@
 import type { ActorStats, FunctionDescription, FunctionStats } from '../../index.ts'
 import { failAfter } from '../../index.ts'
-import { findOne } from '../find-one.ts'
 import { type LookOptions, lookInto } from '../look-into.ts'
 import type { MeshSight } from '../mesh-sight.ts'
 import type { Output } from '../output.ts'
@@ -40,8 +39,8 @@ export async function describe(given: string, options: LookOptions & { readonly 
 
 async function readActor(sight: MeshSight, given: string): Promise<ActorDescription> {
   const members = sight.members()
-  const member = findOne(members, given)
-  const portal = sight.portal(member.id)
+  const member = sight.member(given)
+  const portal = sight.portal(member)
   const [functions, stats, rttMs] = await Promise.all([portal.describe(), portal.stats(), roundTrip(portal)])
   const refOf = (id: string): { name: string; id: string } => ({
     name: members.find((one) => one.id === id)?.name ?? '',

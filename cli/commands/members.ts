@@ -42,8 +42,7 @@ export async function readMembers(sight: MeshSight, timeoutMs?: number): Promise
   const roots = all.filter(({ parent }) => parent === null)
   const count = new Map<string, number>()
   for (const { root } of all) count.set(root, (count.get(root) ?? 0) + 1)
-  const portals = sight.portals()
-  const answers = await askAll(roots, async ({ id }) => await roundTrip(portals.get(id)!), timeoutMs)
+  const answers = await askAll(roots, async (root) => await roundTrip(sight.portal(root)), timeoutMs)
   const arbiter = sight.arbiter()?.id
   return roots.map((root, i) => report(root, answers[i]!, root.id === arbiter, count.get(root.id) ?? 1))
 }

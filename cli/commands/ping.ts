@@ -2,7 +2,7 @@ import { failAfter, sleep } from '../../index.ts'
 import { ANSWER_MS, askAll } from '../ask-all.ts'
 import { describeFailure } from '../command-error.ts'
 import { EXIT } from '../exit-code.ts'
-import { findEach, findOne } from '../find-one.ts'
+import { findEach } from '../find-one.ts'
 import { type LookOptions, lookInto } from '../look-into.ts'
 import { roundTrip } from '../round-trip.ts'
 import type { Column } from '../table.ts'
@@ -38,8 +38,9 @@ export interface PingOptions extends LookOptions {
 export async function ping(given: string, options: PingOptions): Promise<number> {
   const { count = PINGS, interval = PING_INTERVAL_MS, timeout = ANSWER_MS } = options
   return await lookInto(options, async (sight, output) => {
-    const { name, id } = findOne(sight.members(), given)
-    const portal = sight.portal(id)
+    const member = sight.member(given)
+    const { name, id } = member
+    const portal = sight.portal(member)
     const times: number[] = []
     let silent: string | undefined
     for (let i = 0; i < count; i++) {
@@ -67,12 +68,11 @@ export async function rtt(given: readonly string[], options: PingOptions): Promi
   return await lookInto(options, async (sight, output) => {
     const members = sight.members()
     const chosen = given.length === 0 ? members.filter(({ parent }) => parent === null) : findEach(members, given)
-    const portals = sight.portals()
     const answers = await askAll(
       chosen,
-      async ({ id }) => {
+      async (member) => {
         const times: number[] = []
-        for (let i = 0; i < count; i++) times.push(await roundTrip(portals.get(id)!))
+        for (let i = 0; i < count; i++) times.push(await roundTrip(sight.portal(member)))
         return times
       },
       timeout * count,

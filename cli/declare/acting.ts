@@ -1,3 +1,6 @@
+import { Argument } from 'commander'
+import type { LogLevel } from '../../index.ts'
+import { LEVELS } from '../levels.ts'
 import { readCount, readTimeout } from '../read-option.ts'
 import type { Declaration } from './declaration.ts'
 
@@ -45,6 +48,37 @@ export function declareActing(declaration: Declaration): void {
       act(
         async (file: string, args: string[], options) =>
           await (await import('../commands/run.ts')).runProgram(file, args, options),
+      ),
+    )
+  const ending = (name: 'cancel' | 'kill', description: string, examples: readonly string[]): void => {
+    declaration
+      .ofMesh(name, description, examples)
+      .argument('<actor>', 'its name, its id, or the end of its id')
+      .option('-r, --reason <words>', 'why: it is told to the actor and to the mesh')
+      .option('--timeout <time>', 'how long its end is waited for; default 15s', readTimeout)
+      .action(
+        act(async (actor: string, options) => await (await import('../commands/end.ts')).end(name, actor, options)),
+      )
+  }
+  ending('cancel', 'asks an actor to end: what runs in it and below it is cancelled and cleans up', [
+    'greenroom cancel worker-3',
+    "greenroom cancel GBRWcoNn --reason 'a new version is out'",
+  ])
+  ending('kill', 'ends an actor by SIGKILL: its parent restarts it, or fails, as it would for any death', [
+    'greenroom kill worker-3',
+  ])
+  declaration
+    .ofMesh('level', 'changes from which level on actors write log lines, all or some with what is below them', [
+      'greenroom level debug gretchen --for 5m',
+      'greenroom level warn',
+    ])
+    .addArgument(new Argument('<level>', 'from the most to the least talkative').choices(LEVELS))
+    .argument('[actor...]', 'names, ids, or ends of ids; default all')
+    .option('--for <time>', 'the level of before is in force again then, at most 1d', readTimeout)
+    .action(
+      act(
+        async (level: LogLevel, actors: string[], options) =>
+          await (await import('../commands/logs.ts')).setLevel(level, actors, options),
       ),
     )
 }

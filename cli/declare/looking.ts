@@ -1,5 +1,6 @@
 import { Option } from 'commander'
-import { readConditions, readCount, readPort, readTimeout } from '../read-option.ts'
+import { LEVELS } from '../levels.ts'
+import { readConditions, readCount, readPort, readRecent, readTimeout } from '../read-option.ts'
 import { TOP_ORDERS } from '../top-orders.ts'
 import type { Declaration } from './declaration.ts'
 
@@ -47,6 +48,34 @@ export function declareLooking(declaration: Declaration): void {
     .option('-i, --interval <time>', 'how long they are watched first; default 1s', readTimeout)
     .option('-f, --follow', 'shows them again and again')
     .action(act(async (options) => await (await import('../commands/top.ts')).top(options)))
+  look('logs', 'lines of the logs of all actors, or of some', [
+    'greenroom logs',
+    'greenroom logs gretchen --follow --level debug',
+    'greenroom logs --json --recent 1000 | jq \'select(.level == "error")\'',
+  ])
+    .argument('[actor...]', 'names, also of such as start later, ids, or ends of ids')
+    .option('-f, --follow', 'goes on with lines that are written from now on, until Ctrl-C')
+    .addOption(
+      new Option(
+        '-l, --level <level>',
+        "from which level on, of the lines that are written: see 'greenroom level'",
+      ).choices(LEVELS),
+    )
+    .option('-n, --recent <number>', 'lines of before, at most 1000; default 100', readRecent)
+    .action(act(async (actors: string[], options) => await (await import('../commands/logs.ts')).logs(actors, options)))
+  look('events', 'what happens in the mesh, with its causes: joins, deaths, elections, restarts, acts', [
+    'greenroom events',
+    'greenroom events --follow',
+    'greenroom events theatre --follow --type restarting ended --json',
+  ])
+    .argument('[actor...]', 'in which actors: names, ids, or ends of ids')
+    .option('-f, --follow', 'goes on with what happens from now on, until Ctrl-C')
+    .option('-n, --recent <number>', 'of before, at most 1000; default 50', readRecent)
+    .option('-t, --type <type...>', 'such as up, down, arbiter, suspected, spawned, restarting, ended, act')
+    .option(...TIMEOUT)
+    .action(
+      act(async (actors: string[], options) => await (await import('../commands/events.ts')).events(actors, options)),
+    )
   look('arbiter', 'who rules a mesh, and who elects it', ['greenroom arbiter', 'greenroom arbiter --json']).action(
     act(async (options) => await (await import('../commands/arbiter.ts')).arbiter(options)),
   )

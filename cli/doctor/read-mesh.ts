@@ -17,8 +17,7 @@ export async function readMesh(sight: MeshSight, timeoutMs: number): Promise<Mes
     .members()
     .filter(({ parent }) => parent === null)
     .slice(0, MAX_EXAMINED)
-  const portals = sight.portals()
-  const answers = await askAll(roots, async ({ id }) => await examine(portals.get(id)!), timeoutMs)
+  const answers = await askAll(roots, async (root) => await examine(sight.portal(root)), timeoutMs)
   const facts = await Promise.all(
     roots.map(async (member, i): Promise<RootFacts> => {
       const { value, silent } = answers[i]!

@@ -1,4 +1,4 @@
-import { type ActorVitals, type Portal, readVitals } from '../../index.ts'
+import { type ActorVitals, type MemberSnapshot, readVitals } from '../../index.ts'
 import { askAll } from '../ask-all.ts'
 import type { MeshSight } from '../mesh-sight.ts'
 import { MeshModel } from './mesh-model.ts'
@@ -27,15 +27,11 @@ export class MeshReader {
   async read({ first = [], timeoutMs = ROUND_MS }: ReadOptions = {}): Promise<void> {
     const { model } = this
     const sight = this.#sight
+    await sight.refresh()
     model.takeMembers(sight.members(), sight.arbiter(), Date.now())
-    const portals = sight.portals()
     const chosen = this.#choose(first)
-    const answers = await askAll(
-      chosen,
-      async (id) => await askOne(portals.get(id)!, model.actor(id)?.member.parent === null),
-      timeoutMs,
-    )
-    for (const [i, id] of chosen.entries()) {
+    const answers = await askAll(chosen, async (member) => await this.#ask(member), timeoutMs)
+    for (const [i, { id }] of chosen.entries()) {
       const { value, silent } = answers[i]!
       if (value === undefined) model.takeSilence(id, silent ?? '', Date.now())
       else {
@@ -45,17 +41,14 @@ export class MeshReader {
     }
   }
 
-  #choose(first: readonly string[]): string[] {
-    const waiting = this.model.actors.toSorted((a, b) => a.askedAt - b.askedAt).map(({ member }) => member.id)
-    const wanted = first.filter((id) => this.model.actor(id) !== undefined)
+  #choose(first: readonly string[]): MemberSnapshot[] {
+    const waiting = this.model.actors.toSorted((a, b) => a.askedAt - b.askedAt).map(({ member }) => member)
+    const wanted = first.flatMap((id) => this.model.actor(id)?.member ?? [])
     return [...new Set([...wanted, ...waiting])].slice(0, MAX_ASKED_A_ROUND)
   }
-}
 
-async function askOne(
-  portal: Portal,
-  isRoot: boolean,
-): Promise<{ readonly vitals: ActorVitals; readonly rttMs: number | undefined }> {
-  const [vitals, rttMs] = [await readVitals(portal), isRoot ? await portal.ping() : undefined]
-  return { vitals, rttMs }
+  async #ask(member: MemberSnapshot): Promise<{ readonly vitals: ActorVitals; readonly rttMs: number | undefined }> {
+    const portal = this.#sight.portal(member)
+    return { vitals: await readVitals(portal), rttMs: member.parent === null ? await portal.ping() : undefined }
+  }
 }

@@ -246,6 +246,95 @@ describe('greenroom tree and top', () => {
   })
 })
 
+describe('greenroom logs, level, events, cancel and kill', () => {
+  interface Said {
+    readonly type: string
+    readonly act?: string
+    readonly by?: { readonly name: string; readonly observer: boolean }
+    readonly target?: Named
+    readonly child?: Named
+    readonly why?: string
+    readonly what?: string
+  }
+  const lines = <T>(text: string): T[] =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as T)
+  const happened = async (...args: string[]): Promise<Said[]> => {
+    const { stdout, code } = await greenroom('events', ...args, '--json', ...mesh)
+    expect(code).toBe(0)
+    return lines(stdout)
+  }
+
+  test('logs shows what actors wrote, and follows what they write', async () => {
+    await greenroom('call', 'lion', 'troupe#mutter', '"roar\\u001b[2J"', ...mesh)
+    const { stdout } = await greenroom('logs', 'lion', '--level', 'warn', ...mesh)
+    expect(stdout).toMatch(/ WARN {2}lion \(\w{8}\) actor \[\w+[^\]]*\]: roar\\x1b\[2J$/m)
+    const follower = await startGreenroom('logs', 'clown', '--follow', '--recent', '0', '--json', ...mesh)
+    await eventually(
+      'a line has come',
+      async () => {
+        await greenroom('call', 'clown', 'troupe#mutter', '"honk"', ...mesh)
+        return follower.stdout.length > 0
+      },
+      20_000,
+    )
+    expect(JSON.parse(follower.stdout[0]!)).toMatchObject({ level: 'warn', actor: { name: 'clown' }, text: 'honk' })
+    follower.kill('SIGINT')
+    expect((await follower.waitForExit()).code).toBe(130)
+  })
+
+  test('level changes from which level on an actor writes', async () => {
+    expect(await json('level', 'debug', 'clown', '--for', '1m')).toMatchObject([
+      { name: 'clown', level: 'debug', silent: null },
+    ])
+    expect((await json<{ silent: null }[]>('level', 'warn')).map(({ silent }) => silent)).toEqual([null, null, null])
+  })
+
+  test('kill ends an actor, names who did so in its events, and its parent restarts it with that reason', async () => {
+    const follower = await startGreenroom('events', '--follow', '--json', ...mesh)
+    expect(await json('kill', 'chorus', '--reason', 'off key')).toMatchObject({
+      name: 'chorus',
+      act: 'kill',
+      reason: 'off key',
+    })
+    await follower.waitForLine(/"restarting".*"chorus"|"chorus".*"restarting"/)
+    follower.kill('SIGINT')
+    await follower.waitForExit()
+    const past = await happened('opera')
+    expect(past.find(({ act }) => act === 'kill')).toMatchObject({
+      by: { observer: true },
+      target: { name: 'chorus' },
+      why: 'off key',
+    })
+    expect(past.find(({ type }) => type === 'restarting')).toMatchObject({
+      child: { name: 'chorus' },
+      why: expect.stringContaining('off key') as string,
+    })
+    await eventually(
+      'it is up again',
+      async () => (await greenroom('call', 'chorus', 'troupe#hi', ...mesh)).code === 0,
+      20_000,
+    )
+    expect((await greenroom('tree', 'opera', ...mesh)).stdout).toMatch(
+      /actor chorus .*: 1 restart, the last one [\d.]+ s ago \(.*off key/,
+    )
+  })
+
+  test('cancel asks an actor to end; a call is an act that names who made it', async () => {
+    expect((await greenroom('cancel', 'frank', ...mesh)).stdout).toMatch(/^frank \(\w{8}\) was asked to end$/)
+    await greenroom('call', 'tenor', 'troupe#hi', ...mesh)
+    const acts = await happened('--type', 'act')
+    expect(acts.every(({ type }) => type === 'act')).toBe(true)
+    expect(acts.find(({ act, target }) => act === 'call' && target?.name === 'tenor')).toMatchObject({
+      what: 'troupe#hi',
+      by: { observer: true },
+    })
+    expect((await greenroom('cancel', 'nobody', ...mesh)).code).toBe(4)
+  })
+})
+
 describe('a root that is frozen', () => {
   test('is silent among members, and keeps nobody from being shown', async () => {
     const circus = troupe.roots.get('circus')!
