@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { openMesh } from '../discovery/membership.ts'
 import { currentActor, GreenroomError, type ProfileName, run } from '../index.ts'
 import { acceptInvitation } from '../nursery/joining.ts'
+import { benchService } from './bench-service.ts'
 import { openOutput } from './output.ts'
 import { hostPeerOf, markHostPeer } from './host-peer.ts'
 
@@ -75,6 +76,7 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
     identity: 'kept',
     listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${options.port}`],
     ...(options.announce === undefined ? {} : { announce: options.announce }),
+    modules: [benchService],
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     // checked by run, with the profiles that there are
     profile: options.profile as ProfileName,

@@ -81,4 +81,12 @@ export function declareActing(declaration: Declaration): void {
           await (await import('../commands/logs.ts')).setLevel(level, actors, options),
       ),
     )
+  declaration
+    .ofMesh('bench', "measures calls and streams between two hosts' peers, or from here to one", [
+      'greenroom bench',
+      'greenroom bench berlin paris --for 5s --json',
+    ])
+    .argument('[peer...]', "from one to another, both run by 'greenroom up'; one alone is measured from here")
+    .option('--for <time>', 'how long each of the four measures lasts, at most 30s; default 1s', readTimeout)
+    .action(act(async (peers: string[], options) => await (await import('../commands/bench.ts')).bench(peers, options)))
 }

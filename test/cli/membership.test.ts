@@ -97,6 +97,11 @@ describe('greenroom', () => {
       20_000,
     )
     expect((await one.run('members', '--mesh', 'studio')).stdout).toMatch(/^\* (one|two) /m)
+    const bench = await one.run('bench', 'one', 'two', '--mesh', 'studio', '--for', '100ms', '--json')
+    expect(bench).toMatchObject({ code: 0, stderr: '' })
+    const numbers = JSON.parse(bench.stdout) as Record<'callsPerS' | 'itemsPerS' | 'streamBytesPerS', number>
+    expect(numbers).toMatchObject({ from: { name: 'one' }, to: { name: 'two' }, forMs: 100 })
+    for (const rate of [numbers.callsPerS, numbers.itemsPerS, numbers.streamBytesPerS]) expect(rate).toBeGreaterThan(0)
 
     const late = machine('late')
     expect(await late.run('join', invitation)).toMatchObject({
