@@ -1,6 +1,14 @@
 import { coreStep } from './core-step.ts'
 import { answer } from './instruments.ts'
-import { ARGUMENT, type Kind, type Lifetime, type MeshEvent, PIECE_BYTES, type Subject } from './subject.ts'
+import {
+  ARGUMENT,
+  type HostsEvent,
+  type Kind,
+  type Lifetime,
+  type MeshEvent,
+  PIECE_BYTES,
+  type Subject,
+} from './subject.ts'
 import { ratePerSecond, roundTrips } from './load.ts'
 import { Meter } from './meter.ts'
 import { percentile } from './statistics.ts'
@@ -15,6 +23,7 @@ export type Command =
   | { readonly type: 'spawn' }
   | { readonly type: 'lifetime'; readonly what: Lifetime }
   | { readonly type: 'discovery'; readonly what: MeshEvent }
+  | { readonly type: 'hosts'; readonly what: HostsEvent; readonly windowMs: number }
   | { readonly type: 'step'; readonly windowMs: number }
   | { readonly type: 'profile'; readonly command: Command; readonly caller: string; readonly callee: string }
 
@@ -71,6 +80,8 @@ async function measure(subject: Subject, command: Command): Promise<Reading> {
       return { value: await subject.lifetime(command.what) }
     case 'discovery':
       throw new Error('this pair is no mesh')
+    case 'hosts':
+      throw new Error('this pair is on one host')
     case 'step':
       return { us: coreStep(command.windowMs) }
     case 'profile':

@@ -1,35 +1,6 @@
-import type { Command } from './driver.ts'
-import type { PairName } from './pair.ts'
+import { HOSTS_MEASURES } from './hosts-measures.ts'
+import type { Measure, RowPlan } from './measure.ts'
 import type { Lifetime, MeshEvent } from './subject.ts'
-
-/** What has to hold for the medians of a row; of `ratio` or of greenroom's own `value`; or for the `worst` round. */
-export interface Target {
-  readonly of: 'ratio' | 'value' | 'worst'
-  readonly atLeast?: number
-  readonly atMost?: number
-}
-
-/** One line of the table. */
-export interface RowPlan {
-  readonly id: string
-  readonly name: string
-  readonly unit: string
-  /** Which number of the reading. */
-  readonly metric: string
-  /** The pair in greenroom's column; default `greenroom`. */
-  readonly ours?: PairName
-  /** The floor that the ratio divides by; default `libp2p`, none for numbers that are ratios themselves. */
-  readonly base?: PairName | 'none'
-  readonly targets?: readonly Target[]
-}
-
-/** Something that pairs do, and the rows that it gives. */
-export interface Measure {
-  readonly id: string
-  readonly pairs: readonly PairName[]
-  command(windowMs: number): Command
-  readonly rows: readonly RowPlan[]
-}
 
 const BYTE_FLOORS = ['libp2p', 'tcp', 'tls'] as const
 const FLOORS = [...BYTE_FLOORS, 'ipc'] as const
@@ -154,6 +125,7 @@ export const MEASURES: readonly Measure[] = [
   meshEvent('arbiter', ['a new arbiter after a kill is known to a root', '  known to the last of 15'], {
     worst: 1_200,
   }),
+  ...HOSTS_MEASURES,
   {
     id: 'allocation',
     pairs: ['greenroom', ...FLOORS],

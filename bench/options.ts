@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { chooseMeasures, type Measure } from './measures.ts'
+import type { Measure } from './measure.ts'
+import { chooseMeasures } from './measures.ts'
 import { type PairName, PAIRS } from './pair.ts'
 
 export interface Options {
@@ -15,7 +16,7 @@ export interface Options {
 
 const USAGE = `npm run bench                                   the whole table
 npm run bench -- --only=calls,stream            some measures: calls (calls-1, calls-64, calls-256), stream, bulk,
-                                                beside, cold, spawn, discovery, allocation, step
+                                                beside, cold, spawn, discovery, hosts, allocation, step
 npm run bench -- --pairs=greenroom,libp2p       some columns: ${Object.keys(PAIRS).join(', ')}
 npm run bench -- --rounds=9 --window=1000       more rounds (default 5), longer windows (default 400 ms)
 npm run bench -- --json                         as JSON, with the number of every round

@@ -3,11 +3,12 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Command, Reading, Reply } from './driver.ts'
 
-/** What is compared, by name: greenroom, greenroom without its fast path, a mesh of many roots, and the floors. */
+/** What is compared, by name: greenroom, greenroom without its fast path, a mesh of many roots, hosts, and the floors. */
 export const PAIRS = {
   greenroom: { file: './greenroom.ts', env: {} },
   stock: { file: './greenroom.ts', env: { GREENROOM_FAST_PATH: 'off' } },
   mesh: { file: './mesh.ts', env: {} },
+  hosts: { file: './hosts.ts', env: {} },
   libp2p: { file: './floors/libp2p.ts', env: {} },
   tcp: { file: './floors/tcp.ts', env: {} },
   tls: { file: './floors/tls.ts', env: {} },

@@ -3,7 +3,7 @@ import type { Profiler, Runtime } from 'node:inspector'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Measure } from './measures.ts'
+import type { Measure } from './measure.ts'
 import type { Pair } from './pair.ts'
 
 /** Functions, and places, that are printed of each profile. */

@@ -1,5 +1,5 @@
 import type { Reading } from './driver.ts'
-import type { Measure } from './measures.ts'
+import type { Measure } from './measure.ts'
 import type { Pair, PairName } from './pair.ts'
 
 /** What each pair gave, round by round. */

@@ -1,4 +1,4 @@
-import type { Measure } from './measures.ts'
+import type { Measure } from './measure.ts'
 import { Pair, type PairName } from './pair.ts'
 
 /** Pairs run from the first measure that needs them to the last one: a mesh that idles beside others costs those time. */

@@ -14,6 +14,9 @@ export type Lifetime = 'warm' | 'thread' | 'many' | 'cancel' | 'reap' | 'idle'
 /** What is measured of a mesh of many roots: how soon all of them know of an event. */
 export type MeshEvent = 'visible' | 'killed' | 'root' | 'arbiter' | 'frozen'
 
+/** What is measured of hosts: what it costs to come, to call between them, and to lose one. */
+export type HostsEvent = 'join' | 'calls' | 'cut'
+
 /** One way to reach another process, as its caller sees it: greenroom, or a floor. */
 export interface Subject {
   /** One call: the value comes back from the other process. */

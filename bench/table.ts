@@ -1,5 +1,5 @@
 import { availableParallelism, cpus, loadavg } from 'node:os'
-import type { Measure, RowPlan, Target } from './measures.ts'
+import type { Measure, RowPlan, Target } from './measure.ts'
 import type { PairName } from './pair.ts'
 import type { Readings } from './rounds.ts'
 import { median, summarise, type Summary } from './statistics.ts'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { MEASURES } from '../../bench/measures.ts'
 import type { Row } from '../../bench/table.ts'
+import { whyNoNetwork } from '../hosts/support/network.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
@@ -15,8 +16,8 @@ expectNothingLeft()
 async function bench(...args: readonly string[]): Promise<Program> {
   const program = await startProgram(file, {
     args: ['--rounds=1', '--window=20', ...args],
-    // fewer roots than it is about: the test is of the bench, not of the mesh
-    env: { TMPDIR: runtime.path, GREENROOM_BENCH_ROOTS: '4' },
+    // fewer roots, and a shorter silence, than it is about: the test is of the bench, not of the mesh
+    env: { TMPDIR: runtime.path, GREENROOM_BENCH_ROOTS: '4', GREENROOM_BENCH_BRIEF: '1' },
   })
   const exit = await program.waitForExit(LIMIT)
   expect({ ...exit, stderr: program.stderr }).toEqual({ code: 0, signal: null, stderr: [] })
@@ -27,9 +28,14 @@ async function bench(...args: readonly string[]): Promise<Program> {
 const SPAWNING = ['cold', 'spawn']
 const LIVES = ['warm', 'thread', 'many', 'cancel', 'reap', 'idle']
 const MESH = MEASURES.map(({ id }) => id).filter((id) => id.startsWith('discovery-'))
-const STEADY = MEASURES.map(({ id }) => id).filter((id) => ![...SPAWNING, ...LIVES, ...MESH].includes(id))
+/** But for the one that waits until a host is taken for dead. */
+const HOSTS = MEASURES.map(({ id }) => id).filter((id) => id.startsWith('hosts-') && id !== 'hosts-cut')
+const STEADY = MEASURES.map(({ id }) => id).filter(
+  (id) => ![...SPAWNING, ...LIVES, ...MESH].includes(id) && !id.startsWith('hosts-'),
+)
+const onHosts = whyNoNetwork() === undefined ? [{ ids: HOSTS }] : []
 
-test.each([{ ids: STEADY }, { ids: SPAWNING }, { ids: LIVES }, { ids: MESH }])(
+test.each([{ ids: STEADY }, { ids: SPAWNING }, { ids: LIVES }, { ids: MESH }, ...onHosts])(
   'one run measures every row of $ids on every pair',
   async ({ ids }) => {
     const { stdout } = await bench('--json', `--only=${ids.join(',')}`)
@@ -38,7 +44,7 @@ test.each([{ ids: STEADY }, { ids: SPAWNING }, { ids: LIVES }, { ids: MESH }])(
       plans.map(({ id, targets }) => ({
         id,
         columns: pairs
-          .map((pair) => (pair === 'mesh' ? 'greenroom' : pair))
+          .map((pair) => (pair === 'mesh' || pair === 'hosts' ? 'greenroom' : pair))
           .filter((pair) => pair !== 'stock')
           .toSorted(),
         targets: targets?.length ?? 0,
@@ -52,7 +58,10 @@ test.each([{ ids: STEADY }, { ids: SPAWNING }, { ids: LIVES }, { ids: MESH }])(
       })),
     ).toEqual(planned)
     const numbers = rows.flatMap(({ id, ratio, cells }) => [
-      ...(['beside-over-idle', 'step'].includes(id) || LIVES.includes(id) || id.startsWith('discovery-')
+      ...(['beside-over-idle', 'step'].includes(id) ||
+      LIVES.includes(id) ||
+      id.startsWith('discovery-') ||
+      id.startsWith('hosts-')
         ? []
         : [{ id, number: ratio }]),
       ...Object.values(cells).flatMap(({ median, samples }) => [median, ...samples].map((number) => ({ id, number }))),
