@@ -3,10 +3,9 @@ import { ActorDied, type ActorRef, describeError } from '../node/errors.ts'
 import { sleep } from '../node/scopes.ts'
 import { builtinId } from '../rpc/builtins.ts'
 import type { Target } from '../rpc/caller.ts'
-import type { RemoteStream } from '../rpc/remote-stream.ts'
 import { LossyQueue } from './lossy-queue.ts'
 import type { Gap } from './mesh-observer.ts'
-import { latestOf, type Observed, type ObserveRequest, sizeOf } from './observed.ts'
+import { latestOf, type Observed, type ObserveRequest, readObserved, sizeOf } from './observed.ts'
 import { OBSERVED_AT_ONCE } from './observed-queue.ts'
 import type { Vantage } from './vantage.ts'
 
@@ -200,9 +199,9 @@ class Following {
     }
   }
 
-  #observe(target: Target, request: ObserveRequest): RemoteStream<readonly Observed[]> {
-    const stream = this.#vantage.portal(target).stream(builtinId('observe'), request)
-    return stream as RemoteStream<readonly Observed[]>
+  async *#observe(target: Target, request: ObserveRequest): AsyncGenerator<readonly Observed[]> {
+    for await (const batch of this.#vantage.portal(target).stream(builtinId('observe'), request))
+      yield Array.isArray(batch) ? batch.flatMap((item) => readObserved(item) ?? []) : []
   }
 
   #take(root: Target, item: Observed): void {

@@ -2,7 +2,16 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ActorEvents } from '../node/actor-events.ts'
 import { LimitExceeded } from '../node/errors.ts'
 import type { LogBook } from '../node/log-book.ts'
-import { isSomething, isWanted, latestOf, type Observed, type RecallBounds, unionOf, type Wish } from './observed.ts'
+import {
+  isSomething,
+  isWanted,
+  latestOf,
+  type Observed,
+  readObserved,
+  type RecallBounds,
+  unionOf,
+  type Wish,
+} from './observed.ts'
 import { ObservedQueue } from './observed-queue.ts'
 
 /** Observers of one actor at a time. */
@@ -58,7 +67,8 @@ export class Observation {
   }
 
   /** What a child has passed up. */
-  fromBelow(items: readonly Observed[]): void {
+  fromBelow(told: readonly unknown[]): void {
+    const items = readBelow(told)
     for (const sink of this.#sinks)
       if (sink.below) for (const item of items) if (isWanted(item, sink.wish)) sink.push(item)
   }
@@ -90,17 +100,17 @@ export class Observation {
   }
 
   /** What this actor and those below remember, the oldest first; who does not answer in time is passed over. */
-  async recall(bounds: RecallBounds, below = true): Promise<Observed[]> {
+  async recall(bounds: RecallBounds, alsoBelow = true): Promise<Observed[]> {
     const own: Observed[] = [
       ...(bounds.events ? this.#events.recent().map((event) => ({ event })) : []),
       ...this.#book.recent().map((line) => ({ line })),
     ].filter((item) => isWanted(item, bounds))
-    const children = below ? [...this.#children] : []
+    const children = alsoBelow ? [...this.#children] : []
     const share = { ...bounds, timeoutMs: bounds.timeoutMs * 0.75 }
     const others = await Promise.all(
       children.map(async (child) => await child.recall(share).catch((): readonly Observed[] => [])),
     )
-    return latestOf([own, ...others].flat(), bounds.items)
+    return latestOf([...own, ...readBelow(others.flat())], bounds.items)
   }
 
   #update(): void {
@@ -125,4 +135,9 @@ export class Observation {
   #tell(item: Observed): void {
     for (const sink of this.#sinks) if (isWanted(item, sink.wish)) sink.push(item)
   }
+}
+
+/** What a child tells of itself and those below; of the mesh it tells nothing that its parent does not learn. */
+function readBelow(told: readonly unknown[]): Observed[] {
+  return told.flatMap((item) => readObserved(item) ?? []).filter((item) => !('discovery' in item))
 }

@@ -1,8 +1,8 @@
-import type { ActorEvent } from '../node/actor-events.ts'
+import { type ActorEvent, MAX_EVENT_TEXT } from '../node/actor-events.ts'
 import type { ActorRef } from '../node/errors.ts'
 import { LOG_LEVELS, type LogLevel } from '../node/log.ts'
 import type { DiscoveryEvent } from '../discovery/events.ts'
-import type { LogLine } from '../node/log-book.ts'
+import { type LogLine, MAX_LINE_TEXT } from '../node/log-book.ts'
 
 /** What somebody wants to hear of. */
 export interface Wish {
@@ -60,6 +60,40 @@ export function unionOf(wishes: readonly Wish[]): Wish {
     level: LOG_LEVELS[rank] ?? 'silent',
     ...(all ? {} : { actors: [...named].sort() }),
   }
+}
+
+/** An item as another process tells it, when it is one: others may have another version, or mean ill. */
+export function readObserved(item: unknown): Observed | undefined {
+  if (typeof item !== 'object' || item === null) return undefined
+  const { event, line, discovery, missed } = item as Record<string, Record<string, unknown> | undefined>
+  if (isTold(event)) {
+    const { child, target, why, what } = event
+    const about = event['type'] === 'act' ? target : child
+    if (!isRef(about) || !isText(why, MAX_EVENT_TEXT) || !isText(what, MAX_EVENT_TEXT)) return undefined
+    return { event: event as unknown as ActorEvent }
+  }
+  if (isTold(line)) {
+    const isLine = typeof line['text'] === 'string' && isText(line['text'], MAX_LINE_TEXT)
+    return isLine && LOG_LEVELS.includes(line['level'] as LogLevel) ? { line: line as unknown as LogLine } : undefined
+  }
+  if (typeof discovery === 'object' && discovery !== null && typeof discovery['at'] === 'number')
+    return { discovery: discovery as unknown as DiscoveryEvent }
+  return Number.isSafeInteger(missed) && Number(missed) > 0 ? { missed: Number(missed) } : undefined
+}
+
+function isTold(value: Record<string, unknown> | undefined): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  return typeof value['at'] === 'number' && typeof value['seq'] === 'number' && isRef(value['actor'])
+}
+
+function isRef(value: unknown): value is ActorRef {
+  if (typeof value !== 'object' || value === null) return false
+  const { name, id } = value as Record<string, unknown>
+  return typeof name === 'string' && typeof id === 'string' && name.length + id.length <= MAX_EVENT_TEXT
+}
+
+function isText(value: unknown, most: number): boolean {
+  return value === undefined || (typeof value === 'string' && value.length <= most)
 }
 
 /** What was lost is told to everybody. */

@@ -5,6 +5,9 @@ import type { Observation } from './observation.ts'
 /** Milliseconds for which lines that an actor passes up are collected; events leave at once. */
 export const PASS_UP_MS = 50
 
+/** Milliseconds after which a batch that was not taken is held for lost: the next one follows then. */
+export const UNTAKEN_MS = 5_000
+
 /**
  * What an actor passes up to its parent, as far as somebody above wants to hear: one batch at a time, the next one when the
  * parent has taken it, so that a parent that is stopped has one batch to read, and the rest is bounded here.
@@ -13,7 +16,8 @@ export class PassingUp {
   readonly #observation: Observation
   readonly #send: (items: Observed[]) => void
   readonly #queue = new ObservedQueue()
-  #awaitsAnswer = false
+  /** Until the last batch is taken. */
+  #untaken: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(observation: Observation, send: (items: Observed[]) => void) {
@@ -33,7 +37,8 @@ export class PassingUp {
 
   /** The parent has taken the last batch. */
   taken(): void {
-    this.#awaitsAnswer = false
+    clearTimeout(this.#untaken)
+    this.#untaken = undefined
     if (!this.#queue.isEmpty) this.#timer ??= setTimeout(() => this.#flush(), PASS_UP_MS).unref()
   }
 
@@ -47,8 +52,8 @@ export class PassingUp {
   #flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    if (this.#awaitsAnswer || this.#queue.isEmpty) return
-    this.#awaitsAnswer = true
+    if (this.#untaken !== undefined || this.#queue.isEmpty) return
+    this.#untaken = setTimeout(() => this.taken(), UNTAKEN_MS).unref()
     this.#send(this.#queue.take())
   }
 }

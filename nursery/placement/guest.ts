@@ -204,6 +204,7 @@ export class Guest {
         this.#send([PASSED, { ...message, request: -message.request } satisfies Answered])
         return
       case 'observed':
+      case 'heard':
         this.#send([PASSED, message satisfies Answered])
         return
       case 'prepared':

@@ -101,7 +101,7 @@ export type HostFrame =
 
 /** What an owner asks its actor over the private channel, and what comes back: everything else there is the host's own. */
 export type Asked = Question
-export type Answered = Extract<ChildMessage, { type: 'described' | 'recalled' | 'observed' }>
+export type Answered = Extract<ChildMessage, { type: 'described' | 'recalled' | 'observed' | 'heard' }>
 const QUESTIONS: readonly string[] = ['describe', 'observe', 'recall', 'taken', 'logLevel'] satisfies Asked['type'][]
 
 /** @throws ProtocolError when an owner sent something else */
@@ -187,7 +187,8 @@ function asked(value: unknown): Asked {
 }
 
 function answered(value: unknown): Answered {
-  const { type, request, tree, items } = object(value)
+  const { type, request, tree, items, what } = object(value)
+  if (type === 'heard' && (what === 'observe' || what === 'logLevel')) return value as Answered
   if (type === 'described' && typeof object(tree)['pid'] === 'number' && count(request) >= 0) return value as Answered
   if (!Array.isArray(items) || (type !== 'observed' && type !== 'recalled'))
     throw new ProtocolError('this is nothing that an owner is answered')

@@ -21,6 +21,7 @@ import * as relay from '../../node/relay.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as trace from '../../node/tracing.ts'
 import * as following from '../../nursery/following.ts'
+import * as latestWins from '../../nursery/latest-wins.ts'
 import * as lossyQueue from '../../nursery/lossy-queue.ts'
 import * as observeMesh from '../../nursery/observe-mesh.ts'
 import * as vantage from '../../nursery/vantage.ts'
@@ -67,6 +68,7 @@ const limits: Record<string, unknown> = {
   ...broadcast,
   ...acting,
   ...following,
+  ...latestWins,
   ...lossyQueue,
   ...observeMesh,
   ...vantage,
