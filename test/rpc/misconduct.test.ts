@@ -106,5 +106,11 @@ test('no more than MAX_WATCHED_PEERS are kept in mind; those that behaved longes
 test('everything is counted', () => {
   breach('walter', MAX_STRIKES + 2)
   misconduct.streamRefused('donny')
-  expect(stats.read().refused).toEqual({ calls: 0, streams: 1, protocolErrors: MAX_STRIKES + 2, peersDropped: 1 })
+  expect(stats.read().refused).toEqual({
+    calls: 0,
+    streams: 1,
+    protocolErrors: MAX_STRIKES + 2,
+    peersDropped: 1,
+    traces: 0,
+  })
 })
