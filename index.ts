@@ -25,6 +25,7 @@ export type {
   SnapshotOptions,
   SuspicionSnapshot,
 } from './discovery/snapshot.ts'
+export type { ReignSnapshot } from './discovery/reigns.ts'
 export { watchActors, type ActorChange } from './discovery/watch.ts'
 export type { Act, Actant, ActorEvent, ActorFact } from './node/actor-events.ts'
 export type { ActorStats, CallStats, FunctionStats, Latency } from './node/actor-stats.ts'

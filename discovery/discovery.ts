@@ -24,6 +24,7 @@ import type { OwnMetadata } from './own-metadata.ts'
 import { OwnRecord } from './own-record.ts'
 import type { Profile } from './profile.ts'
 import { openRecord } from './record.ts'
+import { Reigns } from './reigns.ts'
 import type { Rendezvous } from './rendezvous.ts'
 import { ShellClock } from './shell-clock.ts'
 import { type DiscoveryTraffic, newTraffic } from './traffic.ts'
@@ -73,6 +74,8 @@ export interface Discovery {
   readonly refusals: Refusals
   /** What has gone over gossip and over the streams to neighbours. */
   readonly traffic: DiscoveryTraffic
+  /** Who has ruled, as far as this actor knows. */
+  readonly reigns: Reigns
   /** What this actor says of itself. */
   readonly metadata: OwnMetadata
   /** The clock that the core lives by, in milliseconds: ask the core with no other one. */
@@ -127,6 +130,7 @@ class Shell implements Discovery {
   readonly mesh: string
   readonly root: string
   readonly inc: number
+  readonly reigns: Reigns = new Reigns()
   readonly state: CoreState
   readonly metadata: OwnMetadata
   readonly traffic = newTraffic()
@@ -365,6 +369,12 @@ class Shell implements Discovery {
     })
   }
 
+  #noteReign({ token, provisional }: Event & { readonly type: 'arbiter' }): void {
+    const { registry, election } = this.state
+    const arbiter = token && { name: registry.get(token.peerId)?.name ?? '', id: token.peerId }
+    this.reigns.note({ since: Date.now(), term: token?.term ?? election.term, arbiter, provisional })
+  }
+
   #onDown({ record: { peerId }, why }: Event & { readonly type: 'down' }): void {
     if (why === 'dead') this.#forget(peerId)
     // calls to the dead end with their connection, and who comes back is reached over a new one
@@ -385,6 +395,7 @@ class Shell implements Discovery {
     else if (event.type === 'seedLost' && event.outcome === 'refused') this.#forget(event.peerId)
     else if (event.type === 'down') this.#onDown(event)
     else if (event.type === 'electorate') this.#log.error(describeElectorate(event.problem, event.names))
+    else if (event.type === 'arbiter') this.#noteReign(event)
     else if (event.type === 'conflict') this.#log.error('another process lives with the identity of this actor')
     this.#log.trace(show(event))
     this.#tell(event)

@@ -29,7 +29,7 @@ function snapshot(options: SnapshotOptions = {}): DiscoverySnapshot {
 export function lookAt(current: Discovery, { limit = SNAPSHOT_MEMBERS, after }: SnapshotOptions): DiscoverySnapshot {
   if (!(Number.isInteger(limit) && limit >= 0 && limit <= MAX_SNAPSHOT_ENTRIES))
     throw new InvalidArgument(`limit is a whole number from 0 to ${MAX_SNAPSHOT_ENTRIES}, got ${inspect(limit)}`)
-  const { state, mesh, self, refusals, traffic } = current
+  const { state, mesh, self, refusals, traffic, reigns } = current
   return readSnapshot(state, {
     mesh,
     self,
@@ -37,6 +37,7 @@ export function lookAt(current: Discovery, { limit = SNAPSHOT_MEMBERS, after }: 
     at: Date.now(),
     limit,
     after: readCursor(after),
+    reigns: reigns.list(),
     counters: { ...refusals, ...traffic },
   })
 }

@@ -6,6 +6,7 @@ import { stretchOf } from './core/health.ts'
 import type { CoreState } from './core/state.ts'
 import { compareAge, compareTexts, type Seniority } from './core/version.ts'
 import type { ActorRecord } from './record.ts'
+import type { ReignSnapshot } from './reigns.ts'
 import {
   type ArbiterSnapshot,
   type ClaimSnapshot,
@@ -29,6 +30,7 @@ export interface SnapshotRequest {
   readonly at: number
   readonly limit: number
   readonly after: Seniority | undefined
+  readonly reigns?: readonly ReignSnapshot[]
   /** What was counted outside of the core. */
   readonly counters?: Readonly<Record<string, number>>
 }
@@ -48,6 +50,7 @@ export function readSnapshot(state: CoreState, request: SnapshotRequest): Discov
     self: selfOf(state, self),
     arbiter: arbiterOf(state, self, refOf),
     election: electionOf(state),
+    reigns: request.reigns ?? [],
     digest: showDigest(registry.digest),
     counts: {
       actors: count,

@@ -1,5 +1,6 @@
 import type { ProfileName } from './profile.ts'
 import type { ActorRef } from '../node/errors.ts'
+import type { ReignSnapshot } from './reigns.ts'
 
 /** Members of one page of a snapshot, unless told otherwise. */
 export const SNAPSHOT_MEMBERS = 1_000
@@ -28,6 +29,8 @@ export interface DiscoverySnapshot {
   /** The arbiter as far as this actor knows. */
   readonly arbiter: ArbiterSnapshot | null
   readonly election: ElectionSnapshot
+  /** Who ruled from when on, as this actor learnt of it since its start, at most 32, the latest last. */
+  readonly reigns: readonly ReignSnapshot[]
   /** Stands for all visible actors and their versions: two actors that know the same have the same. */
   readonly digest: string
   readonly counts: {

@@ -92,10 +92,17 @@ describe('greenroom actors', () => {
 
 describe('greenroom arbiter', () => {
   test('names who rules, in which term, and who elects', async () => {
-    const report = await json<{ arbiter: Named & { term: number }; election: { committee: Named[] } }>('arbiter')
+    const report = await json<{
+      since: number
+      history: { since: number }[]
+      arbiter: Named & { term: number }
+      election: { committee: Named[] }
+    }>('arbiter')
     expect(TREES.map(([root]) => root)).toContain(report.arbiter.name)
     expect(report.arbiter.term).toBeGreaterThan(0)
     expect(report.election.committee.map(({ id }) => id)).toContain(report.arbiter.id)
+    expect(report.since).toBeGreaterThan(Date.now() - 120_000)
+    expect(report.history.every(({ since }) => since <= report.since)).toBe(true)
     const { stdout } = await greenroom('arbiter', ...mesh)
     expect(stdout).toContain(
       `${report.arbiter.name} (${report.arbiter.id.slice(-8)}) rules in term ${report.arbiter.term}`,
