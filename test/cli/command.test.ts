@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { greenroom, startGreenroom } from './support/greenroom.ts'
@@ -339,6 +340,31 @@ describe('greenroom logs, level, events, cancel and kill', () => {
       by: { observer: true },
     })
     expect((await greenroom('cancel', 'nobody', ...mesh)).code).toBe(4)
+  })
+})
+
+describe('docs/cli.md', () => {
+  /** The names of the fields, and of theirs; of a list those of its first item. */
+  const shapeOf = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf)
+    if (typeof value !== 'object' || value === null) return null
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, shapeOf(part)]))
+  }
+  const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8')
+
+  test.each([
+    ['actors --where name=tenor'],
+    ['top --limit 1'],
+    ['arbiter'],
+    ['ping tenor'],
+    ['rtt clown'],
+    ['level debug lion --for 5m'],
+  ])('shows the shape that greenroom %s --json prints', async (typed) => {
+    const begin = `$ greenroom ${typed} --json\n`
+    const at = page.indexOf(begin)
+    expect(at).toBeGreaterThan(0)
+    const shown = JSON.parse(page.slice(at + begin.length, page.indexOf('```', at))) as unknown
+    expect(shapeOf(await json(...typed.split(' ')))).toEqual(shapeOf(shown))
   })
 })
 
