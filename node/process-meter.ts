@@ -1,7 +1,7 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
 /** Milliseconds between two looks at the delay of the event loop. */
-export const METER_RESOLUTION_MS = 20
+const METER_RESOLUTION_MS = 20
 /** Milliseconds after the last question when measuring ends by itself. */
 export const METER_LINGER_MS = 75_000
 /** Milliseconds that a reading is over, at least; who asks sooner gets the former one. */

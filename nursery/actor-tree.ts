@@ -7,6 +7,8 @@ export const MAX_TREE_CHILDREN = 2_000
 export const MAX_TREE_ENTRIES = 50
 /** Children of a nursery that have ended which are told of: those that ended last. */
 export const MAX_TREE_ENDED = 10
+/** Waits, calls served and ended children of all actors of one description together. */
+export const MAX_TREE_ALL_ENTRIES = 20_000
 /** Characters of one of its texts. */
 export const MAX_TREE_TEXT = 200
 /** The most of them. */
@@ -108,6 +110,8 @@ export interface TreeBounds {
   readonly timeoutMs: number
   /** Children that may be told of. */
   readonly children: number
+  /** Waits, calls served and ended children that may be told of; default {@link MAX_TREE_ALL_ENTRIES}. */
+  readonly entries?: number
 }
 
 /** What can be asked for its tree. */

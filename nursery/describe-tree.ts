@@ -8,6 +8,7 @@ import {
   checkTreeTimeout,
   type ChildTree,
   type EndedChild,
+  MAX_TREE_ALL_ENTRIES,
   MAX_TREE_CHILDREN,
   MAX_TREE_ENDED,
   MAX_TREE_ENTRIES,
@@ -63,6 +64,11 @@ export async function describeActor(runtime: ActorRuntime, bounds: TreeBounds): 
   const waits = waitsOf(runtime)
   const serves = servesOf(runtime)
   const nurseries = runtime.nurseries()
+  let room = bounds.entries ?? MAX_TREE_ALL_ENTRIES
+  const shownWaits = waits.slice(0, Math.min(MAX_TREE_ENTRIES, room))
+  room -= shownWaits.length
+  const shownServes = serves.slice(0, Math.min(MAX_TREE_ENTRIES, room))
+  room -= shownServes.length
   return {
     name: actor.name,
     id: actor.id,
@@ -70,10 +76,15 @@ export async function describeActor(runtime: ActorRuntime, bounds: TreeBounds): 
     at: Date.now(),
     since: runtime.startedAt,
     cancelled: cancelOf(scope.reason),
-    waits: waits.slice(0, MAX_TREE_ENTRIES),
-    serves: serves.slice(0, MAX_TREE_ENTRIES),
-    nurseries: await describeNurseries(nurseries.slice(0, MAX_TREE_ENTRIES), bounds),
-    leftOut: [waits, serves, nurseries].reduce((sum, { length }) => sum + Math.max(0, length - MAX_TREE_ENTRIES), 0),
+    waits: shownWaits,
+    serves: shownServes,
+    nurseries: await describeNurseries(nurseries.slice(0, MAX_TREE_ENTRIES), { ...bounds, entries: room }),
+    leftOut:
+      waits.length -
+      shownWaits.length +
+      serves.length -
+      shownServes.length +
+      Math.max(0, nurseries.length - MAX_TREE_ENTRIES),
   }
 }
 
@@ -102,20 +113,24 @@ function servesOf({ rpc, discovery }: ActorRuntime): ServedCall[] {
 /** What may be told of is shared out: to the own children first, then in equal parts to those who have some. */
 async function describeNurseries(nurseries: readonly LiveNursery[], bounds: TreeBounds): Promise<NurseryTree[]> {
   let room = bounds.children
+  let entries = bounds.entries ?? MAX_TREE_ALL_ENTRIES
   const chosen = nurseries.map((nursery) => {
     const alive = nursery.books.alive()
     const shown = alive.slice(0, room)
     room -= shown.length
-    return { nursery, shown, leftOut: alive.length - shown.length }
+    const ended = nursery.books.ended(Math.min(MAX_TREE_ENDED, entries))
+    entries -= ended.length
+    return { nursery, shown, ended, leftOut: alive.length - shown.length }
   })
   const asked = chosen.reduce((sum, { shown }) => sum + shown.filter(({ carried }) => carried !== undefined).length, 0)
-  const below = { timeoutMs: bounds.timeoutMs, children: Math.floor(room / Math.max(1, asked)) }
+  const share = (rest: number): number => Math.floor(rest / Math.max(1, asked))
+  const below = { timeoutMs: bounds.timeoutMs, children: share(room), entries: share(entries) }
   return await Promise.all(
-    chosen.map(async ({ nursery: { books, scope }, shown, leftOut }) => ({
+    chosen.map(async ({ nursery: { books, scope }, shown, ended, leftOut }) => ({
       since: books.startedAt,
       cancelled: cancelOf(scope.reason),
       children: await Promise.all(shown.map(async (page) => await describeChild(page, below))),
-      ended: books.ended(MAX_TREE_ENDED).map(describeEnded),
+      ended: ended.map(describeEnded),
       leftOut,
     })),
   )
@@ -160,8 +175,8 @@ function describeEnded({ report, why }: EndedPage): EndedChild {
 }
 
 /** What the actors below an actor get of its bounds. */
-export function boundsBelow({ timeoutMs, children }: TreeBounds): TreeBounds {
-  return { timeoutMs: timeoutMs * SHARE_BELOW, children }
+export function boundsBelow({ timeoutMs, ...others }: TreeBounds): TreeBounds {
+  return { timeoutMs: timeoutMs * SHARE_BELOW, ...others }
 }
 
 function cancelOf(reason: Cancelled | undefined): string | undefined {

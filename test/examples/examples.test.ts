@@ -27,13 +27,15 @@ async function start(name: string, env: Record<string, string> = {}, args: reado
 }
 
 const played = new Set<string>()
+/** Those that say by their logs what they do. */
+const LOGGING = new Set(['logging', 'observe'])
 
 /** Plays an example to its end; it succeeds, and complains about nothing unless it is said to log. */
 async function play(name: string, env: Record<string, string> = {}, args: readonly string[] = []): Promise<Program> {
   const program = await start(name, env, args)
   played.add(name)
   const exit = await program.waitForExit(LIMIT)
-  const complaints = name === 'logging' ? [] : program.stderr
+  const complaints = LOGGING.has(name) ? [] : program.stderr
   expect({ ...exit, complaints }).toEqual({ code: 0, signal: null, complaints: [] })
   return program
 }
@@ -149,6 +151,17 @@ describe('the examples', () => {
       'director is the arbiter in term 1',
       expect.stringMatching(/^my_service runs in process \d+$/),
       'nobody is not there',
+    ])
+  })
+
+  test('a mesh is seen from above: members, what was logged in which call, and an end by hand with its cause', async () => {
+    const { stdout } = await play('observe')
+    expect(stdout).toEqual([
+      'foreman is up',
+      'worker is up',
+      'worker wrote: the paint is wet (greenroom/examples/observe#warn)',
+      'foreman: kill worker, it paints the wrong wall',
+      'worker is restarted',
     ])
   })
 

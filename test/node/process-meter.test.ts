@@ -1,9 +1,12 @@
-import { afterEach, expect, test } from 'vitest'
-import { METER_WINDOW_MS, ProcessMeter } from '../../node/process-meter.ts'
+import { afterEach, expect, test, vi } from 'vitest'
+import { METER_LINGER_MS, METER_WINDOW_MS, ProcessMeter } from '../../node/process-meter.ts'
 import { eventually } from '../support/eventually.ts'
 
 let meter: ProcessMeter
-afterEach(() => meter.close())
+afterEach(() => {
+  vi.useRealTimers()
+  meter.close()
+})
 
 function compute(ms: number): void {
   const end = performance.now() + ms
@@ -29,4 +32,17 @@ test('a busy process has a share of a processor and no idle loop', () => {
   const { cpu, eventLoop } = meter.read()
   expect(cpu.share).toBeGreaterThan(0.2)
   expect(eventLoop.utilization).toBeGreaterThan(0.9)
+})
+
+test('measuring ends by itself when nobody has asked for a while, and begins anew with the next question', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  meter = new ProcessMeter(false)
+  meter.read()
+  compute(METER_WINDOW_MS)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(meter.read().eventLoop).toHaveProperty('delayMs')
+  vi.advanceTimersByTime(METER_LINGER_MS - 1)
+  meter.read()
+  vi.advanceTimersByTime(METER_LINGER_MS)
+  expect(meter.read().eventLoop.delayMs).toBeNull()
 })

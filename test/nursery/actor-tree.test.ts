@@ -173,6 +173,8 @@ test('what is too much is counted: waits, texts and children are told up to thei
     expect(less.nurseries[0]).toMatchObject({ leftOut: 51 })
     expect(less.nurseries[0]?.children).toHaveLength(10)
     expect(showTree(less)).toContain('… and 51 more')
+    const few = await describeActor(currentRuntime(), { timeoutMs: 100, children: 10, entries: 7 })
+    expect(few).toMatchObject({ waits: { length: 7 }, serves: [], leftOut: 61 - 7 })
     expect(MAX_TREE_CHILDREN).toBeGreaterThan(1_000)
     nursery.cancel()
   })
