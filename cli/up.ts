@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { openMesh } from '../discovery/membership.ts'
-import { currentActor, GreenroomError, type ProfileName, run } from '../index.ts'
+import { currentActor, GreenroomError, type HostingOptions, type ProfileName, run } from '../index.ts'
 import { acceptInvitation } from '../nursery/joining.ts'
 import { benchService } from './bench-service.ts'
 import { openOutput } from './output.ts'
@@ -18,6 +18,9 @@ export interface UpOptions {
   readonly name?: string
   readonly profile: string
   readonly metrics?: string
+  readonly tag?: string[]
+  /** The directory whose modules others may have started here, or true for the working directory. */
+  readonly allowSpawn?: string | true
   readonly detach?: boolean
   readonly json?: boolean
 }
@@ -63,6 +66,7 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
         console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
         for (const address of open) console.log(`  ${address}`)
         if (metricsUrl !== undefined) console.log(`metrics are at ${metricsUrl}`)
+        if (options.allowSpawn !== undefined) console.log('it starts actors for others of the mesh')
       }
       process.send?.(report)
       await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
@@ -78,9 +82,15 @@ async function upHere(mesh: string, directory: string, options: UpOptions): Prom
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     modules: [benchService],
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    ...(options.tag === undefined ? {} : { tags: options.tag }),
+    ...(options.allowSpawn === undefined ? {} : { allowSpawn: hosting(options.allowSpawn) }),
     // checked by run, with the profiles that there are
     profile: options.profile as ProfileName,
   })
+}
+
+function hosting(directory: string | true): true | HostingOptions {
+  return directory === true ? true : { directory }
 }
 
 /** Starts the same command again without its terminal; what it writes goes to a file beside its other files. */

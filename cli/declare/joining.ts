@@ -10,6 +10,7 @@ export function declareJoining(declaration: Declaration): void {
       'greenroom up',
       'greenroom up --port 4001 --detach',
       'greenroom up --metrics :9464',
+      'greenroom up --allow-spawn --tag gpu',
     ])
     .option('--port <number>', 'TCP port of all interfaces', readPort, 4001)
     .option('--listen <address...>', 'multiaddrs to listen on, in place of --port')
@@ -18,6 +19,11 @@ export function declareJoining(declaration: Declaration): void {
     .option('--name <name>', "this peer's name, by default that of the host")
     .option('--profile <profile>', 'what lies between the hosts: loopback, lan or wan', 'lan')
     .option('--metrics <address>', 'serves metrics for Prometheus: :9464 for this machine alone, 0.0.0.0:9464 for all')
+    .option('--tag <word...>', 'words that programs select this peer by')
+    .option(
+      '--allow-spawn [directory]',
+      'starts actors for others of the mesh: modules below the directory, by default this one, or installed for it',
+    )
     .option('--detach', 'goes on in the background once it is up')
     .action(act(async (options) => await (await import('../up.ts')).up({ ...options, mesh: chooseMesh(options) })))
   declaration

@@ -141,7 +141,8 @@ export class Guest {
   checkOwner(): void {
     const { runtime, order } = this.#options
     const isThere = runtime.discovery.state.registry.get(this.owner) !== undefined
-    if (!isThere && this.#ownerWasThere && !this.connected) this.giveUp(`its owner ${order.owner.name} has ended`)
+    if (!isThere && this.#ownerWasThere && !this.connected)
+      this.giveUp(`its owner ${order.owner.name} cannot be reached and counts as dead`)
     this.#ownerWasThere ||= isThere
   }
 

@@ -3,6 +3,9 @@ import { expect, test } from 'vitest'
 import * as exitHandlers from '../../node/exit-handlers.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
 import * as actorTree from '../../nursery/actor-tree.ts'
+import * as hostLink from '../../nursery/placement/host-link.ts'
+import * as hostingOptions from '../../nursery/placement/hosting-options.ts'
+import * as placementTimes from '../../nursery/placement/placement-times.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
 import * as processLimits from '../../nursery/limits.ts'
 import * as nursery from '../../nursery/nursery.ts'
@@ -16,6 +19,9 @@ const limits: Record<string, unknown> = {
   ...actorProcess,
   ...actorTree,
   ...lifeline,
+  ...hostLink,
+  ...hostingOptions,
+  ...placementTimes,
   ...processLimits,
   ...nursery,
   ...nurseryOptions,

@@ -35,6 +35,13 @@ import * as observedQueue from '../../nursery/observed-queue.ts'
 import * as passingUp from '../../nursery/passing-up.ts'
 import * as actorOutput from '../../nursery/actor-output.ts'
 import * as actorProcess from '../../nursery/actor-process.ts'
+import * as guest from '../../nursery/placement/guest.ts'
+import * as guestOutput from '../../nursery/placement/guest-output.ts'
+import * as hostLink from '../../nursery/placement/host-link.ts'
+import * as hosting from '../../nursery/placement/hosting.ts'
+import * as hostingOptions from '../../nursery/placement/hosting-options.ts'
+import * as placementTimes from '../../nursery/placement/placement-times.ts'
+import * as spawnProtocol from '../../nursery/placement/spawn-protocol.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
 import * as processLimits from '../../nursery/limits.ts'
 import * as warmPool from '../../nursery/warm-pool.ts'
@@ -98,6 +105,13 @@ const limits: Record<string, unknown> = {
   ...processLimits,
   ...warmPool,
   ...lifeline,
+  ...guest,
+  ...guestOutput,
+  ...hostLink,
+  ...hosting,
+  ...hostingOptions,
+  ...placementTimes,
+  ...spawnProtocol,
   ...nursery,
   ...argumentPumps,
   ...wireProtocol,

@@ -56,7 +56,17 @@ describe('the bundle of a copy of the sources', () => {
   const cache = join(copy, 'node_modules', '.cache', 'greenroom')
 
   beforeAll(() => {
-    for (const part of ['index.ts', 'node', 'rpc', 'discovery', 'nursery', 'cli', 'scripts', 'package.json'])
+    for (const part of [
+      'index.ts',
+      'node',
+      'rpc',
+      'discovery',
+      'nursery',
+      'telemetry',
+      'cli',
+      'scripts',
+      'package.json',
+    ])
       cpSync(join(project, part), join(copy, part), { recursive: true })
     mkdirSync(join(copy, 'node_modules'))
     for (const name of readdirSync(join(project, 'node_modules')))

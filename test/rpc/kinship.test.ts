@@ -64,6 +64,28 @@ describe('a proof', () => {
     expect(peer.kin).toBe(true)
   })
 
+  test('who is of another tree is kin by a key of its own, and makes nobody else kin', () => {
+    const own = key()
+    const walter = new Kinship('walter', own, 'tree')
+    const owner = new Kinship('owner', treeKey, 'tree')
+    owner.relate('walter', own)
+    const seen = owner.meet('walter')
+    seen.hear(walter.meet('owner').proof)
+    expect(seen.kin).toBe(true)
+    const back = walter.meet('owner')
+    back.hear(owner.meet('walter').proof)
+    expect(back.kin).toBe(true)
+    for (const other of [donny, gretchen]) {
+      const stranger = other.meet('walter')
+      stranger.hear(walter.meet('donny').proof)
+      expect(stranger.kin).toBe(false)
+    }
+    owner.unrelate('walter')
+    const later = owner.meet('walter')
+    later.hear(walter.meet('owner').proof)
+    expect(later.kin).toBe(false)
+  })
+
   test('needs a key of TREE_KEY_BYTES', () => {
     expect(() => new Kinship('donny', new Uint8Array(TREE_KEY_BYTES - 1), 'tree')).toThrow(InvalidArgument)
   })
