@@ -275,7 +275,9 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       votes: options.votes,
       rendezvous: options.rendezvous,
       join: options.join,
-      onCreated: (created) => stops.push(watchElections(created)),
+      onCreated: (created) => {
+        if (options.isRehearsal !== true) stops.push(watchElections(created))
+      },
     }))
     stops.push(async () => await discovery.close())
     const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)

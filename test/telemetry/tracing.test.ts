@@ -1,6 +1,7 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AlwaysOffSampler, type ReadableSpan, type Sampler, SamplingDecision } from '@opentelemetry/sdk-trace'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { broadcast, members } from '../../index.ts'
 import { outsideScopes } from '../../node/cancel-scope.ts'
 import { redirectLogs } from '../../node/log.ts'
 import { cancelScope, moveOnAfter } from '../../node/scopes.ts'
@@ -24,6 +25,8 @@ import {
   resetStage,
   stage,
 } from '../rpc/fixtures/stage.ts'
+import { openTestMesh } from '../../testing/index.ts'
+import { eventually } from '../support/eventually.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { type InProcessActor, type InProcessMesh, meshInProcess, newTree } from '../support/mesh-in-process.ts'
 import { drawn, startTracingSdk, type TracingSdk } from './support/tracing-sdk.ts'
@@ -311,6 +314,27 @@ describe('what was cancelled', () => {
     start()
     await failureOf(a.portalTo(b).with({ timeout: 30 }).run(deaf))
     expect((await sdk.spans(1)).map(line)).toEqual(['CLIENT a stage#deaf'])
+  })
+})
+
+test('a broadcast is above the calls that it makes', async () => {
+  start()
+  await using testing = await openTestMesh()
+  for (const name of ['alto', 'bass']) await testing.startActor(name, { modules: [stage], groups: ['choir'] })
+  await testing.act(async () => {
+    await eventually('both are known', () => members('choir').length === 2)
+    sdk.forget()
+    await broadcast({ group: 'choir' }, add, 1, 2)
+  })
+  const spans = (await sdk.spans(3)).filter(({ name }) => name === 'broadcast' || name === 'stage#add')
+  expect(drawn(spans, line).toSorted()).toEqual([
+    '  SERVER alto stage#add',
+    '  SERVER bass stage#add',
+    'INTERNAL test broadcast',
+  ])
+  expect(spans.find(({ name }) => name === 'broadcast')?.attributes).toMatchObject({
+    'rpc.method': 'stage#add',
+    'greenroom.broadcast.actors': 2,
   })
 })
 
