@@ -2,9 +2,6 @@ import { type ActorRef, Cancelled } from '../node/errors.ts'
 import type { SpanOutcome, TraceSpan, Tracing } from '../node/tracing.ts'
 import type { CallKind } from './protocol.ts'
 
-/** What a request carries of a trace, and who hears of its end. */
-export type RequestTrace = Pick<TraceSpan, 'trace' | 'end'>
-
 /** The span of a call that an actor makes. */
 export function callSpan(
   tracing: Tracing,
@@ -37,11 +34,6 @@ export function servedSpan(
     attributes: { ...callAttributes(functionId, kind, self), 'greenroom.peer.id': caller },
     from: from ?? null,
   })
-}
-
-/** A request below a span that somebody else ends. */
-export function traceOf({ trace }: Tracing): RequestTrace | undefined {
-  return trace === undefined ? undefined : { trace, end: () => {} }
 }
 
 /** Tells what has gone over the stream of a call. */

@@ -5,7 +5,6 @@ import { ActorDied, type ActorRef, Cancelled, InvalidArgument, LimitExceeded, Pr
 import { tracing } from '../node/tracing.ts'
 import { noteSource } from './argument-pumps.ts'
 import { MAX_RELAYS_PER_PEER } from './broadcast.ts'
-import { traceOf } from './call-span.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
@@ -41,6 +40,7 @@ import {
 } from './protocol.ts'
 import type { Stats } from './stats.ts'
 import { isPlain, MAX_VALUE_DEPTH, transferable } from './transferable.ts'
+import { RequestInTrace } from './traced-call.ts'
 import type { CallMade } from './under-way.ts'
 import type { ValueGraph } from './value-graph.ts'
 import { WaitingLine } from './waiting-line.ts'
@@ -184,10 +184,12 @@ export class Lane implements CallCarrier {
   ): Promise<PendingCall> {
     const values = transferableArguments(args)
     scope.throwIfCancelled()
-    const call = new PendingCall(functionId, values, kind, scope, streams)
+    const call =
+      tracing === undefined
+        ? new PendingCall(functionId, values, kind, scope, streams)
+        : new RequestInTrace(tracing, functionId, values, kind, scope, streams)
     // Whoever started the call looks at the outcome later, or never when it left a stream early.
     call.outcome.catch(() => {})
-    if (tracing !== undefined) call.span = traceOf(tracing)
     scope.link(call)
     this.send(call)
     await call.untilSent()
@@ -261,8 +263,7 @@ export class Lane implements CallCarrier {
 
   /** Gives the arguments when they are too large for the lane, which carries the rest of the call then. */
   #sendCall(frames: FrameStream, id: number, call: PendingCall): Uint8Array | undefined {
-    const { functionId, args, kind, streams, span } = call
-    const trace = span?.trace
+    const { functionId, args, kind, streams, trace } = call
     const timeoutMs = remaining(call.deadline)
     try {
       sendCall(frames, id, functionId, args, timeoutMs, kind!, streams, MAX_PIECE_BYTES, trace)

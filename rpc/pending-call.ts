@@ -3,7 +3,6 @@ import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import { ActorDied, type ActorRef, Cancelled, DeadlineExceeded, RemoteActorError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import type { CallGroup } from './call-group.ts'
-import type { RequestTrace } from './call-span.ts'
 import { atCallSite, isOfOneCall } from './call-site.ts'
 import type { CallKind, StreamArgument } from './protocol.ts'
 import type { CallOutcome, Moment, Stats } from './stats.ts'
@@ -52,8 +51,6 @@ export class PendingCall extends CancelListener implements RunningCall {
   id = 0
   /** Which of the lane's batches it left with. */
   batch = 0
-  /** In a program that is traced. */
-  span: RequestTrace | undefined
   #began: Moment | undefined
   readonly #settle = Promise.withResolvers<unknown>()
   readonly #scope: CancelScope | undefined
@@ -165,7 +162,7 @@ export class PendingCall extends CancelListener implements RunningCall {
   resolve(value: unknown): void {
     if (this.#settled) return
     this.#end('succeeded')
-    if (this.span !== undefined) this.span.end('succeeded')
+    this.told('succeeded')
     this.#settle.resolve(value)
   }
 
@@ -184,6 +181,14 @@ export class PendingCall extends CancelListener implements RunningCall {
     this.#fail(echo ? this.#reason : error)
   }
 
+  /** What its request says of the trace that it belongs to: nothing but in a program that is traced. */
+  get trace(): string | undefined {
+    return undefined
+  }
+
+  /** Its caller is told the outcome. */
+  protected told(_outcome: CallOutcome, _error?: unknown): void {}
+
   protected override onCancelled(reason: Cancelled): void {
     this.cancel(reason)
   }
@@ -195,7 +200,7 @@ export class PendingCall extends CancelListener implements RunningCall {
     if (this.kind === 'value' && this.#carrier !== undefined) noteInterrupted(error, this.doing)
     this.#sending?.reject(error)
     const explained = this.#bounds === undefined ? error : this.#bounds.explain(error)
-    if (this.span !== undefined) this.span.end(outcome, explained)
+    this.told(outcome, explained)
     if (isOfOneCall(explained)) this.#settle.resolve(raiseAtCallSite(explained))
     else this.#settle.reject(explained)
   }

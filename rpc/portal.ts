@@ -3,7 +3,7 @@ import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope, noteInterrupted } from '../node/cancel-scope.ts'
 import { Cancelled, GreenroomError, InvalidArgument, NotExposed } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
-import { type Tracing, tracing } from '../node/tracing.ts'
+import { type TraceSpan, type Tracing, tracing } from '../node/tracing.ts'
 import { builtinId, isBuiltin } from './builtins.ts'
 import { CallGroup } from './call-group.ts'
 import { CallScope } from './call-scope.ts'
@@ -16,11 +16,12 @@ import { type AnyFunction, exposedFunction } from './exposed.ts'
 import { checkFunctionId, transferableArguments } from './lane.ts'
 import { openCall, type OpenedCall } from './open-call.ts'
 import { type CallLimits, PendingCall } from './pending-call.ts'
-import type { FunctionDescription } from './protocol.ts'
+import type { CallKind, FunctionDescription } from './protocol.ts'
 import { type OpenedContext, openRemoteContext, type RemoteContext } from './remote-context.ts'
 import { RemoteStream } from './remote-stream.ts'
 import { retrying } from './retry.ts'
 import { isStream } from './stream-sources.ts'
+import { TracedCall } from './traced-call.ts'
 
 /** Milliseconds within which an actor acknowledges that it was cancelled. */
 export const CANCEL_ACTOR_ACK_MS = 1_000
@@ -277,9 +278,11 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       const stepwise = hasStream(args) || this.#options.retry !== undefined
       const lane = stepwise ? undefined : this.#caller.laneNow(this.#target)
       if (lane === undefined) return this.#callInSteps(functionId, args)
-      const call = new PendingCall(functionId, transferableArguments(args), 'value', scope)
-      if (tracing !== undefined && !isBuiltin(functionId))
-        call.span = callSpan(tracing, functionId, 'value', this.#caller.self, this.#target)
+      const values = transferableArguments(args)
+      const call =
+        tracing === undefined || isBuiltin(functionId)
+          ? new PendingCall(functionId, values, 'value', scope)
+          : new TracedCall(this.#span(tracing, functionId, 'value'), functionId, values, scope)
       call.waitFor(lane)
       call.join(this.#life)
       scope.link(call)
@@ -291,10 +294,14 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     }
   }
 
+  #span(by: Tracing, functionId: string, kind: CallKind): TraceSpan {
+    return callSpan(by, functionId, kind, this.#caller.self, this.#target)
+  }
+
   #callInSteps(functionId: string, args: readonly unknown[]): Promise<unknown> {
     const perform = (): Promise<unknown> => this.#performInSteps(functionId, args)
     if (tracing === undefined || isBuiltin(functionId)) return perform()
-    return traced(callSpan(tracing, functionId, 'value', this.#caller.self, this.#target), perform)
+    return traced(this.#span(tracing, functionId, 'value'), perform)
   }
 
   /** For a call that is more than one request. */
@@ -325,7 +332,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
   }
 
   #openTraced(by: Tracing, functionId: string, args: readonly unknown[], scope: CallScope): Promise<OpenedCall> {
-    const span = callSpan(by, functionId, 'stream', this.#caller.self, this.#target)
+    const span = this.#span(by, functionId, 'stream')
     const gone = Promise.withResolvers<void>()
     const events = { onClose: () => gone.resolve() }
     const opened = span.run(() => openCall(this.#caller, this.#target, functionId, args, 'stream', scope, events))
@@ -339,7 +346,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     scope: CallScope,
     open: () => Promise<OpenedContext>,
   ): Promise<OpenedContext> {
-    const span = callSpan(by, functionId, 'context', this.#caller.self, this.#target)
+    const span = this.#span(by, functionId, 'context')
     const opening = span.run(open)
     const opened = opening.then(({ opened: call }) => call)
     void endWithCall(span, opened, Promise.resolve(), (error) => scope.explain(error))

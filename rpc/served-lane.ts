@@ -83,8 +83,6 @@ export class Task extends CancelScope {
   /** Where it is counted, and since when. */
   counter: CallCounter | undefined
   began: Moment | undefined
-  /** In a program that is traced. */
-  span: TraceSpan | undefined
   #timer: NodeJS.Timeout | ClockTimer | undefined
 
   constructor(parent: CancelScope, id: number, functionId: string, peer: string) {
@@ -96,6 +94,11 @@ export class Task extends CancelScope {
 
   override get call(): CallRef {
     return { id: `${this.#peer.slice(-8)}-${this.id}`, functionId: this.functionId }
+  }
+
+  /** What it is in a trace: nothing but in a program that is traced. */
+  get span(): TraceSpan | undefined {
+    return undefined
   }
 
   /** Cancels it when its caller's deadline is due. */
@@ -110,6 +113,19 @@ export class Task extends CancelScope {
   override close(): void {
     if (this.#timer !== undefined) stopTimer(this.#timer)
     super.close()
+  }
+}
+
+class TracedTask extends Task {
+  readonly #span: TraceSpan
+
+  constructor(parent: CancelScope, id: number, functionId: string, peer: string, span: TraceSpan) {
+    super(parent, id, functionId, peer)
+    this.#span = span
+  }
+
+  override get span(): TraceSpan {
+    return this.#span
   }
 }
 
@@ -214,18 +230,22 @@ export class ServedLane {
 
   #begin(id: number, functionId: string, timeoutMs: number, kind: CallKind, trace: unknown): Task {
     if (this.#tasks.has(id)) throw new ProtocolError(`request id ${id} is in use`)
-    const task = new Task(this.#stage.scope, id, functionId, this.#peer)
+    const { scope } = this.#stage
+    const span = tracing === undefined && trace === undefined ? undefined : this.#spanOf(functionId, kind, trace)
+    const task =
+      span === undefined
+        ? new Task(scope, id, functionId, this.#peer)
+        : new TracedTask(scope, id, functionId, this.#peer, span)
     if (timeoutMs > 0) task.arm(timeoutMs, this.#stage.self)
     this.#stage.began(task)
-    if (tracing !== undefined || trace !== undefined) this.#trace(task, kind, trace)
     return task
   }
 
-  #trace(task: Task, kind: CallKind, trace: unknown): void {
+  #spanOf(functionId: string, kind: CallKind, trace: unknown): TraceSpan | undefined {
     const from = isTrace(trace) ? trace : undefined
     if (trace !== undefined && from === undefined) this.#stage.malformedTrace()
-    if (tracing !== undefined && !isBuiltin(task.functionId))
-      task.span = servedSpan(tracing, task.functionId, kind, this.#stage.self, this.#peer, from)
+    if (tracing === undefined || isBuiltin(functionId)) return undefined
+    return servedSpan(tracing, functionId, kind, this.#stage.self, this.#peer, from)
   }
 
   #performInSpan(span: TraceSpan, task: Task, args: readonly unknown[]): void {
