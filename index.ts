@@ -1,4 +1,11 @@
 export type { ArbiterOptions } from './discovery/arbiter-options.ts'
+export {
+  bannedMembers,
+  banMember,
+  unbanMember,
+  type BannedMember,
+  type BanOptions,
+} from './discovery/ban-member.ts'
 export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
 export type { ActorInfo } from './discovery/actor-info.ts'
 export { claim, type Claim, type ClaimOptions } from './discovery/claim.ts'
@@ -8,10 +15,12 @@ export { compareFencingTokens, type FencingToken } from './discovery/fencing-tok
 export { findActor, findActors, waitForActor } from './discovery/find.ts'
 export { join, members, watchMembers, type Membership } from './discovery/groups.ts'
 export { discovery } from './discovery/look.ts'
+export type { Telling } from './discovery/ledger-keeper.ts'
 export { knownMeshes, type KnownMesh } from './discovery/known-meshes.ts'
 export type { MetadataOptions } from './discovery/metadata.ts'
 export type { Office } from './discovery/office.ts'
 export type { ProfileName } from './discovery/profile.ts'
+export { rotateSecret, type RotatedSecret, type RotateOptions } from './discovery/rotate-secret.ts'
 export type { Conditions, FindOptions, Where } from './discovery/selection.ts'
 export type {
   ArbiterSnapshot,
@@ -63,6 +72,7 @@ export {
   type CancelScopeHandle,
   type ScopeResult,
 } from './node/scopes.ts'
+export { acceptInvitation } from './nursery/accept-invitation.ts'
 export type { ActorStdio } from './nursery/actor-output.ts'
 export type {
   ActorTree,
@@ -75,8 +85,10 @@ export type {
 } from './nursery/actor-tree.ts'
 export type { ActorVitals, ConnectionVitals, StreamVitals } from './nursery/actor-vitals.ts'
 export { describeTree, type TreeOptions } from './nursery/describe-tree.ts'
+export { hostPeerOf, runHostPeer, type HostPeer } from './nursery/host-peer.ts'
 export { invite, type InviteOptions } from './nursery/invite.ts'
 export { joinMesh, type JoinedMesh } from './nursery/join-mesh.ts'
+export { leaveMesh } from './nursery/leave-mesh.ts'
 export type { ActorLimits } from './nursery/limits.ts'
 export type { HostChoice } from './nursery/placement/host-choice.ts'
 export type { HostingOptions } from './nursery/placement/hosting-options.ts'

@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { openMesh } from '../discovery/membership.ts'
-import { currentActor, GreenroomError, type HostingOptions, type ProfileName, run } from '../index.ts'
-import { acceptInvitation } from '../nursery/joining.ts'
+import {
+  acceptInvitation,
+  currentActor,
+  GreenroomError,
+  hostPeerOf,
+  type HostingOptions,
+  type ProfileName,
+  runHostPeer,
+} from '../index.ts'
 import { benchService } from './bench-service.ts'
 import { openOutput } from './output.ts'
-import { hostPeerOf, markHostPeer } from './host-peer.ts'
 
 export interface UpOptions {
   readonly mesh: string
@@ -43,41 +47,32 @@ const UP_MS = 30_000
 /** Runs a peer of this host: until it is told to end, or in a process that goes on by itself. */
 export async function up(options: UpOptions): Promise<void> {
   const mesh = options.join === undefined ? options.mesh : (await acceptInvitation(options.join)).mesh
-  const rendezvous = await openMesh(mesh)
-  const { directory } = rendezvous
-  await rendezvous.close()
-  const pid = await hostPeerOf(directory)
+  const { pid, logFile } = await hostPeerOf(mesh)
   if (pid !== undefined)
     throw new GreenroomError('ALREADY_UP', `process ${pid} is the peer of this host in mesh '${mesh}' already`)
-  if (options.detach === true) await upInBackground(mesh, directory, options.json === true)
-  else await upHere(mesh, directory, options)
+  if (options.detach === true) await upInBackground(mesh, logFile, options.json === true)
+  else await upHere(mesh, options)
 }
 
-async function upHere(mesh: string, directory: string, options: UpOptions): Promise<void> {
+async function upHere(mesh: string, options: UpOptions): Promise<void> {
   const main = async (): Promise<void> => {
-    const unmark = await markHostPeer(directory)
-    try {
-      const { name, id, addresses, signal, metricsUrl } = currentActor()
-      const open = addresses.filter((one) => !one.startsWith('/unix/'))
-      const metrics = metricsUrl === undefined ? {} : { metrics: metricsUrl }
-      const report: UpReport = { name, id, mesh, pid: process.pid, addresses: open, ...metrics }
-      if (options.json === true) await openOutput(true).document(report)
-      else {
-        console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
-        for (const address of open) console.log(`  ${address}`)
-        if (metricsUrl !== undefined) console.log(`metrics are at ${metricsUrl}`)
-        if (options.allowSpawn !== undefined) console.log('it starts actors for others of the mesh')
-      }
-      process.send?.(report)
-      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-    } finally {
-      await unmark()
+    const { name, id, addresses, signal, metricsUrl } = currentActor()
+    const open = addresses.filter((one) => !one.startsWith('/unix/'))
+    const metrics = metricsUrl === undefined ? {} : { metrics: metricsUrl }
+    const report: UpReport = { name, id, mesh, pid: process.pid, addresses: open, ...metrics }
+    if (options.json === true) await openOutput(true).document(report)
+    else {
+      console.log(`${name} is up in mesh '${mesh}', process ${process.pid}, and listens on:`)
+      for (const address of open) console.log(`  ${address}`)
+      if (metricsUrl !== undefined) console.log(`metrics are at ${metricsUrl}`)
+      if (options.allowSpawn !== undefined) console.log('it starts actors for others of the mesh')
     }
+    process.send?.(report)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   }
-  await run(main, {
+  await runHostPeer(main, {
     mesh,
     name: options.name ?? hostname(),
-    identity: 'kept',
     listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${options.port}`],
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     modules: [benchService],
@@ -94,8 +89,7 @@ function hosting(directory: string | true): true | HostingOptions {
 }
 
 /** Starts the same command again without its terminal; what it writes goes to a file beside its other files. */
-async function upInBackground(mesh: string, directory: string, json: boolean): Promise<void> {
-  const file = join(directory, 'host-peer.log')
+async function upInBackground(mesh: string, file: string, json: boolean): Promise<void> {
   const log = await open(file, 'a', 0o600)
   const args = process.argv.slice(1).filter((arg) => arg !== '--detach')
   const child = spawn(process.execPath, [...process.execArgv, ...args], {

@@ -11,3 +11,9 @@ function isRefusal(error: unknown): boolean {
   const { code, name } = error as { code?: unknown; name: string }
   return code === 'ECONNREFUSED' || name === 'UnexpectedPeerError' || isRefusal(error.cause)
 }
+
+/** Whether somebody answered who may have another secret: libp2p keeps of such an error its message alone. */
+export function isSecretRefused(error: unknown): boolean {
+  if (error instanceof AggregateError && error.errors.some(isSecretRefused)) return true
+  return error instanceof Error && (error.name === 'EncryptionFailedError' || isSecretRefused(error.cause))
+}

@@ -14,7 +14,7 @@ import { encodeMessage } from './core/messages.ts'
 import { declareQuorum, type KeptVotes } from './core/quorum.ts'
 import { createCore } from './core/state.ts'
 import type { CoreState } from './core/state.ts'
-import { outcomeOf } from './dial-outcome.ts'
+import { isSecretRefused, outcomeOf } from './dial-outcome.ts'
 import { describeElectorate } from './electorate-problem.ts'
 import { Intake, type Refusals } from './intake.ts'
 import { MeshGossip } from './mesh-gossip.ts'
@@ -86,6 +86,12 @@ export interface Discovery {
   onEvent(listener: (event: Observation) => void): () => void
   /** A look-up's dial failed: the entry leaves the registry unless its owner refutes that. */
   lookupFailed(peerId: string): void
+  /** These peers are banned, and nobody else any more: they and what is below them are gone. */
+  ban(peerIds: readonly string[]): void
+  /** Lets the listeners hear of something that others of this layer have seen. */
+  report(event: Observation): void
+  /** Addresses of roots that may not be known yet. */
+  hint(peers: readonly PeerHint[]): void
   /** This process's child is gone: nobody else knows as early. */
   childEnded(peerId: string): void
   /** Begins to want a name, with a new id; events tell what becomes of it. */
@@ -235,6 +241,22 @@ class Shell implements Discovery {
     this.#feed({ type: 'lookupFailed', peerId })
   }
 
+  ban(peerIds: readonly string[]): void {
+    const banned = new Set(peerIds)
+    // by the records that are about to go
+    const below = [...this.state.registry.actors()].filter(({ root }) => banned.has(root)).map(({ peerId }) => peerId)
+    this.#feed({ type: 'banned', peerIds })
+    this.#options.host.ban(new Set([...peerIds, ...below].filter((peerId) => peerId !== this.self.id)))
+  }
+
+  report(event: Observation): void {
+    this.#tell(event)
+  }
+
+  hint(peers: readonly PeerHint[]): void {
+    this.#feed({ type: 'peers', peers })
+  }
+
   childEnded(peerId: string): void {
     this.#feed({ type: 'childExited', peerId })
   }
@@ -352,6 +374,7 @@ class Shell implements Discovery {
     } catch (error) {
       outcome = outcomeOf(error)
       this.#log.debug(`dial of ${peerId.slice(-8)} ${outcome}: ${describeError(error)}`)
+      if (isSecretRefused(error)) this.#tell({ type: 'strange', peerId, addrs })
     }
     this.#feed({ type: 'dialled', peerId, outcome })
   }

@@ -66,6 +66,10 @@ export type DiscoveryEvent = {
   | { readonly type: 'linkUp' | 'linkDown'; readonly peer: ActorRef }
   /** A peer sent what no actor of this version sends. */
   | { readonly type: 'breach'; readonly peer: ActorRef; readonly why: string }
+  /** `by` keeps a member out of the mesh, or lets it back in. */
+  | { readonly type: 'banned' | 'unbanned'; readonly peer: ActorRef; readonly by: ActorRef; readonly why: string }
+  /** `by` has changed the secret of the mesh, for the `epoch`th time. */
+  | { readonly type: 'rotated'; readonly epoch: number; readonly by: ActorRef }
   /** An address to join by was given up. */
   | { readonly type: 'seedLost'; readonly peer: ActorRef; readonly outcome: 'refused' | 'failed' }
   /** Another process lives with this actor's identity. */
@@ -145,6 +149,13 @@ function eventOf(observed: Observation, { registry, election }: CoreState): Disc
       return { at, type: observed.type, peer: refOf(observed.peerId) }
     case 'breach':
       return { at, type: 'breach', peer: refOf(observed.peerId), why: observed.why }
+    case 'banned':
+    case 'unbanned': {
+      const { peer, name, by, why } = observed.ban
+      return { at, type: observed.type, peer: { name, id: peer }, by, why }
+    }
+    case 'rotated':
+      return { at, type: 'rotated', epoch: observed.epoch, by: observed.by }
     case 'seedLost':
       return { at, type: 'seedLost', peer: refOf(observed.peerId), outcome: observed.outcome }
     case 'conflict':

@@ -28,11 +28,14 @@ export type Refusal = string
  */
 export class Invitations {
   readonly #mesh: string
-  readonly #secret: Uint8Array
+  readonly #secret: () => Uint8Array
   readonly #directory: string
 
-  /** @param directory of the mesh, private to this user */
-  constructor(mesh: string, secret: Uint8Array, directory: string) {
+  /**
+   * @param secret the newest of the mesh
+   * @param directory of the mesh, private to this user
+   */
+  constructor(mesh: string, secret: () => Uint8Array, directory: string) {
     this.#mesh = mesh
     this.#secret = secret
     this.#directory = join(directory, 'invitations')
@@ -45,7 +48,7 @@ export class Invitations {
   async issue({ expiresInMs, uses }: InvitationLimits): Promise<Grant> {
     checkLimits(expiresInMs, uses)
     const expires = expiresInMs === undefined ? undefined : Date.now() + Math.ceil(expiresInMs)
-    const grant = newGrant(this.#secret, this.#mesh, { expires, uses })
+    const grant = newGrant(this.#secret(), this.#mesh, { expires, uses })
     if (uses === undefined) return grant
     await openPrivateDirectory(this.#directory)
     await this.#makeRoom()
@@ -55,7 +58,7 @@ export class Invitations {
 
   /** Lets a peer in, who may come again by the same use; gives why not when it does not. */
   async admit(grant: Grant, peer: string): Promise<Refusal | undefined> {
-    if (grant.mesh !== this.#mesh || !isGenuine(this.#secret, grant))
+    if (grant.mesh !== this.#mesh || !isGenuine(this.#secret(), grant))
       return 'it is not one of this mesh, or from before the secret of the mesh was changed: ask for a new one'
     if (grant.expires !== undefined && Date.now() >= grant.expires)
       return `it expired at ${new Date(grant.expires).toISOString()}: ask for a new one`

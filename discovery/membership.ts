@@ -1,9 +1,14 @@
-import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GreenroomError } from '../node/errors.ts'
-import { openRendezvous, type Rendezvous } from './rendezvous.ts'
-import { codeOf, clearTemporaryFiles, openPrivateDirectory, readPrivateFile, temporaryName } from './private-files.ts'
+import {
+  clearTemporaryFiles,
+  codeOf,
+  openPrivateDirectory,
+  readPrivateFile,
+  replacePrivateFile,
+} from './private-files.ts'
 
 /** Bytes of the file of one membership. */
 export const MAX_MEMBERSHIP_BYTES = 64 * 1024
@@ -38,11 +43,6 @@ export async function readMembership(mesh: string): Promise<Membership | undefin
   throw new GreenroomError('RENDEZVOUS_UNUSABLE', `${fileOf(mesh)} cannot be read: delete it and join again`)
 }
 
-/** The rendezvous of a mesh with the secret that this machine has joined by, if it has joined it. */
-export async function openMesh(mesh: string): Promise<Rendezvous> {
-  return await openRendezvous({ mesh, secret: (await readMembership(mesh))?.secret })
-}
-
 /** Keeps a membership, in the place of an earlier one of that mesh. */
 export async function keepMembership(mesh: string, { secret, invitation, addresses }: Membership): Promise<void> {
   const file = fileOf(mesh)
@@ -50,19 +50,12 @@ export async function keepMembership(mesh: string, { secret, invitation, address
   await mkdir(dirname(directory), { recursive: true, mode: 0o700 })
   await openPrivateDirectory(directory)
   await clearTemporaryFiles(directory, await readdir(directory))
-  const temporary = join(directory, temporaryName())
-  const handle = await open(temporary, 'wx', 0o600)
-  try {
-    await handle.writeFile(JSON.stringify({ secret: Buffer.from(secret).toString('hex'), invitation, addresses }))
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(temporary, file)
+  await replacePrivateFile(file, JSON.stringify({ secret: Buffer.from(secret).toString('hex'), invitation, addresses }))
 }
 
 /** Gives whether there was one. */
 export async function forgetMembership(mesh: string): Promise<boolean> {
+  await unlink(ledgerFileOf(mesh)).catch(() => {})
   try {
     await unlink(fileOf(mesh))
     return true
@@ -70,6 +63,11 @@ export async function forgetMembership(mesh: string): Promise<boolean> {
     if (codeOf(error) === 'ENOENT') return false
     throw error
   }
+}
+
+/** Where the ledger of a mesh is that this machine has joined. */
+export function ledgerFileOf(mesh: string): string {
+  return join(stateDirectory(), 'greenroom', `${mesh}.ledger.json`)
 }
 
 function fileOf(mesh: string): string {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, unlink } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { GreenroomError, describeError } from '../node/errors.ts'
@@ -108,6 +108,20 @@ export async function keepOnce(path: string, make: () => Uint8Array, mostBytes: 
   const stored = await readPrivateFile(path, mostBytes)
   if (stored === undefined) throw unusable(`${path} vanished while it was made`, undefined, 'try again')
   return stored
+}
+
+/** Puts a private file in the place of another one, or of none: whoever reads it meanwhile gets one of them, whole. */
+export async function replacePrivateFile(path: string, data: string | Uint8Array): Promise<void> {
+  const temporary = join(dirname(path), temporaryName())
+  const handle = await open(temporary, 'wx', 0o600)
+  try {
+    await handle.writeFile(data)
+    // whoever finds the file finds all of it, also after a power cut
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, path)
 }
 
 /**

@@ -1,10 +1,9 @@
-import { createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
-import { peerIdFromString } from '@libp2p/peer-id'
 import { Packr } from 'msgpackr'
 import { GreenroomError, InvalidArgument, describeError } from '../node/errors.ts'
 import { MAX_GROUP_BYTES, MAX_GROUPS, MAX_TAG_BYTES, MAX_TAGS, MAX_VERSION_BYTES, type Metadata } from './metadata.ts'
 import { show } from './show.ts'
+import { isSignedBy, publicKeyIn, signBytes, SIGNATURE_BYTES } from './signing.ts'
 
 /**
  * What an actor says about its own life: `leaving` still answers calls but is no longer found, `left` is the last
@@ -70,7 +69,6 @@ export class BadRecord extends GreenroomError {
 // The tag keeps a signature over a record from ever being taken for one over something else, or over a later layout.
 const domain = 'greenroom/record'
 const layout = 1
-const signatureBytes = 64
 // Records have no references, and a peer that sends some could make a small record that is huge to walk.
 const codec = new Packr({ useRecords: false, mapsAsObjects: false, structuredClone: false })
 
@@ -95,17 +93,7 @@ export function signRecord(record: ActorRecord, privateKey: Ed25519PrivateKey): 
   if (!equalBytes(publicKeyIn(record.peerId), privateKey.publicKey.raw)) {
     throw new InvalidArgument(`the record of ${record.peerId} can only be signed with the key of that peer id`)
   }
-  // libp2p's own sign may answer with a promise; a libp2p private key is the 32-byte seed followed by the public key
-  const key = createPrivateKey({
-    key: {
-      kty: 'OKP',
-      crv: 'Ed25519',
-      d: base64url(privateKey.raw.subarray(0, 32)),
-      x: base64url(privateKey.publicKey.raw),
-    },
-    format: 'jwk',
-  })
-  return { bytes, signature: new Uint8Array(sign(null, bytes, key)) }
+  return { bytes, signature: signBytes(bytes, privateKey) }
 }
 
 /** The bytes of a record that are signed. @throws BadRecord when a field, or the whole, is outside of `recordLimits` */
@@ -150,14 +138,10 @@ export function openRecord(
   if (record.mesh !== mesh) throw new BadRecord(`it is for mesh '${record.mesh}', this is mesh '${mesh}'`)
   const kept = known?.(record.peerId)
   if (kept !== undefined && equalBytes(kept.bytes, bytes) && equalBytes(kept.signature, signature)) return record
-  if (signature.length !== signatureBytes) {
-    throw new BadRecord(`the signature has ${signature.length} bytes instead of ${signatureBytes}`)
+  if (signature.length !== SIGNATURE_BYTES) {
+    throw new BadRecord(`the signature has ${signature.length} bytes instead of ${SIGNATURE_BYTES}`)
   }
-  const key = createPublicKey({
-    key: { kty: 'OKP', crv: 'Ed25519', x: base64url(publicKeyIn(record.peerId)) },
-    format: 'jwk',
-  })
-  if (!verify(null, bytes, key, signature)) throw new BadRecord(`the signature is not by ${record.peerId}`)
+  if (!isSignedBy(record.peerId, bytes, signature)) throw new BadRecord(`the signature is not by ${record.peerId}`)
   return record
 }
 
@@ -257,18 +241,6 @@ function checkPeerId(field: string, value: unknown): asserts value is string {
   }
 }
 
-function publicKeyIn(text: string): Uint8Array {
-  const peerId = peerIdFromString(text)
-  // one key must not have two names: only the usual spelling counts
-  if (peerId.type !== 'Ed25519' || peerId.toString() !== text)
-    throw new BadRecord(`${show(text)} is no Ed25519 peer id`)
-  return peerId.publicKey.raw
-}
-
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
-}
-
-function base64url(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64url')
 }

@@ -11,6 +11,7 @@ import {
   keepOnce,
   openPrivateDirectory,
   readPrivateFile,
+  replacePrivateFile,
   runtimeDirectory,
   temporaryName,
 } from './private-files.ts'
@@ -27,6 +28,8 @@ export interface RendezvousOptions {
   readonly runtimeDir?: string
   /** The mesh's, when it is known; default the one that is kept there, or a new one. */
   readonly secret?: Uint8Array | undefined
+  /** Whether another one that is kept there is a former one of that mesh; default it is not. */
+  readonly isFormer?: ((kept: Uint8Array) => boolean) | undefined
   /**
    * Longest time until a change is noticed when the file system does not tell, in milliseconds, 50 to 60,000; default
    * 2,000.
@@ -36,7 +39,7 @@ export interface RendezvousOptions {
 
 /** The private directory in which one user's programs of one mesh name find each other on one machine. */
 export interface Rendezvous {
-  /** 32 bytes that every program of this mesh has, and no other user. */
+  /** 32 bytes that every program of this mesh has, and no other user; as it was kept when this was opened. */
   readonly secret: Uint8Array
   /** Where it is. */
   readonly directory: string
@@ -61,6 +64,8 @@ export interface Rendezvous {
   forget(peerId: string): Promise<void>
   /** Where the identity of an actor's name is kept, from one start to the next. */
   keyFor(name: string): KeyStore
+  /** Keeps another secret from now on. */
+  keepSecret(secret: Uint8Array): Promise<void>
   /** Removes the directory with all that is kept in it; nothing of the mesh may be running here. */
   discard(): Promise<void>
   /** Stops watching and takes the own entry away. */
@@ -75,6 +80,7 @@ export function isMeshName(name: string): boolean {
 }
 
 const secretBytes = 32
+const SECRET_FILE = 'secret'
 
 /**
  * Opens the rendezvous of a mesh: `<runtime directory>/greenroom-<uid>/<mesh>/` with the mesh's `secret`, a file for
@@ -106,7 +112,7 @@ export async function openRendezvous(options: RendezvousOptions): Promise<Rendez
   const roots = await openPrivateDirectory(join(directory, 'roots'))
   const keys = await openPrivateDirectory(join(directory, 'keys'))
   for (const place of [directory, keys]) await clearTemporaryFiles(place, await readdir(place))
-  const secretFile = join(directory, 'secret')
+  const secretFile = join(directory, SECRET_FILE)
   const secret = await keepOnce(secretFile, () => options.secret ?? randomBytes(secretBytes), secretBytes)
   if (secret.length !== secretBytes) {
     throw new GreenroomError(
@@ -115,6 +121,10 @@ export async function openRendezvous(options: RendezvousOptions): Promise<Rendez
     )
   }
   if (options.secret !== undefined && !Buffer.from(secret).equals(options.secret)) {
+    if (options.isFormer?.(secret) === true) {
+      await replacePrivateFile(secretFile, options.secret)
+      return new Directory(directory, roots, keys, options.secret, rescan)
+    }
     throw new GreenroomError(
       'MESH_NAME_IN_USE',
       `programs of this machine have another mesh of the name '${mesh}': end them and delete ${directory}, then join again`,
@@ -223,6 +233,10 @@ class Directory implements Rendezvous {
       load: async () => await readPrivateFile(file, rendezvousLimits.keyBytes),
       store: async (key) => await keepOnce(file, () => key, rendezvousLimits.keyBytes),
     }
+  }
+
+  async keepSecret(secret: Uint8Array): Promise<void> {
+    await replacePrivateFile(join(this.directory, SECRET_FILE), secret)
   }
 
   async discard(): Promise<void> {

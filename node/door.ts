@@ -1,4 +1,3 @@
-import { hkdfSync } from 'node:crypto'
 import type { ConnectionEncrypter, MessageStream, SecureConnectionOptions } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
@@ -7,26 +6,33 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { outsideScopes } from './cancel-scope.ts'
 import type { Identity } from './identity.ts'
+import { deriveFrom, MAX_SECRETS } from './mesh-secrets.ts'
+import { offerKeys, takeOffer } from './offer.ts'
 
 /** What a connection asks for, in the place of `/noise`, to get in by an invitation. */
 export const DOOR_PROTOCOL = '/greenroom/door/1'
 /** Bytes of what is asked at the door. */
 export const MAX_QUESTION_BYTES = 4 * 1024
 /** Bytes of what the door answers. */
-export const MAX_ANSWER_BYTES = 64 * 1024
+export const MAX_ANSWER_BYTES = 1024 * 1024
 /** Milliseconds that one visit may take, from the handshake to the answer. */
 export const VISIT_TIMEOUT_MS = 5_000
 /** Visits at a time; more are turned away. */
 export const MAX_VISITS = 16
+/** Keys that one door has. */
+export const MAX_DOOR_KEYS: number = MAX_SECRETS
 /** Milliseconds that a visitor has to read its answer and go. */
 const LEAVE_MS = 1_000
 
 /** Who lets strangers in. */
 export interface Door {
-  /** 32 bytes that an invitation holds; the mesh secret cannot be had from them. */
-  readonly key: Uint8Array
-  /** @param peer who asks: noise has proved that it has that peer id's key */
-  answer(question: Uint8Array, peer: string): Promise<Uint8Array>
+  /** The keys that open it, at most {@link MAX_DOOR_KEYS}, the newest first: 32 bytes that an invitation holds; no mesh secret can be had from them. */
+  keys(): readonly Uint8Array[]
+  /**
+   * @param peer who asks: noise has proved that it has that peer id's key
+   * @param key the one that it came with
+   */
+  answer(question: Uint8Array, peer: string, key: Uint8Array): Promise<Uint8Array>
 }
 
 type MakeNoise = ReturnType<typeof noise>
@@ -40,15 +46,12 @@ type Components = Parameters<MakeNoise>[0]
  */
 export function doorEncrypter(door: Door): (components: Components) => ConnectionEncrypter {
   return (components) => {
-    // most hosts are never asked
-    let encrypter: ReturnType<MakeNoise> | undefined
     let visits = 0
     const secureInbound = async (stream: MessageStream, options: SecureConnectionOptions = {}): Promise<never> => {
       if (visits >= MAX_VISITS) throw new Error(`${MAX_VISITS} visitors are at the door`)
       visits++
       try {
-        encrypter ??= doorNoise(door.key)(components)
-        await receive(door, encrypter, stream, options)
+        await receive(door, components, stream, options)
       } finally {
         visits--
       }
@@ -78,6 +81,7 @@ export async function visitDoor(
       protocol: DOOR_PROTOCOL,
       secureInbound: async () => await Promise.reject(new Error('a visitor has no door')),
       secureOutbound: async (stream, options) => {
+        await offerKeys(stream, [offerKeyOf(key)], options?.signal === undefined ? {} : { signal: options.signal })
         answer = await ask(doorNoise(key)(components), stream, question, options)
         throw new Error('the visit is over')
       },
@@ -108,24 +112,30 @@ export async function visitDoor(
 }
 
 function doorNoise(key: Uint8Array): MakeNoise {
-  return noise({ prologueBytes: new Uint8Array(hkdfSync('sha256', key, new Uint8Array(), DOOR_PROTOCOL, 32)) })
+  return noise({ prologueBytes: deriveFrom(key, DOOR_PROTOCOL) })
+}
+
+function offerKeyOf(key: Uint8Array): Uint8Array {
+  return deriveFrom(key, `${DOOR_PROTOCOL}/offer`)
 }
 
 async function receive(
   door: Door,
-  encrypter: ConnectionEncrypter,
+  components: Components,
   stream: MessageStream,
   options: SecureConnectionOptions,
 ): Promise<void> {
   const signal = AbortSignal.any([AbortSignal.timeout(VISIT_TIMEOUT_MS), ...(options.signal ? [options.signal] : [])])
-  const { connection, remotePeer } = await encrypter.secureInbound(stream, {
+  const keys = door.keys().slice(0, MAX_DOOR_KEYS)
+  const key = keys[await takeOffer(stream, keys.map(offerKeyOf), { signal })]!
+  const { connection, remotePeer } = await doorNoise(key)(components).secureInbound(stream, {
     ...options,
     signal,
     skipStreamMuxerNegotiation: true,
   })
   const frames = lpStream(connection, { maxDataLength: MAX_QUESTION_BYTES })
   const question = (await frames.read({ signal })).subarray()
-  await frames.write(await door.answer(question, remotePeer.toString()), { signal })
+  await frames.write(await door.answer(question, remotePeer.toString(), key), { signal })
   // whoever throws here has the connection aborted: the visitor leaves once it has read the answer
   await frames.read({ signal: AbortSignal.timeout(LEAVE_MS) }).catch(() => {})
 }

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { hash, hkdfSync, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { identify } from '@libp2p/identify'
 import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
@@ -17,7 +17,9 @@ import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
 import { type IntroductionComponents, Introductions } from './introductions.ts'
 import { isRelayed, leadsOutside, relayDialer, relayedBy, relayService, relayTransport } from './relay.ts'
+import { MeshSecrets } from './mesh-secrets.ts'
 import { guardOpens } from './open-guard.ts'
+import { secretNoise } from './secret-noise.ts'
 import { stackLogger } from './stack-logger.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
@@ -55,8 +57,8 @@ const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface HostOptions {
   readonly identity: Identity
-  /** 32 bytes; who does not have them cannot finish a handshake. */
-  readonly secret: Uint8Array
+  /** 32 bytes; who does not have them cannot finish a handshake. Or several, while they are being changed. */
+  readonly secret: Uint8Array | MeshSecrets
   /**
    * Multiaddrs to listen on; default {@link localAddresses}. `near` is what suffices for an actor below a root: on Linux
    * the unix socket alone, which everybody who could reach the loopback port reaches.
@@ -104,6 +106,8 @@ export interface CallingHost {
   connections(): OpenConnection[]
   /** Aborts the connections to a peer and refuses new ones, in both directions, for some milliseconds. */
   drop(peer: string, reason: Error, ms: number): void
+  /** Aborts the connections to these peers and refuses others of them, in place of those that were banned before. */
+  ban(peers: ReadonlySet<string>): void
   /** Aborts the connections to a peer over which nothing comes back within some milliseconds. */
   abortDeaf(peer: string, withinMs: number): Promise<void>
   /** Called when the last connection to a peer is gone; the returned function unlinks. */
@@ -182,7 +186,10 @@ async function startNode(
   services: ServiceMakers,
 ): Promise<Libp2p> {
   const fast = (options.fastPath ?? process.env.GREENROOM_FAST_PATH) !== 'off'
-  const encrypter = noise({ prologueBytes: prologue(options.secret) })
+  const secrets = options.secret instanceof MeshSecrets ? options.secret : new MeshSecrets(options.secret)
+  const encrypter = secretNoise(secrets, (prologueBytes) =>
+    fast ? fastEncrypter(noise({ prologueBytes })) : noise({ prologueBytes }),
+  )
   const muxer = yamux({
     // More come in than go out: who opens one too many gets an error, while who takes one too many resets it silently.
     maxInboundStreams: MAX_STREAMS_PER_PEER + 2 * OTHER_STREAMS,
@@ -208,10 +215,7 @@ async function startNode(
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     addresses: { listen: at, announce: [...(options.announce ?? [])] },
     transports: [options.transport ?? tcpTransport(), relay],
-    connectionEncrypters: [
-      fast ? fastEncrypter(encrypter) : encrypter,
-      ...(options.door === undefined ? [] : [doorEncrypter(options.door)]),
-    ],
+    connectionEncrypters: [encrypter, ...(options.door === undefined ? [] : [doorEncrypter(options.door)])],
     streamMuxers: [guardOpens(fast ? fastMuxer(muxer) : muxer, onFlood)],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
@@ -307,6 +311,11 @@ function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
       barred.bar(peer, ms)
       for (const connection of node.getConnections(peerIdFromString(peer))) connection.abort(reason)
     },
+    ban: (peers) => {
+      barred.ban(peers)
+      for (const connection of node.getConnections())
+        if (peers.has(connection.remotePeer.toString())) connection.abort(new Error('the peer was banned'))
+    },
     abortDeaf: async (peer, withinMs) =>
       await outsideScopes(async () => await abortDeaf(node.getConnections(peerIdFromString(peer)), withinMs)),
     onDisconnect: listen('peer:disconnect'),
@@ -388,9 +397,4 @@ interface Leftovers {
 function withPeer(address: string, peer: string): ReturnType<typeof multiaddr> {
   // of a relayed address the first peer id is that of the relay
   return multiaddr(/\/p2p\/[^/]+$/.test(address) ? address : `${address}/p2p/${peer}`)
-}
-
-/** HKDF (RFC 5869) keeps the mesh secret itself out of the handshake's hash input. */
-function prologue(secret: Uint8Array): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', secret, new Uint8Array(), 'greenroom/noise-prologue/1', 32))
 }

@@ -4,6 +4,8 @@ import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
 import type { Metadata } from '../discovery/metadata.ts'
 import { OwnMetadata } from '../discovery/own-metadata.ts'
 import { type ProfileName, profiles } from '../discovery/profile.ts'
+import type { Access } from '../discovery/ledger-keeper.ts'
+import type { MeshFiles } from '../discovery/mesh-files.ts'
 import type { Rendezvous } from '../discovery/rendezvous.ts'
 import type { VoteFile } from '../discovery/vote-file.ts'
 import { checkActorName } from '../node/actor-name.ts'
@@ -14,6 +16,7 @@ import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { Cancelled, GreenroomError } from '../node/errors.ts'
 import type { Door } from '../node/door.ts'
 import { type Host, type HostMetrics, startHost } from '../node/host.ts'
+import { MeshSecrets } from '../node/mesh-secrets.ts'
 import { relayAddress } from '../node/relay.ts'
 import type { Identity } from '../node/identity.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
@@ -46,7 +49,9 @@ export interface RuntimeOptions {
   readonly identity: Identity
   /** Which mesh this is; part of every record's signature. */
   readonly mesh: string
-  readonly secret: Uint8Array
+  readonly secrets: MeshSecrets
+  /** Peer ids that are kept out from the start. */
+  readonly banned: readonly string[]
   /** What the root and its descendants, and nobody else, know: proves who belongs to one tree. */
   readonly treeKey: Uint8Array
   readonly listen?: readonly string[] | 'near' | undefined
@@ -92,6 +97,8 @@ export interface RuntimeOptions {
   /** Milliseconds until a child's parent uses force; a root has nobody who does. */
   readonly graceMs?: number | undefined
   readonly rendezvous?: Rendezvous | undefined
+  /** What the root of a named mesh keeps of it. */
+  readonly files?: MeshFiles | undefined
   /** The declared electorate of the mesh; a root that is, or may be, one of the electors has its vote file as well. */
   readonly quorum?: readonly string[] | number | undefined
   readonly votes?: VoteFile | undefined
@@ -134,6 +141,10 @@ export interface ActorRuntime {
   readonly meter: ProcessMeter
   /** Milliseconds since the epoch. */
   readonly startedAt: number
+  /** Peer ids that are kept out. */
+  readonly banned: readonly string[]
+  /** Takes over who may connect, here and below. */
+  admit(access: Access): void
   /** Runs a nursery; `stop` waits for its end, whoever else does. */
   track<T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T>
   /** Those that are open, in the order in which they were opened. */
@@ -158,8 +169,9 @@ export function currentRuntime(): ActorRuntime {
 }
 
 /** A secret that nobody else has, and a mesh that nobody else can name. */
-export function privateMesh(): { mesh: string; secret: Uint8Array } {
-  return { mesh: `private-${randomBytes(8).toString('hex')}`, secret: new Uint8Array(randomBytes(32)) }
+export function privateMesh(): Pick<RuntimeOptions, 'mesh' | 'secrets' | 'banned'> {
+  const secrets = new MeshSecrets(new Uint8Array(randomBytes(32)))
+  return { mesh: `private-${randomBytes(8).toString('hex')}`, secrets, banned: [] }
 }
 
 /** Boots this process as an actor: host, calls, discovery; resolves when it has heard who else is there. */
@@ -190,10 +202,10 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   try {
     const statespace = { ...options.statespace }
     const exits = new ExitHandlers()
-    const { secret, listen, announce, door, relays, relay } = options
+    const { secrets, listen, announce, door, relays, relay } = options
     const metrics = options.metrics?.component
     const host: Host =
-      options.host ?? (await startHost({ identity, secret, listen, announce, door, relays, relay, metrics }))
+      options.host ?? (await startHost({ identity, secret: secrets, listen, announce, door, relays, relay, metrics }))
     stops.push(async () => await host.stop())
     const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
     const stats = new Stats()
@@ -283,8 +295,24 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)
     const carriers =
       options.carriers ??
-      new Carriers({ secret, parent: self, relay: relayBelow, depth: options.depth + 1 }, options.warmActors)
+      new Carriers(
+        () => ({ secrets: secrets.valid(), parent: self, relay: relayBelow, depth: options.depth + 1 }),
+        options.warmActors,
+      )
     stops.push(async () => await carriers.close())
+    let { banned } = options
+    if (banned.length > 0) discovery.ban(banned)
+    const { files } = options
+    if (files !== undefined) {
+      // the roots of named meshes alone, and no child, which boots without it
+      const { LedgerKeeper } = await import('../discovery/ledger-keeper.ts')
+      const onChange = (access: Access): void => {
+        banned = access.banned
+        carriers.tell({ type: 'access', ...access })
+      }
+      const keeper = await LedgerKeeper.start({ host, identity, self, scope, secrets, discovery, files, onChange })
+      stops.push(async () => await keeper.close())
+    }
     const nurseries = new Map<LiveNursery, Promise<void>>()
     const track = async <T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T> => {
       const ended = Promise.withResolvers<void>()
@@ -325,6 +353,15 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       observation,
       meter,
       startedAt: stats.since,
+      get banned() {
+        return banned
+      },
+      admit: (access) => {
+        banned = access.banned
+        secrets.set(access.secrets)
+        discovery.ban(banned)
+        carriers.tell({ type: 'access', ...access })
+      },
       track,
       nurseries: () => [...nurseries.keys()],
       atEnd: (act) => void stops.push(act),

@@ -1,5 +1,7 @@
 import type { LogLevel } from '../node/log.ts'
 import type { Observed, RecallBounds, Wish } from './observed.ts'
+import type { TimedSecret } from '../node/mesh-secrets.ts'
+import type { Access } from '../discovery/ledger-keeper.ts'
 import type { Metadata } from '../discovery/metadata.ts'
 import type { ProfileName } from '../discovery/profile.ts'
 import type { Target } from '../rpc/caller.ts'
@@ -24,7 +26,10 @@ export interface BootMessage {
   readonly type: 'boot'
   readonly name: string
   readonly mesh: string
-  readonly secret: Uint8Array
+  /** The newest first. */
+  readonly secrets: readonly TimedSecret[]
+  /** Peer ids that are kept out. */
+  readonly banned: readonly string[]
   /** What the root and its descendants, and nobody else, know. */
   readonly treeKey: Uint8Array
   readonly parent: Target
@@ -61,16 +66,22 @@ export interface BootMessage {
 /** What a process that waits for its name does meanwhile: listens, and connects to its parent. */
 export interface PrepareMessage {
   readonly type: 'prepare'
-  readonly secret: Uint8Array
+  readonly secrets: readonly TimedSecret[]
   readonly parent: Target
   readonly relay: string | undefined
   readonly depth: number
+}
+
+/** Who may connect from now on: the secret of the mesh has changed, or somebody is banned or no longer so. */
+export interface AccessMessage extends Access {
+  readonly type: 'access'
 }
 
 /** From parent to child. */
 export type ParentMessage =
   | BootMessage
   | PrepareMessage
+  | AccessMessage
   | { readonly type: 'cancel'; readonly by: string; readonly why: string }
   | Question
 

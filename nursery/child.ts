@@ -1,9 +1,10 @@
-import type { BootMessage, PrepareMessage } from './boot-message.ts'
+import type { AccessMessage, BootMessage, PrepareMessage } from './boot-message.ts'
 import { isEcho, isStrayEcho } from '../node/cancel-scope.ts'
 import { Cancelled, describeError } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
 import { type Identity, openIdentity } from '../node/identity.ts'
 import { areaLog, setLogLevel } from '../node/log.ts'
+import { MeshSecrets } from '../node/mesh-secrets.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { type ActorRuntime, startRuntime } from './actor-runtime.ts'
 import { Answering } from './answering.ts'
@@ -27,6 +28,9 @@ let self = { name: `process ${process.pid}`, id: '' }
 let stacks = true
 let prepared: { identity: Identity; host: Host } | undefined
 let answering: Answering | undefined
+let secrets: MeshSecrets | undefined
+/** What was heard of who may connect while this was not an actor yet. */
+let access: AccessMessage | undefined
 let ending = false
 let crashed = false
 
@@ -36,6 +40,7 @@ const parent = openParentChannel({
   onMessage: (message) => {
     if (message.type === 'boot') void boot(message)
     else if (message.type === 'prepare') void prepare(message)
+    else if (message.type === 'access') admit(message)
     else if (message.type === 'cancel') void end(new Cancelled(message.by, message.why))
     else void answering?.ask(message)
   },
@@ -51,10 +56,11 @@ process.on('uncaughtException', (error) => void crash(error))
 process.on('unhandledRejection', (error) => void crash(error))
 
 /** What is the same whatever the actor will be called, done while nobody waits for it. */
-async function prepare({ secret, relay, parent: { id, addresses }, depth }: PrepareMessage): Promise<void> {
+async function prepare({ secrets: known, relay, parent: { id, addresses }, depth }: PrepareMessage): Promise<void> {
   hold(depth, {})
   const identity = await openIdentity()
-  const host = await startHost({ identity, secret, relay, listen: 'near' })
+  secrets = new MeshSecrets(known)
+  const host = await startHost({ identity, secret: secrets, relay, listen: 'near' })
   prepared = { identity, host }
   await host.connect(id, addresses)
   await rehearse()
@@ -68,6 +74,9 @@ async function boot(message: BootMessage): Promise<void> {
   if (!parent.isThread) process.title = `greenroom: ${message.name}`
   if (prepared === undefined) hold(message.depth, message.limits)
   let module: string | undefined
+  access = undefined
+  secrets ??= new MeshSecrets(message.secrets)
+  secrets.set(message.secrets)
   try {
     for (const url of message.preload) {
       module = url
@@ -76,6 +85,7 @@ async function boot(message: BootMessage): Promise<void> {
     module = undefined
     runtime = await startRuntime({
       ...message,
+      secrets,
       listen: 'near',
       ...(prepared === undefined ? { identity: await openIdentity() } : { ...prepared, isWarm: true }),
       ...(parent.isThread ? { isThread: true, startMethod: 'thread' } : {}),
@@ -93,6 +103,7 @@ async function boot(message: BootMessage): Promise<void> {
     answering = new Answering(runtime, (told) => void parent.tell(told))
     await measureActor(runtime)
     runtime.scope.onCancel((reason) => void end(reason))
+    if (access !== undefined) admit(access)
     await parent.tell({ type: 'ready', target: runtime.self })
   } catch (error) {
     await parent.tell({ type: 'bootFailed', failure: encodeFailure(error, self, stacks), module })
@@ -102,6 +113,13 @@ async function boot(message: BootMessage): Promise<void> {
 
 function hold(depth: number, limits: ActorLimits): void {
   if (!parent.isThread) holdLifelines(depth, limits, () => void end(new Cancelled('an ancestor', 'it is gone')))
+}
+
+/** The secret of the mesh has changed, or somebody is banned or no longer so. */
+function admit(message: AccessMessage): void {
+  access = message
+  secrets?.set(message.secrets)
+  runtime?.admit(message)
 }
 
 /** Ends the actor because somebody asked it to: its tasks are cancelled, clean up and reply, then the process exits. */

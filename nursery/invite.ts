@@ -1,7 +1,7 @@
 import { type Invitation, doorKeyOf, encodeInvitation, MAX_INVITATION_ADDRESSES } from '../discovery/invitation.ts'
 import { type InvitationLimits, Invitations } from '../discovery/invitations.ts'
 import { readJoinAddresses } from '../discovery/join-addresses.ts'
-import { openMesh } from '../discovery/membership.ts'
+import { openMesh } from '../discovery/mesh-files.ts'
 import { GreenroomError } from '../node/errors.ts'
 import { leadsOutside } from '../node/relay.ts'
 
@@ -27,9 +27,9 @@ export interface InviteOptions extends InvitationLimits {
  * ```
  */
 export async function invite(mesh: string, options: InviteOptions = {}): Promise<string> {
-  const rendezvous = await openMesh(mesh)
+  const { rendezvous, ledger } = await openMesh(mesh)
   try {
-    const { secret, directory } = rendezvous
+    const { directory } = rendezvous
     const given = options.addresses?.slice(0, MAX_INVITATION_ADDRESSES)
     if (given !== undefined) readJoinAddresses(given)
     const addresses = given ?? outward(await rendezvous.entries())
@@ -39,8 +39,8 @@ export async function invite(mesh: string, options: InviteOptions = {}): Promise
         `no program of mesh '${mesh}' on this machine listens where others can reach it: start one with 'greenroom up --mesh ${mesh}', ` +
           "or give run() or joinMesh() a 'listen' address beyond the loopback interface",
       )
-    const grant = await new Invitations(mesh, secret, directory).issue(options)
-    const invitation: Invitation = { ...grant, doorKey: doorKeyOf(secret), addresses }
+    const grant = await new Invitations(mesh, () => ledger.newest, directory).issue(options)
+    const invitation: Invitation = { ...grant, doorKey: doorKeyOf(ledger.newest), addresses }
     return encodeInvitation(invitation)
   } finally {
     await rendezvous.close()

@@ -2,7 +2,9 @@ import type { PeerHint } from '../discovery/core/input.ts'
 import { redeem } from '../discovery/gatehouse.ts'
 import { isInvitation, readInvitation } from '../discovery/invitation.ts'
 import { readJoinAddresses } from '../discovery/join-addresses.ts'
-import { keepMembership, type Membership, readMembership } from '../discovery/membership.ts'
+import { keepLedger } from '../discovery/ledger-file.ts'
+import { Ledger } from '../discovery/ledger.ts'
+import { keepMembership, ledgerFileOf, type Membership, readMembership } from '../discovery/membership.ts'
 import { currentScope } from '../node/cancel-scope.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import { openIdentity } from '../node/identity.ts'
@@ -11,8 +13,6 @@ import { openIdentity } from '../node/identity.ts'
 export interface Joining {
   /** Undefined for a private mesh. */
   readonly mesh: string | undefined
-  /** Of a mesh that was joined by invitation. */
-  readonly secret: Uint8Array | undefined
   readonly hints: readonly PeerHint[]
 }
 
@@ -29,19 +29,19 @@ export async function resolveJoining(
   const wanted = join ?? listed(process.env['GREENROOM_JOIN'])
   const invitation = invitationIn(wanted)
   if (invitation !== undefined) {
-    const { mesh: invitedTo, membership } = await acceptInvitation(invitation, mesh)
-    return { mesh: invitedTo, secret: membership.secret, hints: readJoinAddresses(membership.addresses) }
+    const { mesh: invitedTo, membership } = await redeemOnce(invitation, mesh)
+    return { mesh: invitedTo, hints: readJoinAddresses(membership.addresses) }
   }
   const hints = readJoinAddresses(wanted as readonly string[])
   if (mesh === undefined) {
-    if (hints.length === 0) return { mesh, secret: undefined, hints }
+    if (hints.length === 0) return { mesh, hints }
     throw new InvalidArgument(
       "addresses of roots are joined in a named mesh: give run() or joinMesh() a 'mesh' as well as 'join', or join by an invitation",
     )
   }
   const membership = await readMembership(mesh)
-  if (membership === undefined || hints.length > 0) return { mesh, secret: membership?.secret, hints }
-  return { mesh, secret: membership.secret, hints: readJoinAddresses(membership.addresses) }
+  if (membership === undefined || hints.length > 0) return { mesh, hints }
+  return { mesh, hints: readJoinAddresses(membership.addresses) }
 }
 
 /**
@@ -49,7 +49,7 @@ export async function resolveJoining(
  *
  * @param expected the mesh that it has to be an invitation to, if any
  */
-export async function acceptInvitation(
+export async function redeemOnce(
   text: string,
   expected?: string,
 ): Promise<{ readonly mesh: string; readonly membership: Membership }> {
@@ -59,9 +59,11 @@ export async function acceptInvitation(
     throw new InvalidArgument(`the invitation is to mesh '${mesh}', and mesh '${expected}' was asked for`)
   const known = await readMembership(mesh)
   if (known?.invitation === id) return { mesh, membership: known }
-  const secret = await redeem(invitation, await openIdentity(), currentScope().signal)
+  const { secret, rotation, bans } = await redeem(invitation, await openIdentity(), currentScope().signal)
   const membership = { secret, invitation: id, addresses }
   await keepMembership(mesh, membership)
+  const ledger = new Ledger(mesh, { secret, former: [], rotation, bans, known: new Map() })
+  await keepLedger(ledgerFileOf(mesh), ledger)
   return { mesh, membership }
 }
 

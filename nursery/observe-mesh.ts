@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
-import { openMesh } from '../discovery/membership.ts'
+import { openMesh } from '../discovery/mesh-files.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes } from '../node/cancel-scope.ts'
 import { GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { startCallingHost } from '../node/host.ts'
 import { openIdentity } from '../node/identity.ts'
+import { MeshSecrets } from '../node/mesh-secrets.ts'
 import type { Target } from '../rpc/caller.ts'
 import { TREE_KEY_BYTES } from '../rpc/kinship.ts'
 import { type Rpc, startRpc } from '../rpc/rpc.ts'
@@ -71,7 +72,7 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   const { mesh, hints } = await resolveJoining(named ?? (process.env['GREENROOM_MESH'] || undefined), join)
   if (mesh === undefined)
     throw new InvalidArgument("which mesh is to be observed? give observeMesh() a 'mesh', or set GREENROOM_MESH")
-  const rendezvous = await openMesh(mesh)
+  const { rendezvous, ledger } = await openMesh(mesh)
   let entries: Target[]
   try {
     entries = (await rendezvous.entries()).map(({ peerId, addrs, name: of }) => ({
@@ -84,7 +85,7 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   }
   const elsewhere = hints.map(({ peerId, addrs }) => ({ name: 'a root', id: peerId, addresses: addrs }))
   const identity = await openIdentity()
-  const host = await startCallingHost({ identity, secret: rendezvous.secret })
+  const host = await startCallingHost({ identity, secret: new MeshSecrets(ledger.secrets) })
   const scope = new CancelScope()
   const self: Target = { name, id: identity.peerId, addresses: [] }
   const rpc = await startRpc({

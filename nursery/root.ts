@@ -5,9 +5,11 @@ import { type ProfileName, profiles } from '../discovery/profile.ts'
 import { gatehouse } from '../discovery/gatehouse.ts'
 import { Invitations } from '../discovery/invitations.ts'
 import { checkActorName } from '../node/actor-name.ts'
-import { openRendezvous, type Rendezvous } from '../discovery/rendezvous.ts'
+import { type MeshFiles, openMesh } from '../discovery/mesh-files.ts'
+import type { Rendezvous } from '../discovery/rendezvous.ts'
 import { openVoteFile, type VoteFile } from '../discovery/vote-file.ts'
 import { InvalidArgument } from '../node/errors.ts'
+import { MeshSecrets } from '../node/mesh-secrets.ts'
 import { leadsOutside } from '../node/relay.ts'
 import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
@@ -104,12 +106,13 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
   const preload = checkPreload(options.preload ?? [])
   for (const url of preload) await import(url)
   const hosting = hostingSettings(options.allowSpawn)
-  const { mesh, secret, hints } = await resolveJoining(
+  const { mesh, hints } = await resolveJoining(
     options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
     options.join,
   )
   const quorum = checkArbiterOptions(options.arbiter ?? {}, mesh)
-  const rendezvous = mesh === undefined ? undefined : await openRendezvous({ mesh, secret })
+  const files = mesh === undefined ? undefined : await openMesh(mesh)
+  const rendezvous = files?.rendezvous
   let votes: VoteFile | undefined
   let metrics: RunningMetrics | undefined
   try {
@@ -119,7 +122,7 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
     const runtime = await startRuntime({
       name,
       identity: await openIdentity(options.identity === 'kept' ? keysOf(rendezvous, name) : undefined),
-      ...(mesh === undefined || rendezvous === undefined ? privateMesh() : namedMesh(mesh, rendezvous)),
+      ...(mesh === undefined || files === undefined ? privateMesh() : namedMesh(mesh, files)),
       listen: options.listen,
       announce: options.announce,
       relays: options.listen?.some(leadsOutside) ?? false,
@@ -134,6 +137,7 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
       depth: 0,
       ownsProcess,
       rendezvous,
+      files,
       join: hints,
       quorum,
       votes,
@@ -164,8 +168,13 @@ async function allowSpawns(runtime: ActorRuntime, settings: Required<HostingOpti
   }
 }
 
-function namedMesh(mesh: string, { secret, directory }: Rendezvous): Pick<RuntimeOptions, 'mesh' | 'secret' | 'door'> {
-  return { mesh, secret, door: gatehouse(secret, new Invitations(mesh, secret, directory)) }
+function namedMesh(
+  mesh: string,
+  { ledger, rendezvous: { directory } }: MeshFiles,
+): Pick<RuntimeOptions, 'mesh' | 'secrets' | 'banned' | 'door'> {
+  const invitations = new Invitations(mesh, () => ledger.newest, directory)
+  const banned = ledger.banned.map(({ peer }) => peer)
+  return { mesh, secrets: new MeshSecrets(ledger.secrets), banned, door: gatehouse(ledger, invitations) }
 }
 
 function keysOf(rendezvous: Rendezvous | undefined, name: string): KeyStore {

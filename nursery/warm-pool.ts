@@ -1,6 +1,6 @@
 import { InvalidArgument } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
-import type { PrepareMessage } from './boot-message.ts'
+import type { ParentMessage, PrepareMessage } from './boot-message.ts'
 import type { Carrier, CarrierEvents } from './carrier.ts'
 import { startProcess } from './process-carrier.ts'
 
@@ -25,13 +25,13 @@ const log = areaLog('nursery')
  */
 export class WarmPool {
   readonly #size: number
-  readonly #message: PrepareMessage
+  readonly #message: () => PrepareMessage
   readonly #waiting: Carrier[] = []
   readonly #all = new Map<Carrier, Promise<void>>()
   #booting = 0
   #closed = false
 
-  constructor(size: number, message: PrepareMessage) {
+  constructor(size: number, message: () => PrepareMessage) {
     this.#size = size
     this.#message = message
   }
@@ -47,6 +47,10 @@ export class WarmPool {
     this.#all.delete(carrier)
     carrier.listen(events)
     return carrier
+  }
+
+  tell(message: ParentMessage): void {
+    for (const carrier of this.#all.keys()) carrier.send(message)
   }
 
   /** Starts as many processes as are missing; one that does not come up is not tried again by itself. */
@@ -89,6 +93,6 @@ export class WarmPool {
       },
     )
     this.#all.set(carrier, gone.promise)
-    carrier.send(this.#message)
+    carrier.send(this.#message())
   }
 }

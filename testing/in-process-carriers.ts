@@ -1,6 +1,7 @@
 import { Cancelled, describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { areaLog } from '../node/log.ts'
+import { MeshSecrets } from '../node/mesh-secrets.ts'
 import { encodeFailure } from '../rpc/error-codec.ts'
 import { importModule } from '../nursery/import-module.ts'
 import { type ActorRuntime, startRuntime } from '../nursery/actor-runtime.ts'
@@ -40,6 +41,9 @@ export class InProcessCarriers implements CarrierStarter {
     await eventually(`'${parent.self.name}' knows '${self.name}'`, isKnown, KNOWN_TO_PARENT_MS)
   }
 
+  /** The secret of a private mesh does not change, and nobody is banned from it. */
+  tell(): void {}
+
   warmUp(): void {}
 
   async close(): Promise<void> {}
@@ -72,6 +76,7 @@ class InProcessCarrier implements Carrier {
     if (message.type === 'boot')
       this.#boot = this.#start({ ...message, statespace: structuredClone(message.statespace) })
     else if (message.type === 'cancel') void this.#end(new Cancelled(message.by, message.why))
+    else if (message.type === 'access') this.#runtime?.admit(message)
     else if (message.type !== 'prepare') void this.#runtime?.scope.run(async () => await this.#answering?.ask(message))
   }
 
@@ -91,7 +96,8 @@ class InProcessCarrier implements Carrier {
   async #start(message: BootMessage): Promise<void> {
     let module: string | undefined
     try {
-      const { identity, host } = await startMemoryHost(message.secret)
+      const secrets = new MeshSecrets(message.secrets)
+      const { identity, host } = await startMemoryHost(secrets)
       this.#host = host
       this.#self = { name: message.name, id: identity.peerId }
       const namespaces: string[] = []
@@ -103,6 +109,7 @@ class InProcessCarrier implements Carrier {
       const carriers = this.#carriers
       const runtime = await startRuntime({
         ...message,
+        secrets,
         modules: namespaces.map((namespace) => ({ namespace })),
         identity,
         host,

@@ -1,11 +1,12 @@
 import { memory } from '@libp2p/memory'
 import { type Host, startHost } from '../node/host.ts'
 import { type Identity, openIdentity } from '../node/identity.ts'
+import type { MeshSecrets } from '../node/mesh-secrets.ts'
 
 type Transport = ReturnType<typeof memory>
 
 /** A libp2p node whose connections stay in this process; all else is as it is between machines, encryption included. */
-export async function startMemoryHost(secret: Uint8Array): Promise<{ identity: Identity; host: Host }> {
+export async function startMemoryHost(secret: MeshSecrets): Promise<{ identity: Identity; host: Host }> {
   const identity = await openIdentity()
   const listen = [`/memory/${identity.peerId}`]
   return { identity, host: await startHost({ identity, secret, listen, transport: memoryTransport }) }

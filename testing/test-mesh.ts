@@ -116,7 +116,7 @@ class InProcessMesh implements TestMesh {
     try {
       // a mesh outlives the block that opened it, and none of its actors is part of another one
       return await outsideScopes(async () => {
-        const { identity, host } = await startMemoryHost(this.#own.secret)
+        const { identity, host } = await startMemoryHost(this.#own.secrets)
         const runtime = await startRuntime({
           ...this.#own,
           name,

@@ -74,7 +74,7 @@ export async function showContextFile(options: ContextOptions): Promise<void> {
 }
 
 async function acceptedMesh(invitation: string): Promise<string> {
-  const { acceptInvitation } = await import('../../nursery/joining.ts')
+  const { acceptInvitation } = await import('../../index.ts')
   return (await acceptInvitation(invitation)).mesh
 }
 

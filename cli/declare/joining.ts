@@ -56,6 +56,45 @@ export function declareJoining(declaration: Declaration): void {
       ),
     )
   declaration
+    .ofMesh('rotate', 'changes the secret of a mesh while it runs; nobody who is banned gets the new one', [
+      'greenroom rotate',
+      'greenroom rotate --mesh studio --overlap 10m',
+    ])
+    .option(
+      '--overlap <time>',
+      'how long the former secret goes on to open connections, 1s to 1h; default 1m',
+      readDuration,
+    )
+    .action(
+      act(
+        async (options) =>
+          await (await import('../commands/rotate.ts')).rotate({ ...options, mesh: chooseMesh(options) }),
+      ),
+    )
+  declaration
+    .ofMesh('ban', 'keeps a member, and the actors below it, out of a mesh; without one, lists who is banned', [
+      'greenroom ban stolen-laptop --why "stolen on Monday" --rotate',
+      'greenroom ban',
+    ])
+    .argument('[member]', 'its name, or its whole peer id')
+    .option('--why <text>', 'for whoever reads the list')
+    .option('--rotate', 'changes the secret as well: without that it could come back under another identity')
+    .action(
+      act(
+        async (member: string | undefined, options) =>
+          await (await import('../commands/ban.ts')).ban(member, { ...options, mesh: chooseMesh(options) }),
+      ),
+    )
+  declaration
+    .ofMesh('unban', 'lets a banned member back into a mesh', ['greenroom unban stolen-laptop'])
+    .argument('<member>', 'its name, or its whole peer id')
+    .action(
+      act(
+        async (member: string, options) =>
+          await (await import('../commands/ban.ts')).unban(member, { ...options, mesh: chooseMesh(options) }),
+      ),
+    )
+  declaration
     .ofMesh('leave', 'ends the peer of this host and forgets the mesh', ['greenroom leave --mesh studio'])
     .action(act(async (options) => await (await import('../membership.ts')).leaveMesh(chooseMesh(options), options)))
 }

@@ -1,4 +1,5 @@
 import type { ActorRecord } from '../record.ts'
+import { isBanned } from './banned.ts'
 import type { End, Fact, Known } from './fact.ts'
 import { pages, tell } from './outbox.ts'
 import { endOf } from './tombstones.ts'
@@ -76,6 +77,7 @@ function takeRecord(turn: Turn, known: Known, replies: Fact[]): Merge | undefine
     if (compareVersions(record, own) > 0) outbid(turn, record, record)
     return undefined
   }
+  if (isBanned(state, record)) return undefined
   if (record.parent === own.peerId && state.exited.has(record.peerId) && record.status !== 'left') {
     // a word of the child that was still on its way when its process ended
     declareDead(turn, record)

@@ -1,4 +1,5 @@
 import { absorb } from './absorb.ts'
+import { onBanned } from './banned.ts'
 import * as claims from './claims.ts'
 import { planDials } from './dials.ts'
 import type { Effect } from './effect.ts'
@@ -102,6 +103,9 @@ function take(turn: Turn, input: Exclude<Input, { type: 'start' }>): void {
       return
     case 'childExited':
       onChildExited(turn, input.peerId)
+      return
+    case 'banned':
+      onBanned(turn, input.peerIds)
       return
     case 'claim':
       claims.onClaim(turn, input.id, input.name)

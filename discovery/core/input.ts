@@ -61,6 +61,8 @@ export type Input =
   | { readonly type: 'lookupFailed'; readonly peerId: string }
   /** A child process of this actor is gone; how does not matter. */
   | { readonly type: 'childExited'; readonly peerId: string }
+  /** These are banned, and nobody else any more. */
+  | { readonly type: 'banned'; readonly peerIds: readonly string[] }
   /** This actor wants a name; `id` is new. */
   | { readonly type: 'claim'; readonly id: number; readonly name: string }
   /** It gives claims up; all of them when `ids` is left out. */

@@ -23,7 +23,7 @@ export function addPeers(turn: Turn, peers: readonly PeerHint[]): void {
   const own = ownRecord(state)
   for (const { peerId, addrs, eager } of peers) {
     if (peerId === own.parent) state.parentAddrs = addrs
-    if (peerId === own.peerId || state.links.has(peerId) || addrs.length === 0) continue
+    if (peerId === own.peerId || state.banned.has(peerId) || state.links.has(peerId) || addrs.length === 0) continue
     const dial = state.dials.get(peerId)
     if (dial !== undefined) {
       if (dial.inc === undefined) moveTo(dial, addrs, undefined, now)

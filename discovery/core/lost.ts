@@ -38,7 +38,7 @@ export function dialLost(turn: Turn): number {
     const peerId = chosen[(from + index) % chosen.length] ?? ''
     const { addrs, until } = lost.get(peerId) ?? { addrs: [], until: 0 }
     if (now >= until) lost.delete(peerId)
-    else if (!state.links.has(peerId) && !state.dials.has(peerId))
+    else if (!state.banned.has(peerId) && !state.links.has(peerId) && !state.dials.has(peerId))
       turn.effects.push({ type: 'dial', peerId, addrs, within: profile.dialTimeout })
   }
   return state.lostAt

@@ -172,6 +172,8 @@ export interface CoreState {
   /** When links are looked through for those that nobody needs. */
   trimAt: number
   readonly liveness: Liveness
+  /** Peers of which, and of what is below which, nothing is heard. */
+  banned: ReadonlySet<string>
   /** Children that are gone, whatever is still said of them. */
   readonly exited: Set<string>
   readonly outbox: Outbox
@@ -221,6 +223,7 @@ export function createCore({ profile, limits: lower, quorum, members }: CoreOpti
     lostAt: Infinity,
     trimAt: -Infinity,
     liveness: createLiveness(),
+    banned: new Set(),
     exited: new Set(),
     outbox: { mesh: new Map(), children: new Map(), claimToMesh: false, claimToChildren: false },
     election: newElection(),

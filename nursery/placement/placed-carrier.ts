@@ -84,7 +84,9 @@ export class PlacedCarrier implements Carrier, Ladder {
       this.#order = this.#orderFrom(message)
       this.#started = true
       void this.#place(this.#order)
-    } else if (message.type !== 'cancel' && message.type !== 'prepare') this.#link?.pass(message)
+    } else if (message.type !== 'cancel' && message.type !== 'prepare' && message.type !== 'access')
+      // who may connect it hears from its host
+      this.#link?.pass(message)
   }
 
   /** Its host has the ladder. */

@@ -32,6 +32,7 @@ function machine(name: string): { readonly path: string; readonly run: (...args:
     path: join(path, `greenroom-${process.getuid?.()}`),
     run: async (...args) => {
       const ran = await startProgram(command, { args, env })
+      ran.endInput()
       const { code } = await ran.waitForExit(20_000)
       return { code, stdout: ran.stdout.join('\n'), stderr: ran.stderr.join('\n') }
     },

@@ -76,7 +76,7 @@ describe('an invitation', () => {
     [{ uses: 1.5 }],
     [{ uses: MAX_INVITATION_USES + 1 }],
   ])('is not made with %j', async (limits) => {
-    await expect(new Invitations('studio', secret, runtime.path).issue(limits)).rejects.toThrow('an invitation')
+    await expect(new Invitations('studio', () => secret, runtime.path).issue(limits)).rejects.toThrow('an invitation')
   })
 })
 
@@ -107,7 +107,7 @@ describe('a grant', () => {
 })
 
 describe('a machine', () => {
-  const machine = (mesh = 'studio', its = secret): Invitations => new Invitations(mesh, its, runtime.path)
+  const machine = (mesh = 'studio', its = secret): Invitations => new Invitations(mesh, () => its, runtime.path)
 
   test('lets in any number by an invitation without limits, also one that another machine made', async () => {
     const grant = newGrant(secret, 'studio', {})

@@ -6,6 +6,13 @@ import * as reign from '../../discovery/core/reign.ts'
 import * as intake from '../../discovery/intake.ts'
 import * as broadcast from '../../discovery/recipients.ts'
 import * as metadata from '../../discovery/metadata.ts'
+import * as ban from '../../discovery/ban.ts'
+import * as ledger from '../../discovery/ledger.ts'
+import * as ledgerExchange from '../../discovery/ledger-exchange.ts'
+import * as ledgerFile from '../../discovery/ledger-file.ts'
+import * as ledgerKeeper from '../../discovery/ledger-keeper.ts'
+import * as rotation from '../../discovery/rotation.ts'
+import * as meshSecrets from '../../node/mesh-secrets.ts'
 import * as invitation from '../../discovery/invitation.ts'
 import * as invitations from '../../discovery/invitations.ts'
 import * as membership from '../../discovery/membership.ts'
@@ -95,6 +102,13 @@ const limits: Record<string, unknown> = {
   ...relays,
   ...door,
   ...relay,
+  ...ban,
+  ...ledger,
+  ...ledgerExchange,
+  ...ledgerFile,
+  ...ledgerKeeper,
+  ...rotation,
+  ...meshSecrets,
   ...invitation,
   ...invitations,
   ...membership,

@@ -24,7 +24,7 @@ const secret = new Uint8Array(randomBytes(32))
 async function hostWithDoor(
   answer: Door['answer'] = async (question, peer) => Buffer.from(`${Buffer.from(question).toString()} ${peer}`),
 ): Promise<Host & AsyncDisposable> {
-  const host = await startHost({ identity: await openIdentity(), secret, door: { key, answer } })
+  const host = await startHost({ identity: await openIdentity(), secret, door: { keys: () => [key], answer } })
   return Object.assign(host, { [Symbol.asyncDispose]: async () => await host.stop() })
 }
 

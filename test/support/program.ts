@@ -33,6 +33,8 @@ export interface Program extends AsyncDisposable {
   waitForExit(ms?: number): Promise<ProgramExit>
   /** Writes a line to its standard input. */
   type(line: string): void
+  /** Nothing more is typed. */
+  endInput(): void
   /** Sends a signal to this process alone; default SIGKILL. */
   kill(signal?: NodeJS.Signals): void
 }
@@ -115,6 +117,7 @@ export async function startProgram(file: string | URL, options: ProgramOptions =
       }
     },
     type: (line) => void child.stdin.write(`${line}\n`),
+    endInput: () => void child.stdin.end(),
     kill: (signal = 'SIGKILL') => void child.kill(signal),
     [Symbol.asyncDispose]: stop,
   }

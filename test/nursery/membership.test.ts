@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import {
+  bannedMembers,
+  banMember,
+  currentActor,
+  discovery,
+  type DiscoveryEvent,
+  findActor,
+  joinMesh,
+  rotateSecret,
+  unbanMember,
+  waitForActor,
+} from '../../index.ts'
+import { startHost } from '../../node/host.ts'
+import { openIdentity } from '../../node/identity.ts'
+import { rest, whoAmI } from '../hosts/fixtures/member-program.ts'
+import { type Member, shareSecret, startMember } from '../hosts/support/member.ts'
+import { eventually } from '../support/eventually.ts'
+import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+
+const runtime = useRuntimeDir()
+expectNothingLeft()
+
+const listen = ['/ip4/127.0.0.1/tcp/0']
+
+/** Machines with nothing in common but the secret of a mesh. */
+function machines(count: number): { readonly paths: readonly string[]; readonly secret: Uint8Array } {
+  const paths = Array.from({ length: count }, (_, i) => join(runtime.path, `machine${i}`))
+  for (const path of paths) mkdirSync(path, { mode: 0o700 })
+  const secret = new Uint8Array(randomBytes(32))
+  shareSecret('hosts', paths, secret)
+  return { paths, secret }
+}
+
+/** Runs this process as a root on a machine. */
+async function operate(path: string, act: () => Promise<void>): Promise<void> {
+  const before = { ...process.env }
+  Object.assign(process.env, { XDG_RUNTIME_DIR: path, XDG_STATE_HOME: join(path, 'state') })
+  try {
+    await using _mesh = await joinMesh({ mesh: 'hosts', name: 'operator', listen })
+    await act()
+  } finally {
+    process.env = before
+  }
+}
+
+const directoryOf = (path: string): string => join(path, `greenroom-${process.getuid?.()}`, 'hosts')
+const secretOf = (path: string): Buffer => readFileSync(join(directoryOf(path), 'secret'))
+
+async function startOn(runtimeDir: string, name: string, actors: string[] = []): Promise<Member> {
+  const join = currentActor().addresses.filter((address) => address.includes('/tcp/'))
+  return await startMember({ name, runtimeDir, actors, startMethod: 'process', identity: 'kept', listen, join })
+}
+
+async function sees(member: Member, name: string): Promise<boolean> {
+  return (await member.sight()).actors.some((actor) => actor.name === name)
+}
+
+describe('rotateSecret', () => {
+  test('changes the secret of a live mesh: calls go on, actors of all ages dial by the new one, who was away comes back', async () => {
+    const { paths, secret } = machines(3)
+    const [here = '', there = '', elsewhere = ''] = paths
+    await operate(here, async () => {
+      const one = await startOn(there, 'one', ['called', 'uncalled'])
+      const away = await startOn(elsewhere, 'away', ['asleep'])
+      const called = await waitForActor('called')
+      await waitForActor('asleep')
+      let ended = false
+      const call = called
+        .run(rest)
+        .catch(() => {})
+        .finally(() => (ended = true))
+      await eventually('the frozen one was seen by all', async () => await sees(one, 'away'))
+      away.freeze()
+      const { told, epoch } = await rotateSecret({ overlapMs: 1_000 })
+      expect({ told, epoch }).toEqual({ told: ['one'], epoch: 1 })
+      await eventually('the other machine keeps the new one', () => secretOf(there).equals(secretOf(here)))
+      expect(secretOf(here).equals(secret)).toBe(false)
+      expect(secretOf(elsewhere).equals(secret)).toBe(true)
+      for (const path of [here, there])
+        for (const file of readdirSync(directoryOf(path)).filter((name) => !/^(roots|keys|invitations)$/.test(name)))
+          expect([file, statSync(join(directoryOf(path), file)).mode & 0o777]).toEqual([file, 0o600])
+
+      const outsider = await startHost({ identity: await openIdentity(), secret })
+      const { id, addresses } = currentActor()
+      await eventually('the former secret opens nothing', async () => {
+        const met = await outsider.connect(id, addresses).catch(() => undefined)
+        met?.abort(new Error('that was all'))
+        return met === undefined
+      })
+      await outsider.stop()
+      // neither of them has been dialled from here before
+      const uncalled = await waitForActor('uncalled')
+      expect(await uncalled.run(whoAmI)).toBe(uncalled.id)
+      const { id: young } = await one.startActor('young', 'process')
+      expect(await (await waitForActor('young')).run(whoAmI)).toBe(young)
+      expect(ended).toBe(false)
+
+      away.thaw()
+      await eventually('who was away has the new secret', () => secretOf(elsewhere).equals(secretOf(here)), 30_000)
+      await eventually('and is back', async () => (await sees(one, 'asleep')) && (await sees(away, 'young')), 30_000)
+      expect((await away.find('young')).answer).toBe(young)
+      expect((await (await waitForActor('asleep')).run(whoAmI)).length).toBeGreaterThan(0)
+      await one.leave()
+      await away.leave()
+      await call
+    })
+  })
+})
+
+describe('banMember', () => {
+  test('cuts a member off everywhere, over restarts, until unbanMember lets it back', async () => {
+    const { paths } = machines(3)
+    const [here = '', there = '', elsewhere = ''] = paths
+    await operate(here, async () => {
+      let one = await startOn(there, 'one', ['ann'])
+      const ill = await startOn(elsewhere, 'ill', ['its child'])
+      await eventually('all see all', async () => (await sees(one, 'its child')) && (await sees(ill, 'ann')))
+      const events: DiscoveryEvent[] = []
+      const hear = async (): Promise<void> => {
+        for await (const event of discovery.events()) {
+          if (event.type === 'banned' || event.type === 'unbanned') events.push(event)
+          if (event.type === 'unbanned') return
+        }
+      }
+      const listening = hear()
+      const call = (await waitForActor('its child')).run(rest).catch((error: unknown) => error)
+      const { member, told } = await banMember('ill', { why: 'it was stolen' })
+      expect(member).toMatchObject({ id: ill.id, name: 'ill', why: 'it was stolen', by: { name: 'operator' } })
+      expect(told).toContain('one')
+      expect(bannedMembers()).toEqual([member])
+      expect(await call).toMatchObject({ code: 'ACTOR_DIED' })
+      expect(await findActor('its child')).toBeUndefined()
+      await eventually('it is gone', async () => !(await sees(one, 'ill')) && !(await sees(one, 'its child')))
+      await eventually('it is alone', async () => !(await sees(ill, 'operator')) && !(await sees(ill, 'one')), 30_000)
+
+      await one.leave()
+      one = await startOn(there, 'one', ['ann'])
+      await ill.kill()
+      const again = await startMember({
+        name: 'ill',
+        runtimeDir: elsewhere,
+        identity: 'kept',
+        listen,
+        join: one.addresses.filter((address) => address.includes('/tcp/')),
+      })
+      expect(again.id).toBe(ill.id)
+      expect(await sees(again, 'one')).toBe(false)
+      expect(await sees(one, 'ill')).toBe(false)
+
+      await unbanMember('ill')
+      await listening
+      expect(events.map(({ type }) => type)).toEqual(['banned', 'unbanned'])
+      await eventually('it is back', async () => (await sees(one, 'ill')) && (await sees(again, 'operator')), 30_000)
+      await again.leave()
+      await one.leave()
+    })
+  })
+
+  test('with a change of the secret, who is banned does not get the new one', async () => {
+    const { paths, secret } = machines(2)
+    const [here = '', elsewhere = ''] = paths
+    await operate(here, async () => {
+      const ill = await startOn(elsewhere, 'ill')
+      await eventually('it is there', async () => await sees(ill, 'operator'))
+      await expect(banMember('nobody')).rejects.toMatchObject({ code: 'UNKNOWN_MEMBER' })
+      await expect(banMember('operator')).rejects.toThrow('cannot ban itself')
+      await banMember(ill.id)
+      await rotateSecret({ overlapMs: 1_000 })
+      await eventually('it is alone', async () => !(await sees(ill, 'operator')), 30_000)
+      expect(secretOf(elsewhere).equals(secret)).toBe(true)
+      await ill.kill()
+      const other = await startMember({
+        name: 'other',
+        runtimeDir: elsewhere,
+        listen,
+        join: [...currentActor().addresses],
+      })
+      expect(await sees(other, 'operator')).toBe(false)
+      await eventually('it was refused', () => other.output.includes('was not known here'), 20_000)
+      expect(secretOf(elsewhere).equals(secret)).toBe(true)
+      await other.leave()
+    })
+  })
+})
