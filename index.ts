@@ -1,11 +1,5 @@
 export type { ArbiterOptions } from './discovery/arbiter-options.ts'
-export {
-  bannedMembers,
-  banMember,
-  unbanMember,
-  type BannedMember,
-  type BanOptions,
-} from './discovery/ban-member.ts'
+export { bannedMembers, banMember, unbanMember, type BannedMember, type BanOptions } from './discovery/ban-member.ts'
 export { getArbiter, watchArbiter, type Arbiter, type ArbiterChange } from './discovery/arbiter.ts'
 export type { ActorInfo } from './discovery/actor-info.ts'
 export { claim, type Claim, type ClaimOptions } from './discovery/claim.ts'
