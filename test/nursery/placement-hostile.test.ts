@@ -33,7 +33,7 @@ let mesh: JoinedMesh
 let raw: Host
 beforeEach(async () => {
   mesh = await joinMesh({ mesh: 'placement', name: 'alpha', allowSpawn: true, logLevel: 'error' })
-  raw = await startHost({ identity: await openIdentity(), secret: currentRuntime().options.secret })
+  raw = await startHost({ identity: await openIdentity(), secret: currentRuntime().options.secrets })
 })
 afterEach(async () => {
   await raw.stop()
@@ -121,7 +121,7 @@ describe('a member that asks a host ill', () => {
       const placement = number()
       own.stream.send([SPAWN, placement, order])
       await eventually('it is up', () => own.frames.some((frame) => frame[0] === TOLD))
-      const other = await startHost({ identity: await openIdentity(), secret: currentRuntime().options.secret })
+      const other = await startHost({ identity: await openIdentity(), secret: currentRuntime().options.secrets })
       const connection = await other.connect(mesh.actor.id, mesh.actor.addresses)
       const heard: unknown[][] = []
       const thief = new FrameStream(libp2pWire(await connection.newStream(SPAWN_PROTOCOL)), {
