@@ -72,6 +72,7 @@ export class ActorProcess implements Describable, Observable {
   readonly #events: ProcessEvents
   #target: Target | undefined
   #asked = false
+  #killed: string | undefined
   /** By an error that nobody caught there. */
   #death: ActorDied | undefined
   #bootTimer: NodeJS.Timeout
@@ -153,9 +154,14 @@ export class ActorProcess implements Describable, Observable {
    */
   destroy(by: string, why: string): Promise<ActorExit> {
     const how = `it was killed by ${by}: ${why}`
-    if (!this.#asked) this.#death ??= new ActorDied(this.#ref(), how)
+    if (!this.#asked) this.#death ??= new ActorDied(this.#ref(), (this.#killed = how))
     this.#ladder.kill(`${by}: ${why}`)
     return this.exited
+  }
+
+  /** By whom and why it was killed by hand, if it was. */
+  get killed(): string | undefined {
+    return this.#killed
   }
 
   /** As its child entry knows it, once it is up. */

@@ -163,6 +163,11 @@ export class ChildPage {
     })
   }
 
+  /** By whom and why it was last asked to end. */
+  get asked(): string | undefined {
+    return this.#asked
+  }
+
   /** Somebody else than its nursery has asked it to end. */
   askedToEnd(why: string): void {
     this.#asked = brief(why)
@@ -174,8 +179,7 @@ export class ChildPage {
     else this.#tell({ type: 'forced', child: this.#child, signal: step, why: eventText(why) })
   }
 
-  restart(how: string, delayMs: number): void {
-    const why = this.#asked === undefined ? how : `${how}, asked to by ${this.#asked}`
+  restart(why: string, delayMs: number): void {
     this.#restartCount += 1
     this.#outcome = 'restarting'
     keepLatest(this.#restarts, { at: Date.now(), why: brief(why), delayMs: Math.round(delayMs) })

@@ -176,7 +176,7 @@ export class Supervisor {
       slot.attempt = nextAttempt(slot.attempt, at - slot.startedAt, settings.withinMs)
       const { firstMs, maxMs } = settings.backoff
       const delayMs = backoffMs(slot.attempt, firstMs, maxMs, Math.random())
-      const why = how.kind === 'abnormal' ? describeError(how.error) : `it ended (${how.kind})`
+      const why = whyRestarted(slot.child, how)
       log.warn(`${slot.child.name} is restarted in ${Math.round(delayMs)} ms: ${why}`)
       slot.child.page.restart(why, delayMs)
       const known = this.#slots.filter(({ state }) => state !== 'new')
@@ -238,4 +238,9 @@ export class Supervisor {
     slot.child.finished(exit)
     slot.done.resolve()
   }
+}
+
+function whyRestarted({ page: { asked } }: Supervised, { kind, error }: ChildExit): string {
+  if (kind === 'abnormal') return describeError(error)
+  return kind === 'shutdown' && asked !== undefined ? `it was asked to end by ${asked}` : `it ended (${kind})`
 }

@@ -181,7 +181,7 @@ export class Guest {
         onMessage: (message) => this.#onMessage(message, events),
         onExit: (how, code) => {
           events.onExit(how, code)
-          void this.#finish(how, code)
+          void this.#finish(this.#process.killed ?? how, code)
         },
       },
     )

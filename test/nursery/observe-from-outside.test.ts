@@ -192,7 +192,7 @@ describe('an observer from outside', () => {
     })
     expect(all.filter((event) => event.type === 'forced').length).toBeGreaterThan(0)
     expect(all.find((event) => event.type === 'restarting')).toMatchObject({
-      why: expect.stringMatching(/asked to by a test \(.{8}\): it hears nothing/) as string,
+      why: expect.stringMatching(/it was asked to end by a test \(.{8}\): it hears nothing/) as string,
     })
   })
 

@@ -10,8 +10,10 @@ import {
   joinMesh,
   type JoinedMesh,
   members,
+  type MeshEvent,
   moveOnAfter,
   type Nursery,
+  observeMesh,
   openNursery,
   type Portal,
   RemoteActorError,
@@ -103,6 +105,34 @@ describe('an actor on another host', () => {
     expect(isAlive(pids[0]!)).toBe(false)
     for (const pid of pids) await eventuallyGone(pid)
     await eventually('its name is gone', async () => (await findActor('walter')) === undefined)
+  })
+
+  test('is in the tree of its owner, is followed, and is ended by hand, like one that runs here', async () => {
+    await startHosts('alpha')
+    await openNursery(async (nursery) => {
+      const portal = await nursery.startActor('walter', { modules, on: 'alpha' })
+      await using observer = await observeMesh()
+      const events: MeshEvent[] = []
+      const reading = (async () => {
+        for await (const event of observer.events({ recent: 100, actors: ['walter'] })) {
+          events.push(event)
+          if (events.filter(({ type }) => type === 'spawned').length === 2) return
+        }
+      })()
+      await portal.invoke('placed#whereAmI')
+      const { trees } = await observer.trees()
+      const walter = trees.find(({ name }) => name === 'owner')?.nurseries[0]?.children[0]
+      expect(walter).toMatchObject({ name: 'walter', host: { name: 'alpha' }, actor: { id: portal.id } })
+      await eventually('the call by hand was told', () => events.some(({ type }) => type === 'act'))
+      const [member] = await observer.members({ where: ({ id }) => id === portal.id })
+      await observer.kill(member!, { reason: 'to see it come back' })
+      await within('its restart', reading)
+      expect(events.find(({ type }) => type === 'restarting')).toMatchObject({
+        why: expect.stringContaining('to see it come back') as string,
+        actor: { name: 'owner' },
+      })
+      nursery.cancel()
+    }, swift)
   })
 
   test('gives values and errors of registered classes with their stacks to its owner, as a main task too', async () => {
