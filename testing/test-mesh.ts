@@ -15,9 +15,9 @@ import { startMemoryHost } from './memory-host.ts'
 import { LiveActor, type TestActor } from './test-actor.ts'
 
 /** Actors that a test may start; beyond that the one process is what is tested. */
-export const MAX_TEST_ACTORS = 24
+export const MAX_TEST_ACTORS = 16
 /** Milliseconds in which the whole mesh has to know who came, or who is gone. */
-const KNOWN_WITHIN_MS = 15_000
+const KNOWN_WITHIN_MS = 30_000
 /** Others that a newcomer is told of; gossip tells it of the rest. */
 const INTRODUCED = 3
 
@@ -36,7 +36,7 @@ export interface TestMesh extends AsyncDisposable {
    * Starts a root of the mesh; resolves when the whole mesh knows it.
    *
    * @param name 1 to 256 bytes; several may have the same
-   * @throws InvalidArgument, LimitExceeded for more than 24
+   * @throws InvalidArgument, LimitExceeded for more than 16
    */
   startActor(name: string, options?: TestActorOptions): Promise<TestActor>
   /** Runs a function as the test's own actor, a root named `test`. */

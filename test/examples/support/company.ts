@@ -29,11 +29,11 @@ async function leave(...programs: readonly Program[]): Promise<void> {
   for (const program of programs) expect((await program.waitForExit(LIMIT)).code).toBe(143)
 }
 
-/** Three counters and a reader: what they count is what is there. */
+/** Three hosts and a reader, whose counters run on them: what they count is what is there. */
 export async function countWords(stage: Stage): Promise<void> {
-  await using one = await stage.start('word-count', ['counter'], 0)
-  await using two = await stage.start('word-count', ['counter'], 1)
-  await using three = await stage.start('word-count', ['counter'], 2)
+  await using one = await stage.start('word-count', ['host'], 0)
+  await using two = await stage.start('word-count', ['host'], 1)
+  await using three = await stage.start('word-count', ['host'], 2)
   await using reader = await stage.start('word-count', ['LICENSE'], 0)
   await expectExit(reader)
   const words = readFileSync(`${root}LICENSE`, 'utf8')
@@ -44,7 +44,7 @@ export async function countWords(stage: Stage): Promise<void> {
   const most = [...times.values()].reduce((a, b) => (b.length > a.length ? b : a))
   expect(reader.stdout).toEqual([
     `${times.size} different words; '${most[0]}' is there ${most.length} times`,
-    expect.stringMatching(/^3 counters did it, in \d+ parts$/),
+    expect.stringMatching(/^3 hosts counted them, in \d+ parts$/),
   ])
   await leave(one, two, three)
 }
