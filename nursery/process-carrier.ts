@@ -15,7 +15,7 @@ export interface CarrierOptions {
   readonly limits: ActorLimits
 }
 
-export type OutputReader = (stdout: Readable, stderr: Readable) => void
+type OutputReader = (stdout: Readable, stderr: Readable) => void
 
 /** Starts the process of an actor; it waits for its first message. */
 export function startProcess(options: CarrierOptions, events: CarrierEvents): Carrier {
