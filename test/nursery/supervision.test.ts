@@ -256,7 +256,8 @@ describe('strategies', () => {
           await nursery.startActor('bystander', { modules })
           const portal = await nursery.startActor('weak', { modules })
           for (;;) {
-            await portal.run(endBy, 'exit 3')
+            // its answer may be lost with it
+            await portal.run(endBy, 'exit 3').catch(() => {})
             await sleep(20)
           }
         },
