@@ -101,6 +101,8 @@ export interface CallingHost {
   handle(protocol: string, handler: (stream: Stream, peer: string) => void): Promise<void>
   /** The live connection to a peer, else a dial of exactly these addresses. */
   connect(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
+  /** Dials whoever is at an address, which knows a secret of the mesh; gives its peer id. */
+  meet(address: string, signal: AbortSignal): Promise<string>
   isConnected(peer: string): boolean
   /** The connections that are open, the oldest first. */
   connections(): OpenConnection[]
@@ -306,6 +308,10 @@ function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
         since: timeline.open,
         streams: streams.length,
       })),
+    meet: async (address, signal) => {
+      const connection = await outsideScopes(async () => await node.dial(multiaddr(address), { signal }))
+      return connection.remotePeer.toString()
+    },
     isConnected: (peer) => node.getConnections(peerIdFromString(peer)).length > 0,
     drop: (peer, reason, ms) => {
       barred.bar(peer, ms)

@@ -103,6 +103,8 @@ export interface RuntimeOptions {
   readonly quorum?: readonly string[] | number | undefined
   readonly votes?: VoteFile | undefined
   readonly join?: readonly PeerHint[] | undefined
+  /** Names and addresses at which roots are looked for, whoever they are. */
+  readonly places?: readonly string[] | undefined
   /** Modules that this actor has imported before it started, and that those below import. */
   readonly preload?: readonly string[] | undefined
   /** Measures its libp2p node, and where that is read. */
@@ -312,6 +314,12 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       }
       const keeper = await LedgerKeeper.start({ host, identity, self, scope, secrets, discovery, files, onChange })
       stops.push(async () => await keeper.close())
+    }
+    if (options.places !== undefined && options.places.length > 0) {
+      const { PlaceWatch } = await import('../discovery/place-watch.ts')
+      const watch = new PlaceWatch({ host, discovery, places: options.places })
+      stops.push(() => watch.close())
+      await atMost(profiles[options.profile].joinWait, watch.first)
     }
     const nurseries = new Map<LiveNursery, Promise<void>>()
     const track = async <T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T> => {

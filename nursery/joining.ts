@@ -1,7 +1,7 @@
 import type { PeerHint } from '../discovery/core/input.ts'
 import { redeem } from '../discovery/gatehouse.ts'
 import { isInvitation, readInvitation } from '../discovery/invitation.ts'
-import { readJoinAddresses } from '../discovery/join-addresses.ts'
+import { readJoinAddresses, readJoinPlaces } from '../discovery/join-addresses.ts'
 import { keepLedger } from '../discovery/ledger-file.ts'
 import { Ledger } from '../discovery/ledger.ts'
 import { keepMembership, ledgerFileOf, type Membership, readMembership } from '../discovery/membership.ts'
@@ -14,6 +14,8 @@ export interface Joining {
   /** Undefined for a private mesh. */
   readonly mesh: string | undefined
   readonly hints: readonly PeerHint[]
+  /** Where roots are looked for, whoever they are. */
+  readonly places: readonly string[]
 }
 
 /**
@@ -30,18 +32,18 @@ export async function resolveJoining(
   const invitation = invitationIn(wanted)
   if (invitation !== undefined) {
     const { mesh: invitedTo, membership } = await redeemOnce(invitation, mesh)
-    return { mesh: invitedTo, hints: readJoinAddresses(membership.addresses) }
+    return { mesh: invitedTo, hints: readJoinAddresses(membership.addresses), places: [] }
   }
-  const hints = readJoinAddresses(wanted as readonly string[])
+  const { hints, places } = readJoinPlaces(wanted as readonly string[])
   if (mesh === undefined) {
-    if (hints.length === 0) return { mesh, hints }
+    if (hints.length + places.length === 0) return { mesh, hints, places }
     throw new InvalidArgument(
       "addresses of roots are joined in a named mesh: give run() or joinMesh() a 'mesh' as well as 'join', or join by an invitation",
     )
   }
   const membership = await readMembership(mesh)
-  if (membership === undefined || hints.length > 0) return { mesh, hints }
-  return { mesh, hints: readJoinAddresses(membership.addresses) }
+  if (membership === undefined || hints.length + places.length > 0) return { mesh, hints, places }
+  return { mesh, hints: readJoinAddresses(membership.addresses), places: [] }
 }
 
 /**

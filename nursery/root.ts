@@ -36,9 +36,11 @@ export interface MeshOptions extends MetadataOptions {
   readonly mesh?: string
   /**
    * How to join roots on other machines: an invitation, as `invite` or `greenroom invite` makes it, which says which
-   * mesh it is and is used once on this machine; or their addresses, each with its peer id, at most 64, the own ones
-   * may be among them, with `mesh` and the same secret here as there. Default `GREENROOM_JOIN`, addresses separated by
-   * commas; else, in a mesh that this machine has joined before, what is kept of that.
+   * mesh it is and is used once on this machine; or their addresses with peer ids, at most 64, the own ones may be among
+   * them; or names and addresses without, at most 16, like `/dns4/mesh.internal/tcp/4001`, each of which is every root
+   * that it leads to, looked up again and again. Addresses need `mesh` and the same secret here as there. Default
+   * `GREENROOM_JOIN`, addresses separated by commas; else, in a mesh that this machine has joined before, what is kept of
+   * that.
    */
   readonly join?: string | readonly string[]
   /** `kept` gives the same peer id at every start of this name in this named mesh; default `fresh`. */
@@ -106,7 +108,7 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
   const preload = checkPreload(options.preload ?? [])
   for (const url of preload) await import(url)
   const hosting = hostingSettings(options.allowSpawn)
-  const { mesh, hints } = await resolveJoining(
+  const { mesh, hints, places } = await resolveJoining(
     options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
     options.join,
   )
@@ -139,6 +141,7 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
       rendezvous,
       files,
       join: hints,
+      places,
       quorum,
       votes,
       metrics,

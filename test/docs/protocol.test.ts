@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as placeWatch from '../../discovery/place-watch.ts'
 import * as joinAddresses from '../../discovery/join-addresses.ts'
 import * as quorum from '../../discovery/core/quorum.ts'
 import * as reign from '../../discovery/core/reign.ts'
@@ -102,6 +103,7 @@ const limits: Record<string, unknown> = {
   ...relays,
   ...door,
   ...relay,
+  ...placeWatch,
   ...ban,
   ...ledger,
   ...ledgerExchange,

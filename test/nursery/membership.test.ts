@@ -187,3 +187,32 @@ describe('banMember', () => {
     })
   })
 })
+
+test('roots are met at a name, whoever they are, and again when others answer there', async () => {
+  const { paths } = machines(3)
+  const [here = '', there = '', elsewhere = ''] = paths
+  await operate(here, async () => {
+    const portOf = (addresses: readonly string[]): string => /\/tcp\/(\d+)/.exec(addresses.join(' '))?.[1] ?? ''
+    const port = portOf(currentActor().addresses)
+    const first = await startMember({
+      name: 'first',
+      runtimeDir: there,
+      listen,
+      join: [`/dns4/localhost/tcp/${port}`],
+    })
+    await eventually('it has met who is there', async () => await sees(first, 'operator'))
+    const place = `/ip4/127.0.0.1/tcp/${portOf(first.addresses)}`
+    const early = await startMember({ name: 'early', runtimeDir: elsewhere, listen, join: [place] })
+    await eventually('an address will do', async () => await sees(early, 'operator'))
+    await first.leave()
+    // somebody else, with another peer id, at the same place
+    const second = await startMember({ name: 'second', runtimeDir: there, listen: [place], join: [] })
+    await eventually(
+      'the newcomer is met',
+      async () => (await sees(early, 'second')) && (await sees(second, 'operator')),
+      30_000,
+    )
+    await early.leave()
+    await second.leave()
+  })
+})
