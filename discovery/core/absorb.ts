@@ -1,8 +1,6 @@
-import type { ActorRecord } from '../record.ts'
 import { isBanned } from './banned.ts'
 import type { End, Fact, Known } from './fact.ts'
 import { pages, tell } from './outbox.ts'
-import { endOf } from './tombstones.ts'
 import { followParent, outbid, refute } from './refutation.ts'
 import type { Merge } from './change.ts'
 import { ownRecord, send } from './state.ts'
@@ -17,14 +15,15 @@ type Via = 'stream' | 'sync' | 'gossip'
 
 type SuspectFact = Extract<Fact, { kind: 'suspect' }>
 
-/** Pause between two echoes of one accusation, in batches. */
-const echoPause = 20
-
 /**
  * Merges what others said and sees to it that whoever has to know gets to know.
  *
  * What came on a child's stream is passed on to the whole mesh, since nobody else hears it; whatever else is news, to
  * the own children, which have no other neighbour.
+ *
+ * A record whose end is known here is left at that: to tell everybody of the end (as in hashicorp/memberlist issue 311)
+ * would hide the living from everybody for a moment where one alone is wrong. The digests differ, so that a neighbour
+ * pulls the end, takes it for a suspicion and tells the owner, who refutes it (0.36 s instead of 0.15, simulated).
  */
 export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[]): void {
   const { state } = turn
@@ -49,7 +48,6 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
     else if (merge.outcome === 'full') state.counters.dropped++
     else if (merge.outcome === 'incredible') state.counters.incredible++
     if (fact.kind === 'record' && via !== 'gossip') followParent(turn, from, fact.known.record)
-    if (merge.outcome === 'accused' && fact.kind === 'record') echo(turn, from, via, fact.known.record, replies)
     // a page is answered as a whole, and gossip never
     if (via !== 'stream') replies.length = before
   }
@@ -138,25 +136,6 @@ function answerAccusation(turn: Turn, accusation: Life & { readonly by: string }
   const { own } = turn.state
   if (!refute(turn, accusation) && own !== undefined && compareLives(accusation, own.record) < 0)
     replies.push({ kind: 'record', known: own })
-}
-
-/**
- * A stale ALIVE meets the accusation that it missed, so that its owner can refute it (hashicorp/memberlist issue
- * 311).
- */
-function echo(turn: Turn, from: string, via: Via, record: ActorRecord, replies: Fact[]): void {
-  const { state, now } = turn
-  const tombstone = state.registry.tombstone(record.peerId)
-  if (tombstone === undefined) return
-  const fact: Fact = { kind: 'end', end: endOf(tombstone, now) }
-  if (via === 'stream') replies.push(fact)
-  if (state.links.has(record.peerId)) {
-    if (record.peerId !== from) send(turn, record.peerId, { type: 'facts', facts: [fact], claim: null })
-    else if (via === 'gossip') send(turn, from, { type: 'facts', facts: [fact], claim: null })
-  } else if (via === 'gossip' && now - tombstone.echoedAt >= state.profile.batch * echoPause) {
-    tombstone.echoedAt = now
-    tell(turn, 'mesh', fact, 1 + turn.rng())
-  }
 }
 
 /** Whoever is called dead and is a neighbour hears it from here at once: it may live. */

@@ -12,8 +12,6 @@ export interface Tombstone extends Slot {
   readonly by: string
   /** When the end became known, on this machine's clock; may be negative. */
   readonly at: number
-  /** When its record was last met by this accusation. */
-  echoedAt: number
 }
 
 /**
@@ -68,7 +66,6 @@ export class Tombstones {
       state,
       by,
       at: now - age,
-      echoedAt: -Infinity,
     }
     this.#all.set(peerId, tombstone)
     this.#buckets.put(tombstone)

@@ -598,27 +598,18 @@ describe('accusations', () => {
     expect(core.state.own?.record.rev).toBe(3)
   })
 
-  test('a record of one who is called dead is answered with the accusation', () => {
-    const core = root()
-    core.meet('z')
-    core.learn([endFact('y')])
-    const effects = core.learn([recordFact('y', { seq: 7 })], 'z', 'stream')
-    expect(sent(effects, 'facts')).toMatchObject([{ to: 'z', message: { facts: [{ end: { peerId: 'y' } }] } }])
-  })
-
-  test('by gossip it is echoed to everybody, once in a while, and not when another was faster', () => {
-    const core = root()
-    core.meet('z')
-    core.learn([endFact('y')])
-    core.pass(2 * batch)
-    core.learn([recordFact('y', { seq: 7 })])
-    core.learn([recordFact('y', { seq: 8 })])
-    expect(subjects(published(core.pass(2 * batch)))).toEqual(['y'])
-    core.pass(2_000)
-    core.learn([recordFact('y', { seq: 9 })])
-    core.learn([endFact('y', { by: 'another' })])
-    expect(published(core.pass(2 * batch))).toEqual([])
-  })
+  test.each(['stream', 'gossip'] as const)(
+    'a record of one who is called dead, by %s, makes no further noise',
+    (via) => {
+      const core = root()
+      core.meet('z')
+      core.learn([endFact('y')])
+      core.pass(2 * batch)
+      const effects = core.learn([recordFact('y', { seq: 7 })], 'z', via)
+      expect([...sent(effects, 'facts'), ...published(core.pass(2 * batch))]).toEqual([])
+      expect(core.state.registry.tombstone('y')).toBeDefined()
+    },
+  )
 
   test('a neighbour that is called dead hears it at once', () => {
     const core = root()

@@ -69,7 +69,7 @@ export class SimulatedActor {
 
   /** An address of this life: a later life of the same peer id listens elsewhere. */
   get address(): string {
-    return `/sim/${this.id}/${this.index}`
+    return addressOf(this.id, this.index)
   }
 
   /** What the process reads from a clock that never goes back, when `now` is the virtual time. */
@@ -85,19 +85,38 @@ export class SimulatedActor {
 
   /** The own record as this actor would sign it. */
   sign(version: Pick<ActorRecord, 'inc' | 'rev' | 'seq' | 'status'>): Known {
-    const record: ActorRecord = {
-      mesh: 'sim',
-      peerId: this.id,
-      name: this.name,
-      ...(this.parent === undefined ? {} : { parent: this.parent }),
-      root: this.root,
-      ...version,
-      addrs: [this.address],
-      modules: [],
-      meta: this.edits === 0 ? {} : { version: String(this.edits) },
-    }
-    return { record, signed: seal(record) }
+    return signAs(this, version)
   }
+}
+
+/** What a record says of an actor. */
+type Described = Pick<SimulatedActor, 'id' | 'name' | 'parent' | 'root' | 'address' | 'edits'>
+
+/** The record of an actor, whether it is simulated or not. */
+export function signAs(
+  { id, name, parent, root, address, edits }: Described,
+  { inc, rev, seq, status }: Pick<ActorRecord, 'inc' | 'rev' | 'seq' | 'status'>,
+): Known {
+  const record: ActorRecord = {
+    mesh: 'sim',
+    peerId: id,
+    name,
+    ...(parent === undefined ? {} : { parent }),
+    root,
+    inc,
+    rev,
+    seq,
+    status,
+    addrs: [address],
+    modules: [],
+    meta: edits === 0 ? {} : { version: String(edits) },
+  }
+  return { record, signed: seal(record) }
+}
+
+/** Where a life of an actor listens. */
+export function addressOf(id: string, index: number): string {
+  return `/sim/${id}/${index}`
 }
 
 /** One connection between two actors. What is under way on it when it breaks is lost. */

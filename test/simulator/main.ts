@@ -21,11 +21,15 @@ try {
 if (options?.targets === true) await showTargets(options)
 else if (options !== undefined) main(options)
 
-async function showTargets({ nodes, only: rows, json, write }: Options): Promise<void> {
+async function showTargets({ nodes, only: rows, json, write, long }: Options): Promise<void> {
   const started = performance.now()
-  const results = await measureTargets(rows, nodes === undefined ? undefined : [nodes], ({ id, roots, text, met }) => {
-    if (!json) console.log(`${id} at ${roots}: ${text}${met ? '' : '   (target not met)'}`)
-  })
+  const results = await measureTargets(
+    rows,
+    nodes !== undefined ? [nodes] : long ? 'long' : 'usual',
+    ({ id, roots, text, met }) => {
+      if (!json) console.log(`${id} at ${roots}: ${text}${met ? '' : '   (target not met)'}`)
+    },
+  )
   if (json) console.log(JSON.stringify(results, null, 2))
   else console.log(`in ${((performance.now() - started) / 1_000).toFixed(0)} s`)
   if (write) writeDocs(results)

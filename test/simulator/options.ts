@@ -21,6 +21,8 @@ export interface Options extends Omit<PlanOptions, 'seed'> {
   readonly targets: boolean
   readonly only: readonly string[] | undefined
   readonly write: boolean
+  /** At the largest sizes. */
+  readonly long: boolean
 }
 
 /** The most roots of one simulation. */
@@ -37,7 +39,8 @@ npm run simulate -- --profile lan                 loopback (default), lan or wan
 npm run simulate -- --disturbed 60000             milliseconds of faults
 npm run simulate -- --seed 42 --keep 0,3,7        only these happenings of the plan
 npm run simulate -- --targets                     measures the table of docs/discovery.md; --only crash,idle some rows,
-                                                  --nodes 100 at one size, --write puts it into the docs (all rows)
+                                                  --nodes 100 at one size, --long at the largest (half an hour, 4 GB),
+                                                  --write puts what was measured into the docs
 npm run simulate -- --json                        as JSON
 faults: ${faultNames.join(', ')}`
 
@@ -63,6 +66,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       targets: { type: 'boolean', default: false },
       only: { type: 'string' },
       write: { type: 'boolean', default: false },
+      long: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -71,15 +75,13 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const seeds = whole('--seeds', values.seeds ?? (values.seed === undefined ? '100' : '1'), 1, 10_000_000)
   if (values.keep !== undefined && seeds > 1) throw new Error('--keep names happenings of one plan: give --seed alone')
   const rows = targets.map(({ id }) => id)
-  if (!values.targets && (values.write || values.only !== undefined))
-    throw new Error('--write and --only belong to --targets')
-  if (values.write && (values.only !== undefined || values.nodes !== undefined)) {
-    throw new Error('--write needs all rows at all sizes: leave --only and --nodes out')
-  }
+  if (!values.targets && (values.write || values.long || values.only !== undefined))
+    throw new Error('--write, --long and --only belong to --targets')
   return {
     targets: values.targets,
     only: values.only?.split(',').map((name) => oneOf('--only', name, rows)),
     write: values.write,
+    long: values.long,
     firstSeed: whole('--seed', values.seed ?? '1', 0, 2 ** 32 - 1),
     seeds,
     nodes: values.nodes === undefined ? undefined : whole('--nodes', values.nodes, 1, MAX_NODES),

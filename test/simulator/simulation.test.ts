@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { arbiterOf } from '../../discovery/core/election.ts'
+import type { SimulatedActor } from './actor.ts'
 import { partition } from './faults/network-faults.ts'
 import { cut } from './network.ts'
 import type { Disturbance } from './network.ts'
@@ -221,6 +222,28 @@ describe('seen from outside', () => {
     expect(simulation.messages - before).toBeLessThan(
       1.05 * ((60 / 0.5) * 12 * 12 + (60 / 0.5) * 8 + (60 / 5) * 2 * 24),
     )
+  })
+
+  test('where one alone takes somebody for dead nobody else does, and it sees its mistake within half a second', () => {
+    const simulation = settled(24)
+    const [, accused, ...others] = simulation.roots()
+    const mistaken = others.find((root) => accused !== undefined && !root.links.has(accused.id))
+    if (accused === undefined || mistaken === undefined) throw new Error('all are neighbours')
+    const { inc, rev } = accused.core.registry.get(accused.id) ?? { inc: 0, rev: 0 }
+    const end = { peerId: accused.id, inc, rev, state: 'dead', by: others[5]?.id ?? '', age: 0 } as const
+    const message = { type: 'facts', facts: [{ kind: 'end', end }], claim: null } as const
+    const from = [...mistaken.links.keys()][0] ?? ''
+    simulation.give(mistaken, { type: 'message', from, via: 'gossip', message })
+    accused.edits++
+    simulation.give(accused, { type: 'changed' })
+    const shows = ({ core }: SimulatedActor): boolean => core.registry.get(accused.id) !== undefined
+    const rest = simulation.roots().filter((root) => root !== mistaken)
+    let hidden = 0
+    const seen = timeUntil(simulation, () => {
+      hidden += rest.filter((root) => !shows(root)).length
+      return shows(mistaken)
+    })
+    expect({ seen: seen > 0 && seen < 500, hidden }).toEqual({ seen: true, hidden: 0 })
   })
 
   test('an actor that leaves is gone without a verdict of anybody', () => {

@@ -25,7 +25,7 @@ import { VirtualClock } from './virtual-clock.ts'
 import { bytesOf, keyOf, overTheWire } from './wire.ts'
 
 /** Any time will do for the boot of the first actor; a wall clock is never near 0. */
-const epoch = 1_700_000_000_000
+export const epoch = 1_700_000_000_000
 
 /** The functions of the core that a simulation drives: the project's own, or ones with a rule turned off. */
 export interface CoreUnderTest {
@@ -308,8 +308,10 @@ export class Simulation implements World {
 
   /** Takes an entry out of the rendezvous; a live program that is wronged by this announces itself again. */
   #forget(peerId: string): void {
-    if (!this.#rendezvous.delete(peerId)) return
     const wronged = this.get(peerId)
+    // a seed is configured: who is wrong about it cannot take it away from others
+    if (wronged !== undefined && this.#options.seeds !== undefined) return
+    if (!this.#rendezvous.delete(peerId)) return
     if (wronged === undefined) return
     this.clock.after(between(this.rng, 1, 50), () =>
       this.#whenAwake(wronged, false, () => {

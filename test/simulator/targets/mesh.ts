@@ -60,13 +60,16 @@ export function formMesh(options: MeshOptions): Simulation {
   return simulation
 }
 
-/** Whether so many actors run, and all know all. */
-export function isWhole(simulation: Simulation, actors: number): boolean {
+/** Whether so many actors run, and all know all: those, and `others` of which there are only records. */
+export function isWhole(simulation: Simulation, actors: number, others = 0): boolean {
   const running = simulation.running()
   const [first] = running
   if (first === undefined || running.length !== actors) return false
   const { digest } = first.core.registry
-  return digest.count === actors && running.every(({ core }) => core.joined && sameDigest(core.registry.digest, digest))
+  return (
+    digest.count === actors + others &&
+    running.every(({ core }) => core.joined && sameDigest(core.registry.digest, digest))
+  )
 }
 
 /** Milliseconds until something holds, looked at every 50 ms. @throws Error when it does not within the limit */

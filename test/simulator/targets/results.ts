@@ -1,5 +1,6 @@
-import { Bench, targets } from './measures.ts'
-import type { Measured } from './measures.ts'
+import { Bench } from './bench.ts'
+import type { Measured } from './bench.ts'
+import { targets } from './measures.ts'
 
 /** One measurement of the table. */
 export interface Result extends Measured {
@@ -10,14 +11,14 @@ export interface Result extends Measured {
 /** Measures every row at every size, or some of them; tells of each as it is done. */
 export async function measureTargets(
   ids: readonly string[] | undefined,
-  sizes: readonly number[] | undefined,
+  sizes: readonly number[] | 'usual' | 'long',
   tell: (result: Result) => void,
 ): Promise<Result[]> {
   const results: Result[] = []
   const benches = new Map<number, Bench>()
-  for (const { id, sizes: usual, measure } of targets) {
+  for (const { id, sizes: usual, longSizes, measure } of targets) {
     if (ids !== undefined && !ids.includes(id)) continue
-    for (const roots of sizes ?? usual) {
+    for (const roots of sizes === 'usual' ? usual : sizes === 'long' ? (longSizes ?? []) : sizes) {
       const bench = benches.get(roots) ?? new Bench(roots)
       benches.set(roots, bench)
       const result = { id, roots, ...(await measure(bench)) }

@@ -8,8 +8,16 @@ const docs = new URL('../../../docs/', import.meta.url)
 const begin = '<!-- targets: written by npm run simulate -- --targets --write -->'
 const end = '<!-- end of targets -->'
 
-/** Puts the table into docs/discovery.md, and the plots beside it. */
-export function writeDocs(results: readonly Result[]): void {
+/** What was measured last, row by row and size by size. */
+const measured = new URL('plots/measured.json', docs)
+
+/**
+ * Puts the table into docs/discovery.md, and the plots beside it. What was not measured this time stays as it was measured
+ * last.
+ */
+export function writeDocs(newer: readonly Result[]): void {
+  const results = withNewer(JSON.parse(readFileSync(measured, 'utf8')) as Result[], newer)
+  writeFileSync(measured, `${JSON.stringify(results, null, 2)}\n`)
   const page = new URL('discovery.md', docs)
   const text = readFileSync(page, 'utf8')
   const [before, rest] = text.split(begin)
@@ -20,6 +28,13 @@ export function writeDocs(results: readonly Result[]): void {
   writeFileSync(page, `${before}${begin}\n${tableOf(results)}\n${end}${after}`)
   mkdirSync(new URL('plots/', docs), { recursive: true })
   for (const [name, svg] of plotsOf(results)) writeFileSync(new URL(`plots/${name}.svg`, docs), svg)
+}
+
+/** All results, the newer ones in the place of older ones of the same row and size; smaller sizes first. */
+export function withNewer(older: readonly Result[], newer: readonly Result[]): Result[] {
+  const keyOf = ({ id, roots }: Result): string => `${id} ${roots}`
+  const results = new Map([...older, ...newer].map((result) => [keyOf(result), result]))
+  return [...results.values()].toSorted((a, b) => a.id.localeCompare(b.id, 'en') || a.roots - b.roots)
 }
 
 /** The plots, by file name. */
