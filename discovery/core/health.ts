@@ -36,18 +36,10 @@ function isAlone({ liveness }: CoreState): boolean {
   return liveness.health.cutOff && liveness.health.score >= MAX_STRETCH / 2
 }
 
-/** Nobody answers, and nothing else has come from any other root for a while. */
-export function isDeaf(turn: Turn): boolean {
-  return isAlone(turn.state) && silence(turn) >= turn.state.profile.suspicion.min
-}
-
-/** The same for as long as anybody is suspected at most. */
+/** Nobody answers, and nothing else has come from any other root for as long as anybody is suspected at most. */
 export function isIsolated(turn: Turn): boolean {
-  return isAlone(turn.state) && silence(turn) >= turn.state.profile.suspicion.max * MAX_SUSPICION_STRETCH
-}
-
-function silence({ state, now }: Turn): number {
-  return now - state.liveness.health.heardAt
+  const { liveness, profile } = turn.state
+  return isAlone(turn.state) && turn.now - liveness.health.heardAt >= profile.suspicion.max * MAX_SUSPICION_STRETCH
 }
 
 /** Another root was heard. */

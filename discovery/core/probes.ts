@@ -1,11 +1,11 @@
-import { isIsolated, noteAnswer, recover, resetAnswers, stretchOf, worsen } from './health.ts'
+import { noteAnswer, recover, resetAnswers, stretchOf, worsen } from './health.ts'
 import type { ProbeUnderWay } from './liveness.ts'
 import type { Ack, Nack } from './probe-messages.ts'
 import { refuteLate } from './refutation.ts'
 import { endRelays, relayAck } from './relays.ts'
 import { arm, disarm, dropLink, ownRecord, send } from './state.ts'
 import type { Turn } from './state.ts'
-import { accuse, giveUpAll } from './suspicion.ts'
+import { accuse, giveUpAllWhenDeaf } from './suspicion.ts'
 
 /*
  * SWIM's probes (Das et al. 2002), not of random members but of the successors on the rings: their links are open
@@ -46,7 +46,7 @@ export function onProbeTimer(turn: Turn): void {
     if (now >= probe.dueAt) goOn(turn, seq, probe)
     next = Math.min(next, probe.dueAt)
   }
-  if (isIsolated(turn)) giveUpAll(turn)
+  giveUpAllWhenDeaf(turn)
   if (now >= liveness.nextProbeAt) probeNext(turn)
   next = Math.min(next, liveness.nextProbeAt)
   if (next < Infinity) arm(turn, 'probe', Math.max(next, now + 1))

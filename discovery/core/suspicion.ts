@@ -1,6 +1,6 @@
 import type { ActorRecord } from '../record.ts'
 import type { Accusation, End } from './fact.ts'
-import { isDeaf, MAX_SUSPICION_STRETCH, stretchOf } from './health.ts'
+import { isIsolated, MAX_SUSPICION_STRETCH, stretchOf } from './health.ts'
 import type { Suspicion } from './liveness.ts'
 import { tell } from './outbox.ts'
 import { arm, dropLink, emit, ownRecord, send } from './state.ts'
@@ -78,16 +78,11 @@ export function suspend(turn: Turn, { peerId, inc, rev, by }: End): boolean {
  */
 export function onSuspicionTimer(turn: Turn): void {
   const { state, now } = turn
+  giveUpAllWhenDeaf(turn)
   const watched = state.liveness.rings.successors(() => state.registry.roots())
   let next = Infinity
   for (const suspicion of state.liveness.suspicions.values()) {
     if (now < suspicion.deadline) {
-      next = Math.min(next, suspicion.deadline)
-      continue
-    }
-    // where nothing is heard at all, all are given up together, or nobody
-    if (!suspicion.verdict && isDeaf(turn)) {
-      suspicion.deadline = now + state.profile.suspicion.min
       next = Math.min(next, suspicion.deadline)
       continue
     }
@@ -106,7 +101,8 @@ export function onSuspicionTimer(turn: Turn): void {
  * An actor that hears nothing at all gives everybody up at one moment: one after the other would take it as long as the
  * mesh is large. Its children hear of it and nobody else, since it may be that it is only deaf.
  */
-export function giveUpAll(turn: Turn): void {
+export function giveUpAllWhenDeaf(turn: Turn): void {
+  if (!isIsolated(turn)) return
   const { state } = turn
   const self = ownRecord(state).peerId
   for (const root of Array.from(state.registry.roots())) {

@@ -224,7 +224,7 @@ describe('seen from outside', () => {
     )
   })
 
-  test('where one alone takes somebody for dead nobody else does, and it sees its mistake within half a second', () => {
+  test('where one alone takes somebody for dead nobody else does, and it sees its mistake within a second', () => {
     const simulation = settled(24)
     const [, accused, ...others] = simulation.roots()
     const mistaken = others.find((root) => accused !== undefined && !root.links.has(accused.id))
@@ -243,7 +243,7 @@ describe('seen from outside', () => {
       hidden += rest.filter((root) => !shows(root)).length
       return shows(mistaken)
     })
-    expect({ seen: seen > 0 && seen < 500, hidden }).toEqual({ seen: true, hidden: 0 })
+    expect({ seen: seen > 0 && seen < 1_000, hidden }).toEqual({ seen: true, hidden: 0 })
   })
 
   test('an actor that leaves is gone without a verdict of anybody', () => {

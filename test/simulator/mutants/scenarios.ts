@@ -56,6 +56,18 @@ export const sleptOverIt: Scenario = (seed, core) => {
   return new Broken('who was stopped passes no verdict on waking', `${sleeper.id} calls somebody dead`)
 }
 
+/** A root hears nobody for a little longer than anybody is suspected. */
+export const heardNobody: Scenario = (seed, core) => {
+  const simulation = meshOf(16, seed, core)
+  const [deaf] = simulation.roots()
+  if (deaf === undefined) return undefined
+  simulation.network.disturb({ weather: (from, to) => (from !== to && to === deaf.place ? cut : undefined) })
+  simulation.clock.runUntil(simulation.now + 2.3 * simulation.profile.suspicion.max)
+  const { rootCount } = deaf.core.registry
+  if (rootCount === 1) return undefined
+  return new Broken('who hears nobody gives all others up at one moment', `${deaf.id} shows ${rootCount} roots`)
+}
+
 function meshOf(roots: number, seed: number, core: CoreUnderTest | undefined, seeds?: number): Simulation {
   const simulation = new Simulation({
     seed,
