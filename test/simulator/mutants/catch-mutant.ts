@@ -1,7 +1,9 @@
 import { makePlan } from '../plan.ts'
 import { runPlan } from '../run-plan.ts'
+import { Broken } from '../laws/law.ts'
 import { loadMutant } from './load-mutant.ts'
 import type { KnownMutation } from './mutations.ts'
+import type { CoreUnderTest } from '../simulation.ts'
 
 /** How a rule that is off was noticed. */
 export interface Catch {
@@ -31,12 +33,29 @@ export async function catchMutant(
   for (const seed of [...known, ...Array.from({ length: seeds }, (_, index) => index)]) {
     if (tried >= seeds || usedMs() >= until) return undefined
     tried++
-    const plan = makePlan({ ...mutation.plan, seed })
-    const { law, breaches } = runPlan(plan, { core })
+    const broken = breachOf(mutation, seed, core)
     // a seed that breaks a law anyway tells nothing about the rule
-    if (law !== undefined && runPlan(plan).law === undefined) return { seed, tried, law, breach: breaches[0] ?? '' }
+    if (broken !== undefined && breachOf(mutation, seed) === undefined) return { seed, tried, ...broken }
   }
   return undefined
+}
+
+function breachOf(
+  { plan, scenario }: KnownMutation,
+  seed: number,
+  core?: CoreUnderTest,
+): Pick<Catch, 'law' | 'breach'> | undefined {
+  if (scenario === undefined) {
+    const { law, breaches } = runPlan(makePlan({ ...plan, seed }), core === undefined ? {} : { core })
+    return law === undefined ? undefined : { law, breach: breaches[0] ?? '' }
+  }
+  try {
+    const broken = scenario(seed, core)
+    return broken && { law: broken.law, breach: broken.message }
+  } catch (error) {
+    if (error instanceof Broken) return { law: error.law, breach: error.message }
+    throw error
+  }
 }
 
 function usedMs(): number {

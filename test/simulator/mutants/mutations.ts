@@ -1,10 +1,14 @@
 import type { PlanOptions } from '../plan.ts'
 import type { Mutation } from './load-mutant.ts'
+import { heardNobody, seedsGone, sleptOverIt } from './scenarios.ts'
+import type { Scenario } from './scenarios.ts'
 
 /** A rule, how to turn it off, and a plan whose seeds notice. */
 export interface KnownMutation extends Mutation {
   /** What is run with it; all faults of liveness mode in an elastic mesh when left out. */
   readonly plan?: Omit<PlanOptions, 'seed'>
+  /** A run made for this rule, instead of a plan. */
+  readonly scenario?: Scenario
   /** The first seed that notices; undefined where the core has changed since, so that a search has to find one anew. */
   readonly seed: number | undefined
 }
@@ -81,7 +85,7 @@ export const mutations: readonly KnownMutation[] = [
     file: 'election.ts',
     find: 'return election.reign !== undefined && now < election.reign.leaseUntil',
     replace: 'return election.reign !== undefined',
-    seed: 0,
+    seed: 1,
   },
   {
     rule: 'an arbiter whose lease has run out steps down',
@@ -103,7 +107,7 @@ export const mutations: readonly KnownMutation[] = [
     file: 'reign.ts',
     find: 'const decisive = times[majority(reign.committee.length) - 1] ?? -Infinity',
     replace: 'const decisive = now',
-    seed: 9,
+    seed: 8,
   },
   {
     rule: 'who stands asks first (PreVote)',
@@ -132,7 +136,7 @@ export const mutations: readonly KnownMutation[] = [
     file: 'refutation.ts',
     find: 'rev: accusation.rev + 1, seq: own.seq',
     replace: 'rev: own.rev, seq: own.seq',
-    seed: 2,
+    seed: 0,
   },
   {
     rule: 'the end of a life is remembered (tombstones)',
@@ -146,7 +150,7 @@ export const mutations: readonly KnownMutation[] = [
     file: 'registry.ts',
     find: "if (order < 0) return { outcome: 'older', changes: nothing }",
     replace: '',
-    seed: 20,
+    seed: 0,
   },
   {
     rule: 'nobody is shown without its parent',
@@ -221,6 +225,107 @@ export const mutations: readonly KnownMutation[] = [
     file: 'probes.ts',
     find: 'if (suspicion === undefined) return',
     replace: 'if (suspicion === undefined || turn.now > 0) return',
-    seed: 10,
+    seed: 19,
+  },
+  {
+    rule: 'who hears nobody gives all others up at one moment',
+    file: 'suspicion.ts',
+    find: 'if (!isIsolated(turn)) return',
+    replace: 'if (turn.now >= 0) return',
+    scenario: heardNobody,
+    seed: 0,
+  },
+  {
+    rule: 'who was stopped gives others more time on waking',
+    file: 'health.ts',
+    find: 'if (lag < timeout / 2) return',
+    replace: 'if (lag < Infinity) return',
+    scenario: sleptOverIt,
+    seed: 0,
+  },
+  {
+    rule: 'the addresses of the dead are kept, and dialled now and then',
+    file: 'lost.ts',
+    find: 'if (addrs.length === 0) return',
+    replace: 'if (addrs.length >= 0) return',
+    scenario: seedsGone,
+    seed: 0,
+  },
+  {
+    rule: 'the own record is kept while it is hidden from its own actor',
+    file: 'sync.ts',
+    find: '  keepOwnRecord(turn)\n',
+    replace: '',
+    plan: { disturbed: 150_000 },
+    seed: 20,
+  },
+  {
+    rule: 'links to own children are no reason to wait with the dial of the parent',
+    file: 'dials.ts',
+    find: 'state.links.size - childLinks(state).length',
+    replace: 'state.links.size',
+    plan: { nodes: 8, faults: ['newChild', 'manyPauses'] },
+    seed: 90,
+  },
+  {
+    rule: 'a parent remembers which of its children have ended',
+    file: 'core.ts',
+    find: '  state.exited.add(peerId)\n',
+    replace: '',
+    plan: { nodes: 3, faults: ['briefChild'] },
+    seed: 145,
+  },
+  // elections while the committee changes
+  {
+    rule: 'a new committee carries the lease when its majority has acknowledged',
+    file: 'reign.ts',
+    find: 'if (agreed < majority(coming.committee.length)) return',
+    replace: '',
+    plan: {
+      mode: 'safety',
+      nodes: 3,
+      faults: ['newRoot', 'partition', 'weather', 'leave', 'slowPlace', 'muteArbiter'],
+      disturbed: 40_000,
+    },
+    seed: 80,
+  },
+  // claims
+  {
+    rule: 'a new arbiter grants free names after the leases of the one before',
+    file: 'grants.ts',
+    find: 'const openAt = first || complete ? now : now + claimLease + lease',
+    replace: 'const openAt = now',
+    plan: { electorate: 'quorum', mode: 'safety', nodes: 5, faults: ['crashArbiter', 'restart', 'pauses'] },
+    seed: 16,
+  },
+  {
+    rule: 'a name is free when the lease of its silent holder is over',
+    file: 'grants.ts',
+    find: 'return heardAt + profile.claimLease + profile.lease / 3',
+    replace: 'return heardAt + profile.claimLease / 2',
+    seed: 1,
+  },
+  {
+    rule: 'a holder believes no longer than its lease',
+    file: 'claims.ts',
+    find: 'if (claims.own.size === 0 || turn.now < claimsUntil(turn.state)) return',
+    replace: 'return',
+    seed: 1,
+  },
+  {
+    rule: 'a telling of claims that was overtaken by a later one is left out',
+    file: 'grants.ts',
+    find: 'party === undefined || message.round <= party.round',
+    replace: 'party === undefined',
+    plan: { mode: 'liveness', faults: ['weather'] },
+    seed: 98,
+  },
+  {
+    rule: 'a leaving arbiter hands over who holds what',
+    file: 'grants.ts',
+    find: 'grants.push({ actor: party.actor, life: party.life, id, name, fence })',
+    replace: '',
+    plan: { mode: 'safety', faults: ['arbiterLeaves', 'newRoot'] },
+    seed: 0,
   },
 ]

@@ -1,6 +1,5 @@
 import { cut } from '../network.ts'
 import type { Disturbance } from '../network.ts'
-import { between, seeded } from '../rng.ts'
 import { settledBreaches } from '../settled.ts'
 import { Simulation } from '../simulation.ts'
 import type { CoreUnderTest } from '../simulation.ts'
@@ -8,19 +7,6 @@ import { Broken } from '../laws/law.ts'
 
 /** A run made for one rule; gives how a law was broken, if it was. */
 export type Scenario = (seed: number, core: CoreUnderTest | undefined) => Broken | undefined
-
-/** A child ends while its first word to its parent is still under way. */
-export const lastWords: Scenario = (seed, core) => {
-  const simulation = meshOf(3, seed, core)
-  const [root] = simulation.roots()
-  const rng = seeded(seed)
-  for (let index = 0; root !== undefined && index < 20; index++) {
-    const child = simulation.startChild(`brief${index}`, root)
-    simulation.clock.runUntil(simulation.now + between(rng, 2, 12))
-    simulation.crash(child)
-  }
-  return unsettledAfter(simulation, 3_000, 'whom its parent has seen end is shown by nobody')
-}
 
 /** Halves that know each other from seeds which are gone for good: nobody shows them to each other again. */
 export const seedsGone: Scenario = (seed, core) => {

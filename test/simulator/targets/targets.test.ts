@@ -8,16 +8,19 @@ import { targets } from './measures.ts'
 import { longId, quantile } from './mesh.ts'
 import { drawPlot } from './plot.ts'
 import { measureTargets, tableOf } from './results.ts'
-import { plotsOf } from './write-docs.ts'
+import { plotsOf, readMeasured, withNewer } from './write-docs.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
 const page = readFileSync(new URL('discovery.md', docs), 'utf8')
 
 describe('docs/discovery.md', () => {
-  test.each(targets)('has the row: $what', ({ what, anchor, target, sizes, longSizes = [] }) => {
-    const row = page.split('\n').find((line) => line.startsWith(`| ${what} | ${anchor} | ${target} | `))
-    expect(row).toBeDefined()
-    for (const size of [...sizes, ...longSizes]) expect(row).toContain(`${size.toLocaleString('en')}: `)
+  test('shows what was measured last, every row at its usual sizes at least', () => {
+    const measured = readMeasured()
+    expect(page).toContain(tableOf(measured))
+    const missing = targets.flatMap(({ id, sizes }) =>
+      sizes.filter((size) => !measured.some((result) => result.id === id && result.roots === size)),
+    )
+    expect(missing).toEqual([])
   })
 
   test('shows the plots that are there', () => {
@@ -55,6 +58,12 @@ describe('what is written', () => {
       .find((line) => line.startsWith('| a crash'))
     expect(row).toContain('10: 0.20 s / 0.40 s<br>1,000: 0.30 s / 3.00 s **not met**')
     expect(tableOf(results)).toContain('not measured')
+  })
+
+  test('what was not measured this time stays as it was', () => {
+    const newer = { id: 'crash', roots: 10, text: '0.1 s', p50: 100, p99: 100, met: true }
+    const other = { ...newer, roots: 100 }
+    expect(withNewer(results, [other, newer])).toEqual([newer, other, results[1]])
   })
 
   test('a plot has a line for each series, and a mark for each point', () => {

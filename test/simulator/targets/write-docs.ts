@@ -16,7 +16,7 @@ const measured = new URL('plots/measured.json', docs)
  * last.
  */
 export function writeDocs(newer: readonly Result[]): void {
-  const results = withNewer(JSON.parse(readFileSync(measured, 'utf8')) as Result[], newer)
+  const results = withNewer(readMeasured(), newer)
   writeFileSync(measured, `${JSON.stringify(results, null, 2)}\n`)
   const page = new URL('discovery.md', docs)
   const text = readFileSync(page, 'utf8')
@@ -28,6 +28,11 @@ export function writeDocs(newer: readonly Result[]): void {
   writeFileSync(page, `${before}${begin}\n${tableOf(results)}\n${end}${after}`)
   mkdirSync(new URL('plots/', docs), { recursive: true })
   for (const [name, svg] of plotsOf(results)) writeFileSync(new URL(`plots/${name}.svg`, docs), svg)
+}
+
+/** What the docs show. */
+export function readMeasured(): Result[] {
+  return JSON.parse(readFileSync(measured, 'utf8')) as Result[]
 }
 
 /** All results, the newer ones in the place of older ones of the same row and size; smaller sizes first. */
