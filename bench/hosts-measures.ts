@@ -73,6 +73,23 @@ export const HOSTS_MEASURES: readonly Measure[] = [
     ],
   },
   {
+    id: 'hosts-spawn',
+    pairs: ['hosts'],
+    whyNot: whyNoNetwork,
+    command: (windowMs) => ({ type: 'hosts', what: 'spawn', windowMs }),
+    rows: [
+      { id: 'hosts-spawn', name: 'spawn on another host to first result', unit: 'ms', metric: 'ms', ...ON_HOSTS },
+      {
+        id: 'hosts-spawn-times',
+        name: '  over one below the same caller',
+        unit: '×',
+        metric: 'times',
+        ...ON_HOSTS,
+        targets: [{ of: 'value', atMost: 1.3 }],
+      },
+    ],
+  },
+  {
     id: 'hosts-cut',
     pairs: ['hosts'],
     whyNot: whyNoNetwork,

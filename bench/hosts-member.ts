@@ -30,6 +30,8 @@ export type MemberTask =
   | { readonly calls: string; readonly inFlight: number; readonly windowMs: number }
   /** Calls what never answers, and tells when that was rejected. */
   | { readonly hang: string }
+  /** Starts an actor, below itself or on another host, and tells how long it took to its first answer. */
+  | { readonly spawn: 'here' | { readonly on: string } }
   /** Tells when an actor was out of the registry. */
   | { readonly lost: string }
 
@@ -51,6 +53,7 @@ async function perform(task: MemberTask): Promise<MemberReply> {
     for await (const { type, actor } of watchActors()) if (type === 'down' && actor.name === task.lost) break
     return { at: monotonic() }
   }
+  if ('spawn' in task) return { ms: await spawnOnce(task.spawn) }
   const name = 'calls' in task ? task.calls : task.hang
   const portal = await failAfter(FOUND_MS, async () => await waitForActor(name))
   if ('hang' in task) {
@@ -63,6 +66,17 @@ async function perform(task: MemberTask): Promise<MemberReply> {
   if (task.inFlight > 1) return { rate: (await ratePerSecond(task.inFlight, task.windowMs, call)).rate }
   const { rate, us } = await roundTrips(task.windowMs, call)
   return { rate, p50: percentile(us, 50) }
+}
+
+async function spawnOnce(where: 'here' | { readonly on: string }): Promise<number> {
+  return await openNursery(async (nursery) => {
+    const at = monotonic()
+    const portal = await nursery.startActor('spawned', { modules: [echoing], ...(where === 'here' ? {} : where) })
+    await portal.run(echo, ARGUMENT)
+    const ms = monotonic() - at
+    nursery.cancel()
+    return ms
+  })
 }
 
 async function obey(): Promise<void> {
@@ -84,5 +98,5 @@ async function obey(): Promise<void> {
 
 if (import.meta.main) {
   const { name, mesh, listen, join, profile } = JSON.parse(process.argv[2] ?? '{}') as MemberPlan
-  await run(obey, { name, mesh, listen: [listen], join, profile, modules: [echoing] })
+  await run(obey, { name, mesh, listen: [listen], join, profile, modules: [echoing], allowSpawn: true })
 }

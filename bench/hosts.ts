@@ -121,6 +121,16 @@ const measures: Record<HostsEvent, (windowMs: number) => Promise<Reading>> = {
     const [single, many] = [await nearAndFar(1, windowMs), await nearAndFar(64, windowMs)]
     return { rate: single.far, share: single.far / single.near, many: many.far, manyShare: many.far / many.near }
   },
+  spawn: async () => {
+    const here: number[] = []
+    const there: number[] = []
+    for (let i = 0; i < NEWCOMERS; i++) {
+      there.push((await caller.ask({ spawn: { on: 'far' } }))['ms']!)
+      here.push((await caller.ask({ spawn: 'here' }))['ms']!)
+    }
+    const [ms, local] = [middle(there), middle(here)]
+    return { ms, times: ms / local }
+  },
   cut: async () => {
     const lost = await Member.start(away, { name: 'lost', listen: tcp(away.address, 4_001), join: far.addresses })
     const pending = caller.ask({ hang: 'lost' })

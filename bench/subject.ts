@@ -15,7 +15,7 @@ export type Lifetime = 'warm' | 'thread' | 'many' | 'cancel' | 'reap' | 'idle'
 export type MeshEvent = 'visible' | 'killed' | 'root' | 'arbiter' | 'frozen'
 
 /** What is measured of hosts: what it costs to come, to call between them, and to lose one. */
-export type HostsEvent = 'join' | 'calls' | 'cut'
+export type HostsEvent = 'join' | 'calls' | 'spawn' | 'cut'
 
 /** One way to reach another process, as its caller sees it: greenroom, or a floor. */
 export interface Subject {
