@@ -50,7 +50,8 @@ export async function banMember(
 }
 
 /**
- * Lets a banned root back in. It comes by itself, within the pauses in which it tries.
+ * Lets a banned root back in. It comes by itself, within the pauses in which it tries; when the secret of the mesh has changed
+ * meanwhile, it needs a new invitation.
  *
  * @param member its name, when nobody else of that name is banned, or its peer id
  * @throws GreenroomError `UNKNOWN_MEMBER` when it is not banned, `NO_LEDGER` when this process is no root of a named mesh

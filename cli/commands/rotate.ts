@@ -40,7 +40,7 @@ async function printRotation(output: Output, report: RotateReport): Promise<void
 
 export function drawRotation({ mesh, epoch, told, untold, until }: RotateReport): string[] {
   const lines = [
-    `mesh '${mesh}' has its ${epoch + 1}. secret; the former one opens connections until ${until}`,
+    `mesh '${mesh}' has a new secret (change ${epoch}); the former one opens connections until ${until}`,
     `told: ${told.map(visible).join(', ') || 'nobody else is here'}`,
   ]
   if (untold.length > 0) lines.push(`not yet: ${untold.map(visible).join(', ')}`)

@@ -86,7 +86,11 @@ export function declareJoining(declaration: Declaration): void {
       ),
     )
   declaration
-    .ofMesh('unban', 'lets a banned member back into a mesh', ['greenroom unban stolen-laptop'])
+    .ofMesh(
+      'unban',
+      'lets a banned member back into a mesh; after a change of the secret it needs a new invitation as well',
+      ['greenroom unban stolen-laptop'],
+    )
     .argument('<member>', 'its name, or its whole peer id')
     .action(
       act(
