@@ -4,7 +4,7 @@ import { deriveFrom, type MeshSecrets, type TimedSecret } from './mesh-secrets.t
 import { offerKeys, SecretRefused, takeOffer } from './offer.ts'
 
 /** How members encrypt: an offer of secrets, then Noise XX with the agreed one in its prologue. */
-export const NOISE_PROTOCOL = '/greenroom/noise/1'
+const NOISE_PROTOCOL = '/greenroom/noise/1'
 
 type MakeNoise = ReturnType<typeof noise>
 type Components = Parameters<MakeNoise>[0]
