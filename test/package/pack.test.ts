@@ -80,6 +80,24 @@ async function main() {
 main()
 `
 
+/** A test of a user's own, without a test runner. */
+const ownTest = `import { currentActor, expose } from 'greenroom'
+import { fakeClock, openTestMesh, watchLeftovers } from 'greenroom/testing'
+
+export const hi = () => \`Hi my name is \${currentActor().name}\`
+const film = expose(import.meta, { hi }, 'film')
+
+const expectNothingLeft = watchLeftovers()
+{
+  await using mesh = await openTestMesh()
+  using clock = fakeClock()
+  await clock.advance(1_000)
+  const frank = await mesh.startActor('frank', { modules: [film] })
+  console.log(await frank.portal.run(hi), clock.now())
+}
+await expectNothingLeft()
+`
+
 /** The same names as a user with TypeScript sees them. */
 const typedUse = `import { expose, openNursery, run, waitForActor } from 'greenroom'
 
@@ -164,7 +182,9 @@ describe('the package', () => {
   test('holds the compiled files and the papers, and nothing else', () => {
     const papers = files.filter((path) => !path.startsWith('dist/'))
     expect(papers.toSorted()).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-    expect(files).toEqual(expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/index.js']))
+    expect(files).toEqual(
+      expect.arrayContaining(['dist/index.js', 'dist/index.d.ts', 'dist/cli/index.js', 'dist/testing/index.js']),
+    )
     expect(files).toEqual(expect.arrayContaining(['dist/boot/boot.mjs', 'dist/boot/THIRD-PARTY-LICENSES.txt']))
     expect(files.filter((path) => /^dist\/(?!boot\/)/.test(path) && !/\.(js|d\.ts)$/.test(path))).toEqual([])
   })
@@ -200,6 +220,11 @@ describe('the package', () => {
   test.each(['oldest', 'own'] as const)('is embedded in a service in CommonJS (%s)', async (which) => {
     await writeFile(join(project, 'service.cjs'), service)
     expect(await execute(binaries[which], ['service.cjs'], project, sceneLimit)).toBe('service worker\n')
+  })
+
+  test.each(['oldest', 'own'] as const)('brings a mesh in one process for tests (%s)', async (which) => {
+    await writeFile(join(project, 'mesh.mjs'), ownTest)
+    expect(await execute(binaries[which], ['mesh.mjs'], project, sceneLimit)).toBe('Hi my name is frank 1000\n')
   })
 
   test('its command makes a mesh, and looks into it', async () => {
