@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { greenroom, startGreenroom } from './support/greenroom.ts'
+import { openTerminal } from './support/terminal.ts'
 import { startTroupe, type Troupe } from './support/troupe.ts'
 
 const TREES = [
@@ -366,6 +367,36 @@ describe('docs/cli.md', () => {
     const shown = JSON.parse(page.slice(at + begin.length, page.indexOf('```', at))) as unknown
     expect(shapeOf(await json(...typed.split(' ')))).toEqual(shapeOf(shown))
   })
+})
+
+describe('in a terminal', () => {
+  test.each([
+    [80, 24],
+    [200, 50],
+  ])(
+    'of %i × %i greenroom top --follow shows the actors anew, within its width, until Ctrl-C',
+    async (columns, rows) => {
+      using terminal = openTerminal(troupe.path, columns, rows, ['top', '--follow', '--interval', '200ms', ...mesh])
+      const shown = await eventually(
+        'all actors are shown',
+        () => {
+          const screen = terminal.screen().map((line) => line.trimEnd())
+          const all = TREES.flat().every((name) => screen.some((line) => line.startsWith(`${name} `)))
+          return all ? screen.filter((line) => line !== '') : undefined
+        },
+        20_000,
+      )
+      expect(shown?.[0]).toMatch(/^NAME +ID +ROOT +SERVED\/S/)
+      expect(shown).toHaveLength(1 + TREES.flat().length)
+      expect(shown?.[0]?.includes('LOOP LATE')).toBe(columns === 200)
+      terminal.press('C-c')
+      await eventually(
+        'it has ended',
+        () => terminal.screen().some((line) => line.includes('it ended with 130')),
+        10_000,
+      )
+    },
+  )
 })
 
 describe('a root that is frozen', () => {

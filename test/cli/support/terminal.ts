@@ -1,0 +1,29 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const command = fileURLToPath(new URL('../../../cli/index.ts', import.meta.url))
+
+/** A terminal of tmux in which the command runs; disposing ends it. */
+export interface Terminal extends Disposable {
+  /** What it shows now, line by line. */
+  screen(): string[]
+  /** Presses keys, by their names in tmux. */
+  press(...keys: string[]): void
+}
+
+/** @param directory where the socket of its tmux is: it has a server of its own */
+export function openTerminal(directory: string, columns: number, rows: number, args: readonly string[]): Terminal {
+  const socket = join(directory, `tmux-${columns}`)
+  const tmux = (...words: string[]): string =>
+    execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...words], { encoding: 'utf8' })
+  const typed = [process.execPath, command, ...args].map((word) => `'${word}'`).join(' ')
+  const size = ['-x', String(columns), '-y', String(rows)]
+  // the shell stays, so that what the command leaves behind can be seen
+  tmux('new-session', '-d', ...size, `${typed}; echo "it ended with $?"; exec cat`)
+  return {
+    screen: () => tmux('capture-pane', '-p').split('\n'),
+    press: (...keys) => void tmux('send-keys', ...keys),
+    [Symbol.dispose]: () => void tmux('kill-server'),
+  }
+}
