@@ -18,10 +18,12 @@ export interface LookOptions extends MeshChoice {
  * what it has under way, in other actors as well, before the command ends.
  *
  * @param look gives the exit code, 0 when it gives none
+ * @param see gets into the mesh of that name
  */
 export async function lookInto(
   options: LookOptions,
   look: (sight: MeshSight, output: Output) => Promise<number | void>,
+  see: (mesh: string) => Promise<MeshSight> = seeMesh,
 ): Promise<number> {
   const output = openOutput(options.json === true)
   const mesh = chooseMesh(options)
@@ -33,7 +35,7 @@ export async function lookInto(
       scope.cancel(`${signal} was received`)
     })
     try {
-      await using sight = await seeMesh(mesh)
+      await using sight = await see(mesh)
       const result = await look(sight, output)
       if (code === 0) code = result ?? 0
     } finally {

@@ -48,9 +48,11 @@ export class MeshSight implements AsyncDisposable {
     return this.observer.portal(member)
   }
 
-  /** Asks again. */
+  /** Asks again: for the members only when the root knows something else than before. */
   async refresh(): Promise<void> {
-    ;[this.#snapshot, this.#members] = await lookAround(this.observer)
+    const snapshot = await this.observer.snapshot({ limit: 0 })
+    if (stateOf(snapshot) !== stateOf(this.#snapshot)) this.#members = await this.observer.members()
+    this.#snapshot = snapshot
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,4 +88,9 @@ async function connect(mesh: string): Promise<MeshObserver> {
 
 async function lookAround(observer: MeshObserver): Promise<[DiscoverySnapshot, readonly MemberSnapshot[]]> {
   return await Promise.all([observer.snapshot({ limit: 0 }), observer.members()])
+}
+
+/** What a list of members depends on: it is large, and the same most of the time. */
+function stateOf({ digest, suspicions, links }: DiscoverySnapshot): string {
+  return JSON.stringify([digest, suspicions.map(({ accused }) => accused.id), links.map(({ id }) => id)])
 }

@@ -16,6 +16,9 @@ const COMMAND = 'cli/main'
 /** What telemetry stands on: a program and the library must have the same copy of the first one. */
 const OF_TELEMETRY = [/^@opentelemetry\//, '@libp2p/prometheus-metrics', 'prom-client']
 
+/** What `greenroom watch` draws with: many files, which nobody else loads. */
+const OF_WATCH = [/^react(\/|$)/, 'ink']
+
 /**
  * @param from folder of the library's modules, as sources or as built
  * @param extension theirs: `.ts` or `.js`
@@ -30,6 +33,9 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
   // What makes a process a child when it is imported: the command, which has the same library, is none.
   const child = join(sources, 'nursery', `child${extension}`)
   const telemetry = join(sources, 'telemetry', sep)
+  // A mesh in one process, for the demo of the command.
+  const testing = join(sources, 'testing', sep)
+  const apart = [telemetry, testing]
   const ofCommand = (id: string): boolean => id.startsWith(command) || COMMAND_PACKAGES.test(id)
   const bundle = await rolldown({
     input: Object.fromEntries([...modules, COMMAND].map((name) => [name, join(from, name + extension)])),
@@ -38,7 +44,7 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
     // an optional native addon of msgpackr: to look for it costs a start four milliseconds where it is missing
     transform: { define: { 'process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED': '"true"' } },
     // loaded by few, and by them from where it is installed
-    external: ['msgpackr-extract', '@libp2p/circuit-relay-v2', ...OF_TELEMETRY],
+    external: ['msgpackr-extract', '@libp2p/circuit-relay-v2', '@libp2p/memory', ...OF_TELEMETRY, ...OF_WATCH],
     logLevel: 'silent',
   })
   try {
@@ -51,7 +57,12 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
       keepNames: true,
       minify: { compress: false, mangle: false, codegen: true },
       codeSplitting: {
-        groups: [{ name: 'library', test: (id) => !ofCommand(id) && id !== child && !id.startsWith(telemetry) }],
+        groups: [
+          {
+            name: 'library',
+            test: (id) => !ofCommand(id) && id !== child && !apart.some((folder) => id.startsWith(folder)),
+          },
+        ],
       },
     })
     const files = output.flatMap((chunk) => (chunk.type === 'chunk' ? chunk.moduleIds : []))

@@ -30,10 +30,19 @@ export class Declaration {
 
   /** One that concerns a mesh. */
   ofMesh(usage: string, description: string, examples: readonly string[]): Command {
-    return this.sub(usage, description, examples)
-      .option('-m, --mesh <name>', 'which mesh; default GREENROOM_MESH, else that of the context in use')
-      .option('-c, --context <name>', "the mesh of a context: see 'greenroom context'")
+    return withMesh(this.sub(usage, description, examples))
   }
+
+  /** One that concerns a mesh and shows it on a screen, not in JSON. */
+  screenOf(usage: string, description: string, examples: readonly string[]): Command {
+    return withMesh(this.plain(usage, description, examples))
+  }
+}
+
+function withMesh(command: Command): Command {
+  return command
+    .option('-m, --mesh <name>', 'which mesh; default GREENROOM_MESH, else that of the context in use')
+    .option('-c, --context <name>', "the mesh of a context: see 'greenroom context'")
 }
 
 export function withExamples(command: Command, examples: readonly string[]): Command {

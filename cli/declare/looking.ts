@@ -76,6 +76,14 @@ export function declareLooking(declaration: Declaration): void {
     .action(
       act(async (actors: string[], options) => await (await import('../commands/events.ts')).events(actors, options)),
     )
+  declaration
+    .screenOf('watch', 'the whole mesh on a screen that moves, with keys to look closer and to act', [
+      'greenroom watch --demo',
+      'greenroom watch --mesh studio --interval 5s',
+    ])
+    .option('-i, --interval <time>', 'from one look at the mesh to the next; default 1s, at least 250ms', readTimeout)
+    .option('--demo', 'shows a lively mesh in this process, so that none is needed')
+    .action(act(async (options) => await (await import('../commands/watch.ts')).watch(options)))
   look('arbiter', 'who rules a mesh, and who elects it', ['greenroom arbiter', 'greenroom arbiter --json']).action(
     act(async (options) => await (await import('../commands/arbiter.ts')).arbiter(options)),
   )

@@ -1,4 +1,4 @@
-import type { ActorEvent, ActorVitals, ArbiterSnapshot, DiscoveryEvent, MemberSnapshot } from '../../index.ts'
+import type { ActorVitals, ArbiterSnapshot, MemberSnapshot, MeshEvent } from '../../index.ts'
 import { type Rates, ratesBetween } from './rates.ts'
 
 /** Events that are kept; the oldest gives way. */
@@ -41,8 +41,6 @@ export interface GoneView {
   readonly source: number
 }
 
-export type ModelEvent = DiscoveryEvent | ActorEvent
-
 /**
  * What is known of a mesh: its hosts, actors, rates and events, put together from what was read of it. Bounded whatever the
  * mesh does; knows no clock, no network and no screen.
@@ -50,7 +48,7 @@ export type ModelEvent = DiscoveryEvent | ActorEvent
 export class MeshModel {
   #actors = new Map<string, ActorView>()
   #arbiter: ArbiterSnapshot | null = null
-  readonly #events: ModelEvent[] = []
+  readonly #events: MeshEvent[] = []
   readonly #gone: GoneView[] = []
 
   /** The oldest first. */
@@ -67,7 +65,7 @@ export class MeshModel {
   }
 
   /** The oldest first, at most 500. */
-  get events(): readonly ModelEvent[] {
+  get events(): readonly MeshEvent[] {
     return this.#events
   }
 
@@ -95,6 +93,16 @@ export class MeshModel {
       }
       return { root, actors, rates }
     })
+  }
+
+  /** As it is now, for those who look at it while it changes. */
+  copy(): MeshModel {
+    const copy = new MeshModel()
+    copy.#actors = new Map(this.#actors)
+    copy.#arbiter = this.#arbiter
+    copy.#events.push(...this.#events)
+    copy.#gone.push(...this.#gone)
+    return copy
   }
 
   /** Who is there now: whoever is missing is gone. */
@@ -130,8 +138,10 @@ export class MeshModel {
     if (known !== undefined) this.#actors.set(id, { ...known, rttMs })
   }
 
-  takeEvent(event: ModelEvent): void {
-    this.#events.push(event)
+  /** In the order of their times: what was before comes from several actors one after the other. */
+  takeEvent(event: MeshEvent): void {
+    const after = this.#events.findLastIndex(({ at }) => at <= event.at)
+    this.#events.splice(after + 1, 0, event)
     if (this.#events.length > MAX_MODEL_EVENTS) this.#events.shift()
     const gone = goneOf(event)
     if (gone !== undefined) this.#noteGone(gone)
@@ -161,7 +171,7 @@ const MISSED = 0
 const DECLARED = 1
 const SEEN = 2
 
-function goneOf(event: ModelEvent): GoneView | undefined {
+function goneOf(event: MeshEvent): GoneView | undefined {
   if (event.type === 'down') {
     const { actor, why, by, at } = event
     const words = {

@@ -119,6 +119,7 @@ describe('the model of a mesh', () => {
       actor: { ...member('c'), parent: 'a', version: undefined },
       why: 'dead',
       by: undefined,
+      seenBy: { name: 'a', id: 'a' },
     })
     expect(model.gone).toMatchObject([{ name: 'c', at: 2, why: 'it failed: RangeError: far' }])
   })
@@ -132,6 +133,7 @@ describe('the model of a mesh', () => {
         actor: { ...member(`x${i}`), parent: undefined, version: undefined },
         why: 'left',
         by: undefined,
+        seenBy: { name: 'a', id: 'a' },
       })
     expect(model.events).toHaveLength(MAX_MODEL_EVENTS)
     expect(model.events[0]?.at).toBe(10)
