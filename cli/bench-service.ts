@@ -5,7 +5,7 @@ import { type BenchNumbers, measure } from './measure.ts'
 export const MAX_BENCH_BYTES = 1024 * 1024
 export const MAX_BENCH_MS = 30_000
 /** Benches that one peer runs at a time: more would measure each other. */
-export const MAX_BENCHES = 1
+const MAX_BENCHES = 1
 
 let running = 0
 
@@ -14,7 +14,7 @@ function echo(bytes: Uint8Array): Uint8Array {
 }
 
 /** The same value again and again, until the consumer leaves or the longest time is over. */
-async function* items(size: number): AsyncGenerator<Uint8Array> {
+export async function* items(size: number): AsyncGenerator<Uint8Array> {
   if (!(Number.isInteger(size) && size >= 0 && size <= MAX_BENCH_BYTES))
     throw new InvalidArgument(`items of a bench have 0 to ${MAX_BENCH_BYTES} bytes`)
   const item = new Uint8Array(size)
@@ -27,7 +27,7 @@ async function* items(size: number): AsyncGenerator<Uint8Array> {
 }
 
 /** Measures from this peer to another one. @throws GreenroomError `BUSY` while another bench runs here */
-async function measureTo(id: string, forMs: number): Promise<BenchNumbers> {
+export async function measureTo(id: string, forMs: number): Promise<BenchNumbers> {
   if (!(forMs >= 1 && forMs <= MAX_BENCH_MS)) throw new InvalidArgument(`a measure lasts 1 to ${MAX_BENCH_MS} ms`)
   if (running >= MAX_BENCHES)
     throw new GreenroomError('BUSY', `${currentActor().name} runs a bench already: try again when it is over`)

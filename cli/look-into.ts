@@ -4,7 +4,7 @@ import { type MeshSight, seeMesh } from './mesh-sight.ts'
 import { openOutput, type Output } from './output.ts'
 
 /** Milliseconds that a subcommand has to end what it has under way after SIGINT or SIGTERM. */
-export const SIGNAL_GRACE_MS = 1_800
+const SIGNAL_GRACE_MS = 1_800
 
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 type EndingSignal = keyof typeof EXIT_CODES

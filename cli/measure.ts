@@ -1,10 +1,10 @@
 import { type Portal, sleep } from '../index.ts'
 
 /** Calls that are under way at a time when throughput is measured. */
-export const BENCH_CONCURRENCY = 64
+const BENCH_CONCURRENCY = 64
 /** Bytes of a call, and of an item of the stream whose bytes are counted. */
-export const BENCH_CALL_BYTES = 32
-export const BENCH_ITEM_BYTES = 64 * 1024
+const BENCH_CALL_BYTES = 32
+const BENCH_ITEM_BYTES = 64 * 1024
 /** Calls that are made first and not counted. */
 const WARM_UP = 200
 

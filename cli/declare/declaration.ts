@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 /** Gives the exit code, 0 when it gives none. */
-export type Perform<A extends unknown[]> = (...args: A) => Promise<number | void>
+type Perform<A extends unknown[]> = (...args: A) => Promise<number | void>
 
 /** Lets a subcommand act: keeps its exit code. */
 export type Act = <A extends unknown[]>(perform: Perform<A>) => (...args: A) => Promise<void>

@@ -6,10 +6,10 @@ import type { MeshSight } from '../mesh-sight.ts'
 import { isOutward, type MeshFacts, type RootFacts } from './mesh.ts'
 
 /** Roots that are looked at closely; the oldest. */
-export const MAX_EXAMINED = 256
+const MAX_EXAMINED = 256
 /** Addresses of each that are tried, and milliseconds that each has. */
-export const MAX_DIALS = 8
-export const DIAL_MS = 1_500
+const MAX_DIALS = 8
+const DIAL_MS = 1_500
 
 /** What the roots say of themselves, and how they are reached from here. */
 export async function readMesh(sight: MeshSight, timeoutMs: number): Promise<MeshFacts> {

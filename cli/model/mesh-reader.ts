@@ -6,7 +6,7 @@ import { MeshModel } from './mesh-model.ts'
 /** Actors that are asked how they are in one round, those that were asked longest ago first: what looking costs a mesh. */
 export const MAX_ASKED_A_ROUND = 64
 /** Milliseconds that they have to answer. */
-export const ROUND_MS = 800
+const ROUND_MS = 800
 
 export interface ReadOptions {
   /** Asked in each round in any case: what a person looks at. */

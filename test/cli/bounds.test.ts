@@ -1,0 +1,104 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { Readable } from 'node:stream'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { askAll, MAX_ASKED_AT_ONCE } from '../../cli/ask-all.ts'
+import { items, MAX_BENCH_BYTES, MAX_BENCH_MS, measureTo } from '../../cli/bench-service.ts'
+import { chooseMesh, DEFAULT_MESH } from '../../cli/choose-mesh.ts'
+import { contextsFile, MAX_CONTEXTS_BYTES, readContexts } from '../../cli/contexts.ts'
+import { findOne, MAX_CANDIDATES, MIN_ID_CHARACTERS } from '../../cli/find-one.ts'
+import { MAX_ASKED_A_ROUND, MeshReader } from '../../cli/model/mesh-reader.ts'
+import type { MeshSight } from '../../cli/mesh-sight.ts'
+import { MIN_RATE_MS, ratesBetween } from '../../cli/model/rates.ts'
+import { MAX_INPUT_BYTES, readArguments } from '../../cli/read-arguments.ts'
+import { ID_CHARACTERS, shortId } from '../../cli/text.ts'
+import { MAX_VALUE_DEPTH, toJson } from '../../cli/value.ts'
+import type { ActorVitals } from '../../index.ts'
+import { useRuntimeDir } from '../support/runtime-dir.ts'
+
+const runtime = useRuntimeDir()
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+})
+
+describe('the bounds of the command', () => {
+  test('as many actors are asked at a time, and each gets its answer', async () => {
+    let [now, most] = [0, 0]
+    const asked = Array.from({ length: 3 * MAX_ASKED_AT_ONCE }, (_, i) => i)
+    const answers = await askAll(asked, async (i) => {
+      most = Math.max(most, ++now)
+      await new Promise((resolve) => setImmediate(resolve))
+      now -= 1
+      return i
+    })
+    expect(most).toBe(MAX_ASKED_AT_ONCE)
+    expect(answers.map(({ value }) => value)).toEqual(asked)
+  })
+
+  test('a round of the model asks so many actors, those first that are looked at', async () => {
+    const members = Array.from({ length: 2 * MAX_ASKED_A_ROUND }, (_, i) => ({
+      id: `x${i}`,
+      name: 'x',
+      parent: 'y',
+      incarnation: 1,
+    }))
+    const asked: string[] = []
+    const portal = ({ id }: { id: string }): object => ({ call: async () => void asked.push(id) })
+    const sight = {
+      refresh: async () => {},
+      members: () => members,
+      arbiter: () => null,
+      portal,
+    } as unknown as MeshSight
+    const last = members.at(-1)!.id
+    await new MeshReader(sight).read({ first: [last] })
+    expect(asked).toHaveLength(MAX_ASKED_A_ROUND)
+    expect(asked[0]).toBe(last)
+  })
+
+  test('an error lists so many candidates, and the end of an id has so many characters', () => {
+    const actors = Array.from({ length: MAX_CANDIDATES + 5 }, (_, i) => ({ name: 'a', id: `id-${1_000 + i}` }))
+    expect(() => findOne(actors, 'a')).toThrow('… and 5 more')
+    expect(findOne(actors, '1003').id).toBe('id-1003')
+    expect(() => findOne(actors, '1003'.slice(-MIN_ID_CHARACTERS + 1))).toThrow('no actor is called')
+    expect(shortId('x'.repeat(60))).toHaveLength(ID_CHARACTERS)
+  })
+
+  test('a file of contexts that is larger is not read, and without one the mesh is the usual one', () => {
+    vi.stubEnv('XDG_CONFIG_HOME', runtime.path)
+    vi.stubEnv('GREENROOM_MESH', '')
+    vi.stubEnv('GREENROOM_CONTEXT', '')
+    expect(chooseMesh({})).toBe(DEFAULT_MESH)
+    mkdirSync(dirname(contextsFile()), { recursive: true })
+    writeFileSync(contextsFile(), ' '.repeat(MAX_CONTEXTS_BYTES + 1), { mode: 0o600 })
+    expect(() => readContexts()).toThrow(`more than ${MAX_CONTEXTS_BYTES}`)
+  })
+
+  test('a value is as deep, and the standard input as large', async () => {
+    let deep: unknown = 1
+    for (let i = 0; i < MAX_VALUE_DEPTH; i++) deep = [deep]
+    expect(() => toJson(deep)).not.toThrow()
+    expect(() => toJson([deep])).toThrow('contains itself, or is nested')
+    const piece = Buffer.alloc(MAX_INPUT_BYTES / 2 + 1, ' ')
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([piece, piece]) as unknown as typeof process.stdin)
+    await expect(readArguments(['-'])).rejects.toThrow(`larger than ${MAX_INPUT_BYTES} bytes`)
+  })
+
+  test('rates are of as long a time at least', () => {
+    const at = (uptimeMs: number): ActorVitals =>
+      ({
+        stats: { since: 0, uptimeMs, served: { latency: { buckets: [] } }, made: {}, bytes: {}, streams: {} },
+      }) as unknown as ActorVitals
+    expect(ratesBetween(at(0), at(MIN_RATE_MS - 1))).toBeUndefined()
+    expect(ratesBetween(at(0), at(MIN_RATE_MS))).toMatchObject({ overMs: MIN_RATE_MS })
+  })
+
+  test('a bench has values of so many bytes, and measures for so long', async () => {
+    await expect(items(MAX_BENCH_BYTES + 1).next()).rejects.toThrow(`0 to ${MAX_BENCH_BYTES}`)
+    const all = items(MAX_BENCH_BYTES)
+    expect((await all.next()).value).toHaveLength(MAX_BENCH_BYTES)
+    await all.return(undefined)
+    await expect(measureTo('x', MAX_BENCH_MS + 1)).rejects.toThrow(`1 to ${MAX_BENCH_MS} ms`)
+  })
+})
