@@ -8,22 +8,37 @@ const command = fileURLToPath(new URL('../../../cli/index.ts', import.meta.url))
 export interface Terminal extends Disposable {
   /** What it shows now, line by line. */
   screen(): string[]
+  /** What it shows, with the orders for colours. */
+  painted(): string
   /** Presses keys, by their names in tmux. */
   press(...keys: string[]): void
+  resize(columns: number, rows: number): void
+  /** What tmux knows of it, such as `#{cursor_flag}`. */
+  ask(format: string): string
 }
 
 /** @param directory where the socket of its tmux is: it has a server of its own */
-export function openTerminal(directory: string, columns: number, rows: number, args: readonly string[]): Terminal {
+export function openTerminal(
+  directory: string,
+  columns: number,
+  rows: number,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Terminal {
   const socket = join(directory, `tmux-${columns}`)
   const tmux = (...words: string[]): string =>
     execFileSync('tmux', ['-S', socket, '-f', '/dev/null', ...words], { encoding: 'utf8' })
   const typed = [process.execPath, command, ...args].map((word) => `'${word}'`).join(' ')
   const size = ['-x', String(columns), '-y', String(rows)]
+  const settings = Object.entries(env).map(([name, value]) => `${name}='${value}' `)
   // the shell stays, so that what the command leaves behind can be seen
-  tmux('new-session', '-d', ...size, `${typed}; echo "it ended with $?"; exec cat`)
+  tmux('new-session', '-d', ...size, `${settings.join('')}${typed}; echo "it ended with $?"; exec cat`)
   return {
     screen: () => tmux('capture-pane', '-p').split('\n'),
+    painted: () => tmux('capture-pane', '-p', '-e'),
     press: (...keys) => void tmux('send-keys', ...keys),
+    resize: (width, height) => void tmux('resize-window', '-x', String(width), '-y', String(height)),
+    ask: (format) => tmux('display-message', '-p', format).trim(),
     [Symbol.dispose]: () => void tmux('kill-server'),
   }
 }
