@@ -161,7 +161,7 @@ describe('the screen', () => {
     expect(text).toMatch(/yorick .*it is not there any more/)
     expect(text).toMatch(/LOOP/)
     const panes = text.split('\n').flatMap((line) => (line.includes('──') ? [line.indexOf('──')] : []))
-    expect(panes).toEqual([117, 117, 117])
+    expect(panes).toEqual([116, 116, 116])
   })
 
   test('of 40 × 10 keeps names, health and calls', () => {
