@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { makeRuntimeDir } from '../support/runtime-dir.ts'
@@ -89,8 +90,9 @@ describe('greenroom watch', () => {
     const coloured = new RegExp(`${String.fromCharCode(27)}\\[(?:3[0-7]|9[0-7]|38)`)
     expect(terminal.painted()).not.toMatch(coloured)
     expect(terminal.ask('#{cursor_flag} #{alternate_on}')).toBe('0 1')
-    terminal.press('C-c')
-    await shows(terminal, 'it has ended', (text) => text.includes('it ended with 0'))
+    const shell = terminal.ask('#{pane_pid}')
+    process.kill(Number(execFileSync('pgrep', ['-P', shell], { encoding: 'utf8' }).trim()), 'SIGTERM')
+    await shows(terminal, 'it has ended', (text) => text.includes('it ended with 143'))
     expect(terminal.ask('#{cursor_flag} #{alternate_on}')).toBe('1 0')
   })
 
