@@ -215,7 +215,7 @@ describe('the examples', () => {
     const { stderr } = await play('logging')
     const log = stderr.join('\n')
     expect(log).toMatch(/INFO +root \(\w{8}\) console: a line from the parent/)
-    expect(log).toMatch(/TRACE child \(\w{8}\) actor: a line from the child/)
+    expect(log).toMatch(/TRACE child \(\w{8}\) actor \[\w{8}-\d+\]: a line from the child/)
     expect(log).toMatch(/TRACE root \(\w{8}\) console: the child has whispered/)
   })
 
