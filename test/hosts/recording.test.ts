@@ -51,7 +51,7 @@ describe.skipIf(reason !== undefined)(`a recording between hosts${reason === und
     const streams = await recording.stop()
     const all = Buffer.concat(streams)
     // what libp2p says in clear before it encrypts, and the control
-    for (const known of ['/multistream/1.0.0', '/noise', '/greenroom/door/1', IN_CLEAR])
+    for (const known of ['/multistream/1.0.0', '/greenroom/noise/1', '/greenroom/door/1', IN_CLEAR])
       expect(all.includes(known)).toBe(true)
     expect(all.length).toBeGreaterThan(5_000)
     expect(NEVER_IN_CLEAR.exec(all.toString('latin1'))?.[0]).toBeUndefined()

@@ -89,6 +89,7 @@ class Namespaces implements Network {
       for (const name of this.#names) run('ip', ['netns', 'add', name])
       run('ip', ['netns', 'exec', this.#router, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'])
       this.hosts = names.map((name, i) => this.#attach(name, i + 1))
+      for (const name of names) untilPluggedIn(name)
     } catch (error) {
       this[Symbol.dispose]()
       throw error
@@ -183,6 +184,14 @@ function remove(name: string): void {
     }
   }
   spawnSync('ip', ['netns', 'del', name], { timeout: COMMAND_MS })
+}
+
+/** The kernel says a moment later that a cable is in; until then the host's own programs do not see its address. */
+function untilPluggedIn(name: string): void {
+  const end = performance.now() + COMMAND_MS
+  while (!run('ip', ['-n', name, '-o', 'link', 'show', 'eth0']).includes('state UP')) {
+    if (performance.now() > end) throw new Error(`the cable of ${name} is not in after ${COMMAND_MS} ms`)
+  }
 }
 
 function run(program: string, args: readonly string[]): string {
