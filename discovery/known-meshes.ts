@@ -7,7 +7,7 @@ import { isMeshName } from './rendezvous.ts'
 import { readEntry, rendezvousLimits } from './rendezvous-entry.ts'
 
 /** Meshes that are told of. */
-export const MAX_KNOWN_MESHES = 1_000
+const MAX_KNOWN_MESHES = 1_000
 
 /** A mesh that this user's programs on this machine can be in. */
 export interface KnownMesh {

@@ -1,7 +1,7 @@
 /** Characters of a trace that travels: a `traceparent`, and a space and a `tracestate` of 512 characters when there is one. */
 export const MAX_TRACE_CHARACTERS = 568
 
-export type SpanKind = 'internal' | 'client' | 'server'
+type SpanKind = 'internal' | 'client' | 'server'
 export type SpanOutcome = 'succeeded' | 'failed' | 'cancelled'
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | undefined>>
 

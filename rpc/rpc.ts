@@ -36,7 +36,7 @@ export interface RpcOptions {
 }
 
 /** A stream of a call that is open. */
-export type OpenStream = StreamOf & Omit<CountedStream, 'of'>
+type OpenStream = StreamOf & Omit<CountedStream, 'of'>
 
 /** Both sides of calling for one actor. */
 export interface Rpc {

@@ -41,7 +41,7 @@ export async function record(host: Host, file: string): Promise<Recording> {
 }
 
 /** Of a file of libpcap, link type Ethernet, whose packets are IPv4: each direction of each connection, put together. */
-export function streamsIn(pcap: Buffer): Buffer[] {
+function streamsIn(pcap: Buffer): Buffer[] {
   if (pcap.readUInt32LE(0) !== 0xa1b2c3d4 || pcap.readUInt32LE(20) !== 1) throw new Error('this is no such recording')
   const streams = new Map<string, Map<number, Buffer>>()
   for (let at = 24; at + 16 <= pcap.length;) {
