@@ -23,7 +23,7 @@ const GAP = 1
 const MARK = 2
 
 /** The columns that fit, in their order, with the width that each of them gets. */
-export function fitColumns<T>(columns: readonly GridColumn<T>[], width: number): [GridColumn<T>, number][] {
+function fitColumns<T>(columns: readonly GridColumn<T>[], width: number): [GridColumn<T>, number][] {
   const kept = new Set<GridColumn<T>>()
   let left = width - MARK
   for (const column of columns.toSorted((a, b) => a.rank - b.rank)) {
@@ -64,7 +64,7 @@ export function drawGrid<T>(
 }
 
 /** The first line that shows, so that the chosen one is in the middle where that is possible. */
-export function scrolled(at: number, height: number, length: number): number {
+function scrolled(at: number, height: number, length: number): number {
   return Math.max(0, Math.min(at - Math.floor(height / 2), length - height))
 }
 

@@ -2,7 +2,7 @@ import type { ActorView } from '../model/mesh-model.ts'
 import type { Span } from './line.ts'
 
 /** Milliseconds that all but a hundredth of its timers come late from which an actor is called late. */
-export const LATE_LOOP_MS = 100
+const LATE_LOOP_MS = 100
 
 /** How an actor is, in a word, the worst thing first. */
 export function healthOf({ member, silent, vitals }: ActorView): Span {

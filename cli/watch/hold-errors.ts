@@ -1,5 +1,5 @@
 /** Pieces of the standard error that are held back; the oldest gives way. */
-export const MAX_HELD = 200
+const MAX_HELD = 200
 
 /** Keeps what is written on the standard error off the screen; gives the function that lets all of it out, or the latest of it. */
 export function holdErrors(): (show: boolean) => void {

@@ -16,7 +16,7 @@ const NAMES: readonly (readonly [keyof Key, string])[] = [
 ]
 
 /** Characters of a paste that are taken as keys; what is pasted by mistake does no more than these do. */
-export const MAX_KEYS_AT_ONCE = 64
+const MAX_KEYS_AT_ONCE = 64
 
 /** The keys that were pressed, by the names that `press` knows; several where they came fast. */
 export function keysOf(input: string, key: Partial<Key>): string[] {

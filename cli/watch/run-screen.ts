@@ -8,7 +8,7 @@ import { Watching } from './watching.ts'
 import type { Seen, Size } from './seen.ts'
 
 /** Milliseconds between two repaints that the mesh asks for, at least: so that a slow line keeps up. */
-export const REPAINT_MS = 250
+const REPAINT_MS = 250
 
 /** Shows a mesh until somebody quits. A cancel point; gives the terminal back however it ends. */
 export async function runScreen(sight: MeshSight, intervalMs: number, options: ShellOptions): Promise<void> {

@@ -15,10 +15,10 @@ import { streamColumns, streamRows } from './stream-list.ts'
 import { type Tab, TABS, type ViewState } from './view-state.ts'
 
 /** The smallest window that something can be read in. */
-export const MIN_COLUMNS = 20
-export const MIN_ROWS = 5
+const MIN_COLUMNS = 20
+const MIN_ROWS = 5
 /** From so many columns on, what happens stands beside the tree, not below it. */
-export const WIDE_COLUMNS = 132
+const WIDE_COLUMNS = 132
 /** Rows from which the tree leaves some to events. */
 const ROOMY_ROWS = 12
 /** Lines above what the screen is about, and below it. */

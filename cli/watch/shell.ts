@@ -7,7 +7,7 @@ import { paint } from './paint.ts'
 import type { Size } from './seen.ts'
 
 /** Repaints a second at most: those that a key asks for included. Only lines that have changed are sent. */
-export const MAX_FRAMES_A_SECOND = 10
+const MAX_FRAMES_A_SECOND = 10
 
 /** What is shown, and who hears of keys. */
 export interface Show {

@@ -9,11 +9,11 @@ import type { Asking, ViewState } from './view-state.ts'
 import type { Seen, ShownLine } from './seen.ts'
 
 /** Lines of a log that are kept; the oldest gives way. */
-export const MAX_LOG_LINES = 1_000
+const MAX_LOG_LINES = 1_000
 /** Lines of before that are asked for when a log is opened. */
-export const RECENT_LOG_LINES = 200
+const RECENT_LOG_LINES = 200
 /** Events of before that are asked for at the start. */
-export const RECENT_WATCH_EVENTS = 100
+const RECENT_WATCH_EVENTS = 100
 /** Milliseconds that an actor has to tell its tree. */
 const TREE_MS = 800
 /** Milliseconds for which it is said what became of an act. */
