@@ -7,7 +7,7 @@ import type { Happening, Plan } from './plan.ts'
 import { pick, seeded } from './rng.ts'
 import type { Rng } from './rng.ts'
 import { Simulation } from './simulation.ts'
-import type { CoreUnderTest } from './simulation.ts'
+import type { CoreUnderTest } from './simulation-options.ts'
 
 /** What came of a run. */
 export interface Outcome {

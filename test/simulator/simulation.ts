@@ -7,65 +7,28 @@ import { declareQuorum } from '../../discovery/core/quorum.ts'
 import type { Quorum } from '../../discovery/core/quorum.ts'
 import * as discoveryState from '../../discovery/core/state.ts'
 import { profiles } from '../../discovery/profile.ts'
-import type { Profile, ProfileName } from '../../discovery/profile.ts'
+import type { Profile } from '../../discovery/profile.ts'
 import { SimulatedActor } from './actor.ts'
 import type { Link, Place } from './actor.ts'
 import { Connections } from './connections.ts'
 import { Disks } from './disks.ts'
 import { allLaws } from './laws/all.ts'
-import type { Electorate, Law, LawFamily, World } from './laws/law.ts'
+import type { Electorate, Law, World } from './laws/law.ts'
 import { Network } from './network.ts'
-import type { NetworkClass } from './network.ts'
 import { Overlay } from './overlay.ts'
-import { between, pick, seeded, shuffled } from './rng.ts'
+import { Places } from './places.ts'
+import { Rendezvous } from './rendezvous.ts'
+import { between, seeded } from './rng.ts'
 import type { Rng } from './rng.ts'
 import { describeEffect, describeInput } from './show.ts'
+import type { CoreUnderTest, RootStart, SimulationOptions } from './simulation-options.ts'
+import { Stopped } from './stopped.ts'
 import { Trace } from './trace.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { bytesOf, keyOf, overTheWire } from './wire.ts'
 
 /** Any time will do for the boot of the first actor; a wall clock is never near 0. */
 export const epoch = 1_700_000_000_000
-
-/** The functions of the core that a simulation drives: the project's own, or ones with a rule turned off. */
-export interface CoreUnderTest {
-  readonly createCore: typeof discoveryState.createCore
-  readonly step: typeof discoveryCore.step
-  readonly isArbiter: typeof isArbiter
-}
-
-export interface SimulationOptions {
-  readonly seed: number
-  /** Times of the cores; `loopback` when left out. */
-  readonly profile?: ProfileName | Profile
-  /** What lies between the machines; like the profile when left out. */
-  readonly network?: NetworkClass
-  /** The electors of a declared electorate, by name, or how many there are; elastic when left out. */
-  readonly quorum?: readonly string[] | number | undefined
-  /** How a root hears of others: from a rendezvous that all share (the default), or from so many seeds. */
-  readonly seeds?: number
-  /** Whether clocks are wrong, each in its own way. */
-  readonly skewed?: boolean
-  /** How many of the last lines of the trace to keep. */
-  readonly keepTrace?: number
-  /** Whether each message is encoded and read again; on unless a large mesh has no time for that. */
-  readonly wire?: boolean
-  readonly countBytes?: boolean
-  /** Whether a trace is kept at all; on unless a large mesh has no time for that. */
-  readonly traced?: boolean
-  readonly laws?: readonly LawFamily[]
-  readonly core?: CoreUnderTest
-}
-
-/** How a root starts. */
-export interface RootStart {
-  /** The machine; one of its own when left out. */
-  readonly place?: Place | undefined
-  /** One of its own when left out. */
-  readonly name?: string | undefined
-  /** Whom it is told of instead of what the rendezvous shows. */
-  readonly peers?: readonly PeerHint[] | undefined
-}
 
 /**
  * A mesh of cores in one process, with a virtual clock, a simulated network and one seed: FoundationDB's way of testing
@@ -94,11 +57,10 @@ export class Simulation implements World {
   readonly #disks: Disks
   readonly #actors = new Map<string, SimulatedActor>()
   readonly #running = new Set<SimulatedActor>()
-  readonly #places = new Map<string, Place>()
-  /** What the rendezvous lists; entries of crashed programs stay until somebody finds them stale. */
-  readonly #rendezvous = new Map<string, PeerHint>()
+  readonly #places: Places
+  readonly #rendezvous: Rendezvous
   readonly #reigns = new WeakSet<object>()
-  readonly #stopped = new Set<SimulatedActor>()
+  readonly #stopped: Stopped
   /** When somebody last went on, or lost power. */
   #troubleAt = 0
 
@@ -110,6 +72,9 @@ export class Simulation implements World {
     this.electorate = this.quorum === undefined ? 'elastic' : 'quorum'
     this.rng = seeded(seed)
     this.countBytes = options.countBytes === true
+    this.#stopped = new Stopped(this.clock, this.rng, () => (this.#troubleAt = this.now))
+    this.#places = new Places(this.rng, options.skewed === true)
+    this.#rendezvous = new Rendezvous(this.rng, options.seeds)
     this.#disks = new Disks(this.clock, this.rng, (actor, input) => this.give(actor, input))
     this.#core = options.core ?? { createCore: discoveryState.createCore, step: discoveryCore.step, isArbiter }
     this.network = new Network(this.clock, this.rng, options.network ?? this.profile.name, seed)
@@ -120,7 +85,7 @@ export class Simulation implements World {
       onSent: (from, message) => this.#count(from, message),
       onMessage: (to, from, message) =>
         this.give(to, { type: 'message', from: from.id, via: 'gossip', message: this.#arrived(message) }),
-      whenAwake: (actor, run) => this.#whenAwake(actor, false, run),
+      whenAwake: (actor, run) => this.#stopped.whenAwake(actor, false, run),
     })
     this.#connections = new Connections(this.clock, this.rng, this.network, {
       latest: (peerId) => this.#actors.get(peerId),
@@ -167,9 +132,9 @@ export class Simulation implements World {
 
   /** Starts a root; it hears of whoever runs, and they hear of it. */
   startRoot(id: string, { place, peers, name }: RootStart = {}): SimulatedActor {
-    const hints = peers ?? this.#hints(id)
+    const hints = peers ?? this.#rendezvous.hintsFor(id)
     const resumed = this.#actors.has(id)
-    const actor = this.#begin(id, place ?? this.#placeOf(id), undefined, name)
+    const actor = this.#begin(id, place ?? this.#places.get(id), undefined, name)
     const votes = this.quorum === undefined ? undefined : this.#disks.read(actor.name)
     this.give(actor, { type: 'start', own: firstRecord(actor), expectPeers: hints.length > 0, votes, resumed })
     this.give(actor, { type: 'peers', peers: hints })
@@ -207,16 +172,12 @@ export class Simulation implements World {
   pause(actor: SimulatedActor, ms: number): void {
     if (!actor.running) return
     this.#note(actor, 'pause', [])
-    actor.pausedUntil = Math.max(actor.pausedUntil, this.now + ms)
-    if (this.#stopped.has(actor)) return
-    this.#stopped.add(actor)
-    this.#wakeAt(actor)
+    this.#stopped.stop(actor, ms)
   }
 
   /** Lets a stopped process go on. */
   resume(actor: SimulatedActor): void {
-    actor.pausedUntil = this.now
-    if (this.#stopped.has(actor)) this.#wake(actor)
+    this.#stopped.goOn(actor)
   }
 
   /** Closes the connection between two living actors; both ends notice some time. */
@@ -231,7 +192,7 @@ export class Simulation implements World {
 
   /** Gives a core an input, when its process runs, and carries out its effects. */
   give(actor: SimulatedActor, input: Input): void {
-    this.#whenAwake(actor, input.type === 'timer', () => this.#step(actor, input))
+    this.#stopped.whenAwake(actor, input.type === 'timer', () => this.#step(actor, input))
   }
 
   #step(actor: SimulatedActor, input: Input): void {
@@ -267,7 +228,7 @@ export class Simulation implements World {
         actor.timers.set(name, at)
         this.clock.at(actor.virtualTime(at), () => {
           if (actor.timers.get(name) !== at) return
-          this.#whenAwake(actor, true, () => {
+          this.#stopped.whenAwake(actor, true, () => {
             if (actor.timers.get(name) !== at) return
             actor.timers.delete(name)
             this.#step(actor, { type: 'timer', name })
@@ -298,8 +259,8 @@ export class Simulation implements World {
   /** Shows a root in the rendezvous, where the others see it. */
   #announce(actor: SimulatedActor): void {
     const hint: PeerHint = { peerId: actor.id, addrs: [actor.address] }
-    this.#rendezvous.set(actor.id, hint)
-    if (this.#options.seeds !== undefined) return
+    this.#rendezvous.enter(hint)
+    if (!this.#rendezvous.isShared) return
     for (const other of this.#running) {
       if (other === actor || other.parent !== undefined) continue
       this.clock.after(between(this.rng, 1, 30), () => this.give(other, { type: 'peers', peers: [hint] }))
@@ -309,12 +270,9 @@ export class Simulation implements World {
   /** Takes an entry out of the rendezvous; a live program that is wronged by this announces itself again. */
   #forget(peerId: string): void {
     const wronged = this.get(peerId)
-    // a seed is configured: who is wrong about it cannot take it away from others
-    if (wronged !== undefined && this.#options.seeds !== undefined) return
-    if (!this.#rendezvous.delete(peerId)) return
-    if (wronged === undefined) return
+    if (!this.#rendezvous.forget(peerId, wronged !== undefined) || wronged === undefined) return
     this.clock.after(between(this.rng, 1, 50), () =>
-      this.#whenAwake(wronged, false, () => {
+      this.#stopped.whenAwake(wronged, false, () => {
         if (!wronged.core.leaving) this.#announce(wronged)
       }),
     )
@@ -356,30 +314,6 @@ export class Simulation implements World {
     })
   }
 
-  #whenAwake(actor: SimulatedActor, timer: boolean, run: () => void): void {
-    if (!actor.running) return
-    if (actor.pausedUntil > this.now) actor.held.push({ timer, run })
-    else run()
-  }
-
-  #wakeAt(actor: SimulatedActor): void {
-    this.clock.at(actor.pausedUntil, () => {
-      if (!this.#stopped.has(actor)) return
-      if (actor.pausedUntil > this.now) this.#wakeAt(actor)
-      else this.#wake(actor)
-    })
-  }
-
-  /** Where a process was stopped decides whether it sees to its timers or to its sockets first. */
-  #wake(actor: SimulatedActor): void {
-    this.#stopped.delete(actor)
-    this.#troubleAt = this.now
-    const held = actor.held.splice(0)
-    const first = this.rng() < 0.5
-    for (const { run } of held.filter(({ timer }) => timer === first)) this.#whenAwake(actor, first, run)
-    for (const { run } of held.filter(({ timer }) => timer !== first)) this.#whenAwake(actor, !first, run)
-  }
-
   #begin(id: string, place: Place, parent?: SimulatedActor, name?: string): SimulatedActor {
     place.up = true
     const wall = epoch + Math.floor(this.now * place.rate + place.offset)
@@ -404,32 +338,13 @@ export class Simulation implements World {
   #end(actor: SimulatedActor, how: string, silently: boolean): void {
     actor.running = false
     actor.diedAt = this.now
-    actor.held.length = 0
-    if (this.#stopped.delete(actor)) this.#troubleAt = this.now
+    this.#stopped.onEnd(actor)
     this.#running.delete(actor)
-    if (actor.core.leaving) this.#rendezvous.delete(actor.id)
+    if (actor.core.leaving) this.#rendezvous.leave(actor.id)
     this.#note(actor, how, [])
     for (const law of this.laws) law.onEnd?.(actor)
     this.#disks.onEnd(actor, silently)
     this.#connections.closeAll(actor, silently)
-  }
-
-  #placeOf(name: string): Place {
-    let place = this.#places.get(name)
-    if (place === undefined) {
-      const skew = this.#options.skewed === true ? skewOf(this.rng) : { offset: 0, rate: 1 }
-      place = { name, ...skew, up: true, busyUntil: 0 }
-      this.#places.set(name, place)
-    }
-    return place
-  }
-
-  #hints(id: string): PeerHint[] {
-    const hints = [...this.#rendezvous.values()].filter(({ peerId }) => peerId !== id)
-    const { seeds } = this.#options
-    if (seeds === undefined) return hints
-    const first = hints.slice(0, Math.max(seeds, 1))
-    return shuffled(this.rng, first).map((hint) => ({ ...hint, eager: true }))
   }
 
   #note(actor: SimulatedActor, what: Input | string, effects: readonly Effect[]): void {
@@ -441,13 +356,6 @@ export class Simulation implements World {
       return `${actor.id} ${input} -> ${effects.map(describeEffect).join(' ')}`
     })
   }
-}
-
-/** Wall clocks are off by hours on some machines; quartz is off by some 100 parts in a million at worst. */
-function skewOf(rng: Rng): { offset: number; rate: number } {
-  const hour = 3_600_000
-  const offset = pick(rng, [0, 0, 0, 5, -500, 2 * hour, -30 * hour]) ?? 0
-  return { offset, rate: 1 + between(rng, -2e-4, 2e-4) }
 }
 
 function firstRecord(actor: SimulatedActor): ReturnType<SimulatedActor['sign']> {

@@ -3,7 +3,7 @@ import { runPlan } from '../run-plan.ts'
 import { Broken } from '../laws/law.ts'
 import { loadMutant } from './load-mutant.ts'
 import type { KnownMutation } from './mutations.ts'
-import type { CoreUnderTest } from '../simulation.ts'
+import type { CoreUnderTest } from '../simulation-options.ts'
 
 /** How a rule that is off was noticed. */
 export interface Catch {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { CoreUnderTest } from '../simulation.ts'
+import type { CoreUnderTest } from '../simulation-options.ts'
 
 /** A rule of the core turned off: one place in one of its files, replaced. */
 export interface Mutation {

@@ -2,7 +2,7 @@ import { cut } from '../network.ts'
 import type { Disturbance } from '../network.ts'
 import { settledBreaches } from '../settled.ts'
 import { Simulation } from '../simulation.ts'
-import type { CoreUnderTest } from '../simulation.ts'
+import type { CoreUnderTest } from '../simulation-options.ts'
 import { Broken } from '../laws/law.ts'
 
 /** A run made for one rule; gives how a law was broken, if it was. */

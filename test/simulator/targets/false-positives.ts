@@ -4,7 +4,7 @@ import type { SimulatedActor } from '../actor.ts'
 import type { LawFamily } from '../laws/law.ts'
 import { loadMutant } from '../mutants/load-mutant.ts'
 import { shuffled } from '../rng.ts'
-import type { CoreUnderTest } from '../simulation.ts'
+import type { CoreUnderTest } from '../simulation-options.ts'
 import { formMesh } from './mesh.ts'
 
 /** How many were called dead who were in no trouble: everywhere, and by those in no trouble themselves. */

@@ -5,7 +5,7 @@ import type { LawFamily } from '../laws/law.ts'
 import type { NetworkClass } from '../network.ts'
 import { between } from '../rng.ts'
 import { Simulation } from '../simulation.ts'
-import type { CoreUnderTest } from '../simulation.ts'
+import type { CoreUnderTest } from '../simulation-options.ts'
 
 /** A mesh to measure. */
 export interface MeshOptions {
