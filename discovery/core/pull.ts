@@ -64,7 +64,7 @@ export function startPull(turn: Turn, from: string, digest?: Pull['digest']): bo
   const pull: Pull = {
     link,
     digest: digest ?? own,
-    position: 0,
+    position: state.pullFrom,
     deadline: 0,
     answered: false,
     pages: 0,
@@ -139,6 +139,9 @@ export function onPage(turn: Turn, from: string, message: State, news: boolean):
   // an honest page that is not the last one is full
   const empty = message.until < SPAN && message.facts.length === 0
   if (empty || message.until <= pull.position || ++pull.pages > state.limits.pullPages) {
+    // whoever is asked next goes on from here: the registry of a large mesh is more than one neighbour tells at a time
+    state.pullFrom = pull.position
+    pull.news ||= pull.pages > 0
     finish(turn, from, pull)
     return 'busy'
   }
@@ -149,6 +152,7 @@ export function onPage(turn: Turn, from: string, message: State, news: boolean):
     ask(turn, from, pull)
     return 'going on'
   }
+  state.pullFrom = 0
   finish(turn, from, pull)
   // what did not fit: the other side pulls it, at its own pace
   if (!all) send(turn, from, { type: 'sync', digest: state.registry.digest, claim: state.election.claim ?? null })

@@ -161,6 +161,8 @@ export interface CoreState {
   readonly links: Map<string, Link>
   /** By neighbour. */
   readonly pulls: Map<string, Pull>
+  /** The position from which the next pull goes on, after one that a busy neighbour ended. */
+  pullFrom: number
   /** Until when what all neighbours together got of this registry keeps to its rate. */
   toldUntil: number
   readonly dials: Map<string, Dial>
@@ -216,6 +218,7 @@ export function createCore({ profile, limits: lower, quorum, members }: CoreOpti
     parentLinks: 0,
     links: new Map(),
     pulls: new Map(),
+    pullFrom: 0,
     toldUntil: 0,
     dials: new Map(),
     hints: new Map(),

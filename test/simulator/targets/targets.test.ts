@@ -5,7 +5,8 @@ import { encodeMessage } from '../../../discovery/core/messages.ts'
 import { bytesOf } from '../wire.ts'
 import { Bench } from './bench.ts'
 import { targets } from './measures.ts'
-import { longId, quantile } from './mesh.ts'
+import { formLargeMesh } from './large-mesh.ts'
+import { isWhole, longId, quantile, timeUntil } from './mesh.ts'
 import { drawPlot } from './plot.ts'
 import { measureTargets, tableOf } from './results.ts'
 import { plotsOf, readMeasured, withNewer } from './write-docs.ts'
@@ -44,6 +45,15 @@ describe('targets in a small mesh', () => {
     const measure = async () => await measureTargets(['crash', 'idle'], [12], () => {})
     expect(await measure()).toEqual(await measure())
   })
+})
+
+test.each([
+  [60, 500, 'more than one neighbour tells at a time'],
+  [300, 20, 'many pages'],
+])('a root that joins %i with %i actors each, %s, knows all within 10 s', (roots, children) => {
+  const { simulation, below } = formLargeMesh({ roots, children, seed: 3 })
+  simulation.startRoot(longId(roots))
+  expect(timeUntil(simulation, () => isWhole(simulation, roots + 1, below()), 60_000)).toBeLessThan(10_000)
 })
 
 describe('what is written', () => {
