@@ -1,6 +1,6 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** Folders whose tests start several processes each: one file at a time, so that they do not starve each other. */
+/** Folders whose tests start several processes each: two files at a time, since most of their time is waiting. */
 const processTests = ['test/{nursery,examples,cli,package,hosts,bench}/**/*.test.ts']
 
 /** The longest that one test, or one hook, may take, in milliseconds. */
@@ -30,7 +30,7 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: processTests,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
       },

@@ -13,7 +13,7 @@ import type { CommandResult } from './run-command.ts'
 /** The longest that one tool may take, in milliseconds. */
 const toolLimit = 5 * 60_000
 /** The longest that all tests together may take, in milliseconds. */
-const testLimit = 16 * 60_000
+const testLimit = 18 * 60_000
 /** How many lines of a failed check's output are shown: the last ones. */
 const shownLines = 300
 

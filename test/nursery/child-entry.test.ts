@@ -66,6 +66,7 @@ describe('the bundle of a copy of the sources', () => {
       'cli',
       'scripts',
       'package.json',
+      'testing',
     ])
       cpSync(join(project, part), join(copy, part), { recursive: true })
     mkdirSync(join(copy, 'node_modules'))
