@@ -122,7 +122,6 @@ export const targets: readonly Target[] = [
     anchor: 'Akka downs one side',
     target: '≤ 10 s (500 + 500)',
     sizes: usual,
-    longSizes: [4_000],
     measure: heal,
   },
   {
