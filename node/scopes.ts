@@ -28,6 +28,7 @@ export type CancelScopeHandle = Pick<CancelScope, 'cancel' | 'cancelled' | 'sign
  * ```
  */
 export async function cancelScope<T>(body: (scope: CancelScopeHandle) => T | Promise<T>): Promise<ScopeResult<T>> {
+  checkBody('cancelScope', body)
   const scope = new CancelScope(currentScope())
   try {
     return { cancelled: false, value: await scope.run(async () => await body(scope)) }
@@ -158,7 +159,8 @@ function checkMs(verb: string, ms: number): void {
     throw new InvalidArgument(`${verb} takes milliseconds from 0 to ${MAX_TIMEOUT_MS}, got ${inspect(ms)}`)
 }
 
-function checkBody(verb: string, body: unknown): void {
+/** Refuses, in the name of a verb, a body that is no function. */
+export function checkBody(verb: string, body: unknown): void {
   if (typeof body !== 'function')
     throw new InvalidArgument(`${verb} takes a function as its body, got ${inspect(body)}`)
 }

@@ -1,6 +1,6 @@
 import { CancelScope, currentScope } from '../node/cancel-scope.ts'
 import { ActorDied, Cancelled, describeError, RemoteActorError } from '../node/errors.ts'
-import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { checkBody, MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { leaveArguments } from '../rpc/argument-pumps.ts'
 import { type AnyFunction, exposedFunction } from '../rpc/exposed.ts'
@@ -33,7 +33,9 @@ import { Supervisor } from './supervisor.ts'
  * Milliseconds that a one-shot whose main task is done stays for the one-shots that were running beside it: they may be
  * about to call it, as two actors that greet each other do.
  */
-export const LINGER_MS = 5_000 /** Milliseconds by which the outcome of a cancelled call may come after its actor was ended by force. */
+export const LINGER_MS = 5_000
+
+/** Milliseconds by which the outcome of a cancelled call may come after its actor was ended by force. */
 const LATE_OUTCOME_MS = 1_000
 
 /** A local task of a nursery. */
@@ -95,6 +97,7 @@ export interface Nursery {
  *
  * @throws the failure when there is one; an `AggregateError` of all of them, the first one first, when there are more,
  * those raised in answer to the cancel (in `finally`, say) included: its message shows them as a tree
+ * @throws InvalidArgument when the body is no function: it comes first, the options second
  * @throws TooManyRestarts when children would be restarted more often than `maxRestarts` within `withinMs`
  * @example
  * ```ts
@@ -108,6 +111,7 @@ export async function openNursery<T>(
   body: (nursery: Nursery) => T | Promise<T>,
   options: NurseryOptions = {},
 ): Promise<T> {
+  checkBody('openNursery', body)
   const runtime = currentRuntime()
   const { depth, graceMs } = runtime.options
   const settings = nurserySettings(options, depth, graceMs)
@@ -187,6 +191,7 @@ class Block implements Nursery, LiveNursery {
 
   start<T>(task: () => T | Promise<T>, { restart }: TaskOptions = {}): LocalTask<T> {
     this.#family.assertOpen()
+    checkBody('start', task)
     checkRestart(restart, this.#settings.strategy)
     const name = task.name === '' ? 'task' : task.name
     const page = this.books.open('task', name)

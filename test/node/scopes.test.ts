@@ -275,6 +275,11 @@ function timers(): number {
 }
 
 test('a body that is no function is refused by name', async () => {
-  for (const call of [() => moveOnAfter(1, 2 as never), () => failAfter(1, undefined as never)])
-    await expect(call()).rejects.toThrow(/(moveOnAfter|failAfter) takes a function as its body/)
+  const calls = [
+    () => moveOnAfter(1, 2 as never),
+    () => failAfter(1, undefined as never),
+    () => cancelScope({} as never),
+  ]
+  for (const call of calls)
+    await expect(call()).rejects.toThrow(/(moveOnAfter|failAfter|cancelScope) takes a function as its body/)
 })

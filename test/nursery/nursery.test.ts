@@ -397,6 +397,12 @@ describe.each(['process', 'warm', 'thread'] as const)('actors started by %s', (s
     })
 
     test('times out of bounds are refused', async () => {
+      await expect(openNursery({ strategy: 'one-for-one' } as never)).rejects.toThrow(
+        "openNursery takes a function as its body, got { strategy: 'one-for-one' }",
+      )
+      await openNursery((nursery) => {
+        expect(() => nursery.start(5 as never)).toThrow('start takes a function as its body, got 5')
+      })
       await expect(openNursery(() => {}, { graceMs: -1 })).rejects.toBeInstanceOf(InvalidArgument)
       await expect(openNursery(() => {}, { bootTimeoutMs: 0 })).rejects.toBeInstanceOf(InvalidArgument)
     })
