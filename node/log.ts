@@ -22,7 +22,7 @@ let lasting: { readonly level: LogLevel; readonly timer: NodeJS.Timeout; readonl
 const books = new PerActor<LogBook>()
 /** Of a process that is no actor, or not yet. */
 const bookOfNobody = new LogBook({ name: 'greenroom', id: '' })
-let write = (line: string): void => void process.stderr.write(`${line}\n`)
+let write = writeToStderr
 
 /** Names the actor in every line of its that is written from now on; gives what keeps them. @param scope the actor's */
 export function nameLogs(name: string, id: string, scope: CancelScope): LogBook {
@@ -143,4 +143,19 @@ function show(detail: unknown): string {
   return typeof detail === 'string'
     ? detail
     : inspect(detail, { depth: 4, compact: true, breakLength: Number.POSITIVE_INFINITY })
+}
+
+/** Lines on their way to stderr. */
+let writing = 0
+const lose = (): void => {}
+
+/** A line that stderr does not take, because its reader has gone or its disk is full, is lost: no program ends by its log. */
+function writeToStderr(line: string): void {
+  const { stderr } = process
+  if (writing++ === 0) stderr.on('error', lose)
+  const written = (): void => {
+    if (--writing === 0) stderr.off('error', lose)
+  }
+  // the error comes after the callback
+  stderr.write(`${line}\n`, () => setImmediate(written))
 }

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { InvalidArgument } from '../../node/errors.ts'
@@ -99,4 +102,26 @@ describe('DEBUG', () => {
   test('without it only the level counts, and lines go to stderr', async () => {
     expect(await stderrWith(undefined)).toEqual([expect.stringContaining('a failure')])
   })
+})
+
+test.each([
+  ['log.error(line)', 0, 'went on, 0 listeners'],
+  // whoever writes to it directly gets Node's own answer
+  ['process.stderr.write(line)', 1, ''],
+])('lines that stderr does not take are lost, and end nobody: %s', async (write, code, said) => {
+  const log = new URL('../../node/log.ts', import.meta.url).href
+  const program = `
+    import { setTimeout } from 'node:timers/promises'
+    import { areaLog } from '${log}'
+    const log = areaLog('test')
+    for (let i = 0; i < 20; i++) {
+      const line = 'line ' + i
+      ${write}
+      await setTimeout(2)
+    }
+    process.stdout.write('went on, ' + process.stderr.listenerCount('error') + ' listeners')`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stderr.destroy()
+  const [stdout, [exitCode]] = await Promise.all([text(child.stdout), once(child, 'exit')])
+  expect([exitCode, stdout]).toEqual([code, said])
 })
