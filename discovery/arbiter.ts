@@ -1,4 +1,5 @@
-import { currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import { noteInterrupted } from '../node/echoes.ts'
 import { beginWait, endWait } from '../node/waits.ts'
 import type { Portal } from '../rpc/portal.ts'
 import { type ActorInfo, infoOf, targetOf } from './actor-info.ts'

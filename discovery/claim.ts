@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import { noteInterrupted } from '../node/echoes.ts'
 import { type ActorRef, FencedOut, InvalidArgument, LimitExceeded, NameTaken, showActor } from '../node/errors.ts'
 import { cancelScope } from '../node/scopes.ts'
 import { beginWait, endWait } from '../node/waits.ts'

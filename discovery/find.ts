@@ -1,4 +1,5 @@
-import { type CancelScope, currentScope, noteInterrupted, untilCancelled } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope, untilCancelled } from '../node/cancel-scope.ts'
+import { noteInterrupted } from '../node/echoes.ts'
 import { ActorDied, InvalidArgument } from '../node/errors.ts'
 import { beginWait, endWait } from '../node/waits.ts'
 import type { Target } from '../rpc/caller.ts'

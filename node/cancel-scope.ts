@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { CancelCallback, CancelListener } from './cancel-listener.ts'
 import { Cancelled } from './errors.ts'
 import { tracing } from './tracing.ts'
 
@@ -8,112 +9,10 @@ let actorName = 'this process'
 /** The scopes of actors that share this process, and those beside them: in tests alone. */
 const tenants = new WeakMap<CancelScope, Tenant>()
 let isShared = false
-/** Whose cancel is being told right now. */
-let telling: CancelListener | undefined
 
 /** One of several actors of a process. */
 export interface Tenant {
   readonly name: string
-}
-
-/**
- * What hears of a scope's cancel, once. It is linked into the scope's list itself, so that work that comes and goes by
- * the hundred thousand a second allocates no closure, no set entry and no signal for it.
- *
- * Linking and unlinking are by hand because `AbortSignal.any` with a listener that nobody removes leaks
- * (nodejs/node#54614).
- */
-export abstract class CancelListener {
-  #scope: CancelListener | undefined
-  #before: CancelListener | undefined
-  #after: CancelListener | undefined
-  /** Of those that listen to this one, when it is a scope. */
-  #first: CancelListener | undefined
-  #last: CancelListener | undefined
-
-  protected abstract onCancelled(reason: Cancelled): void
-
-  /** Stops listening; nothing happens when it does not listen. */
-  unlink(): void {
-    const scope = this.#scope
-    if (scope === undefined) return
-    if (this.#before === undefined) scope.#first = this.#after
-    else this.#before.#after = this.#after
-    if (this.#after === undefined) scope.#last = this.#before
-    else this.#after.#before = this.#before
-    this.#scope = this.#before = this.#after = undefined
-  }
-
-  /** Makes another one hear of the cancel of this one; it must not listen to anything yet. */
-  protected adopt(listener: CancelListener): void {
-    listener.#scope = this
-    listener.#before = this.#last
-    if (this.#last === undefined) this.#first = listener
-    else this.#last.#after = listener
-    this.#last = listener
-  }
-
-  /**
-   * Tells all that listen, in the order in which they came, those of a scope before the next one. A scope that hears of
-   * it hands its own listeners over instead of telling them: no depth of scopes uses up the stack.
-   */
-  protected tell(reason: Cancelled): void {
-    const outer = tellFor(this)
-    try {
-      for (let listener = this.#first; listener !== undefined; listener = this.#first) {
-        listener.unlink()
-        listener.onCancelled(reason)
-      }
-    } finally {
-      tellFor(outer)
-    }
-  }
-
-  /** Puts those that listen before all that are still to be told, when somebody tells. */
-  protected handOver(): void {
-    for (let listener = this.#last; listener !== undefined; listener = this.#last) {
-      listener.unlink()
-      telling?.adoptFirst(listener)
-    }
-  }
-
-  protected adoptFirst(listener: CancelListener): void {
-    listener.#scope = this
-    listener.#after = this.#first
-    if (this.#first === undefined) this.#last = listener
-    else this.#first.#before = listener
-    this.#first = listener
-  }
-
-  protected inform(listener: CancelListener, reason: Cancelled): void {
-    listener.onCancelled(reason)
-  }
-
-  /** Lets all go that listen. */
-  protected release(): void {
-    while (this.#first !== undefined) this.#first.unlink()
-  }
-}
-
-/** Whoever is told next is told by this one; gives who told before. */
-function tellFor(teller: CancelListener | undefined): CancelListener | undefined {
-  const before = telling
-  telling = teller
-  return before
-}
-
-/** A function as a listener. */
-class CancelCallback extends CancelListener {
-  readonly #callback: (reason: Cancelled) => void
-
-  constructor(callback: (reason: Cancelled) => void) {
-    super()
-    this.#callback = callback
-  }
-
-  protected override onCancelled(reason: Cancelled): void {
-    this.#callback(reason)
-  }
 }
 
 /** A call of another actor that something runs in. */
@@ -315,36 +214,6 @@ export function tenantOf(scope?: CancelScope): Tenant | undefined {
 export function outsideScopes<T>(body: () => T): T {
   const traced = tracing
   return ambient.run(undefined, traced === undefined ? body : () => traced.outside(body))
-}
-
-/**
- * Whether an error is nothing but the echo of a cancel: the reason itself, or an `AbortError` caused by it. Never throws
- * itself: anything can be thrown, also what throws when it is looked at.
- */
-export function isEcho(error: unknown, reason: Cancelled | undefined): boolean {
-  if (reason === undefined || error === undefined || error === null) return false
-  if (error === reason) return true
-  try {
-    if (!(error instanceof Error)) return false
-    if (error instanceof AggregateError)
-      return (
-        Array.isArray(error.errors) && error.errors.length > 0 && error.errors.every((inner) => isEcho(inner, reason))
-      )
-    return error.name === 'AbortError' && error.cause === reason
-  } catch {
-    return false
-  }
-}
-
-/** Whether what nobody awaited was cut short by some cancel: a promise that was given up, say. That is no failure. */
-export function isStrayEcho(error: unknown): boolean {
-  const cause = error instanceof Error && error.name === 'AbortError' ? error.cause : error
-  return cause instanceof Cancelled
-}
-
-/** Notes on a cancel what it cut short; the innermost wait, which hears of it first, has the word. */
-export function noteInterrupted(error: unknown, what: string): void {
-  if (error instanceof Cancelled) error.during ??= what
 }
 
 /** Settles like the promise, or rejects with the reason as soon as the scope is cancelled. */

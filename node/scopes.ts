@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { CancelScope, currentScope, isEcho, noteInterrupted } from './cancel-scope.ts'
+import { CancelScope, currentScope } from './cancel-scope.ts'
+import { isEcho, noteInterrupted } from './echoes.ts'
 import { now, startTimer, stopTimer } from './clock.ts'
 import { DeadlineExceeded, InvalidArgument } from './errors.ts'
 import { beginWait, endWait } from './waits.ts'

@@ -1,5 +1,5 @@
 import type { AccessMessage, BootMessage, PrepareMessage } from './boot-message.ts'
-import { isEcho, isStrayEcho } from '../node/cancel-scope.ts'
+import { isEcho, isStrayEcho } from '../node/echoes.ts'
 import { Cancelled, describeError } from '../node/errors.ts'
 import { type Host, startHost } from '../node/host.ts'
 import { type Identity, openIdentity } from '../node/identity.ts'

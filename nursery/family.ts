@@ -1,4 +1,5 @@
-import { type CancelScope, isEcho } from '../node/cancel-scope.ts'
+import type { CancelScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import {
   ActorDied,
   Cancelled,

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { currentScope, isEcho } from '../node/cancel-scope.ts'
+import { currentScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { Cancelled, InvalidArgument } from '../node/errors.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
 import { ProcessSignals } from './process-signals.ts'

@@ -1,4 +1,4 @@
-import { isStrayEcho } from '../node/cancel-scope.ts'
+import { isStrayEcho } from '../node/echoes.ts'
 
 /**
  * Takes the echo of a cancel in a promise that nobody awaits for what it is, while a root owns its process: a program

@@ -1,4 +1,5 @@
-import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { CancelScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { type Cancelled, describeError } from '../node/errors.ts'
 import type { ChildPage } from './report.ts'
 import type { Restart } from './restart-policy.ts'

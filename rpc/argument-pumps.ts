@@ -1,4 +1,5 @@
-import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { CancelScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { type ActorRef, Cancelled, type RemoteActorError } from '../node/errors.ts'
 import { Channel } from './channel.ts'
 import { encodeFailure } from './error-codec.ts'

@@ -1,4 +1,5 @@
-import { CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { CancelScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { now, startTimer, stopTimer } from '../node/clock.ts'
 import { Cancelled, DeadlineExceeded } from '../node/errors.ts'
 import type { CallLimits } from './pending-call.ts'

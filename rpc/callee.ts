@@ -1,5 +1,6 @@
 import type { ActorStats } from '../node/actor-stats.ts'
-import { type CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { type ActorRef, type Cancelled, InvalidArgument, LimitExceeded, NotExposed } from '../node/errors.ts'
 import type { RelayDesk } from './broadcast.ts'
 import { type Builtins, isBuiltin } from './builtins.ts'

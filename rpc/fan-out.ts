@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import { CancelScope, currentScope, isEcho } from '../node/cancel-scope.ts'
+import { CancelScope, currentScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { Cancelled, InvalidArgument, Lagged, LimitExceeded } from '../node/errors.ts'
 import { Subscriber } from './subscriber.ts'
 

@@ -1,4 +1,6 @@
-import { CancelListener, type CancelScope, currentScope, isEcho, noteInterrupted } from '../node/cancel-scope.ts'
+import { CancelListener } from '../node/cancel-listener.ts'
+import { type CancelScope, currentScope } from '../node/cancel-scope.ts'
+import { isEcho, noteInterrupted } from '../node/echoes.ts'
 import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import { ActorDied, type ActorRef, Cancelled, DeadlineExceeded, RemoteActorError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import type { ActorStats } from '../node/actor-stats.ts'
-import { type CancelScope, currentScope, noteInterrupted } from '../node/cancel-scope.ts'
+import { type CancelScope, currentScope } from '../node/cancel-scope.ts'
+import { noteInterrupted } from '../node/echoes.ts'
 import { Cancelled, GreenroomError, InvalidArgument, NotExposed } from '../node/errors.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { type TraceSpan, type Tracing, tracing } from '../node/tracing.ts'

@@ -1,5 +1,6 @@
 import type { ActorStats } from '../node/actor-stats.ts'
-import { type CallRef, CancelScope, isEcho } from '../node/cancel-scope.ts'
+import { type CallRef, CancelScope } from '../node/cancel-scope.ts'
+import { isEcho } from '../node/echoes.ts'
 import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
 import {
   type ActorRef,

@@ -9,7 +9,6 @@ import {
   CancelScope,
   currentScope,
   currentSignal,
-  isEcho,
   outsideScopes,
   setProcessScope,
   untilCancelled,
@@ -233,44 +232,6 @@ describe('the current signal', () => {
     }
   })
 })
-
-describe('an echo', () => {
-  const reason = new Cancelled('donny', 'enough')
-
-  test.each([
-    ['the reason itself', reason],
-    ['an AbortError that it caused', abortError(reason)],
-    ['an AggregateError of echoes only', new AggregateError([reason, abortError(reason)])],
-  ])('%s is one', (_, error) => {
-    expect(isEcho(error, reason)).toBe(true)
-  })
-
-  test.each([
-    ['an equal reason that somebody else made', new Cancelled('donny', 'enough')],
-    ['an AbortError with another cause', abortError(new Cancelled('donny', 'enough'))],
-    ['an AbortError without a cause', abortError(undefined)],
-    ['an error that only mentions the reason', new Error('while stopping', { cause: reason })],
-    ['an AggregateError with one real failure in it', new AggregateError([reason, new Error('boom')])],
-    ['an empty AggregateError', new AggregateError([])],
-    ['an AggregateError whose errors are missing', Object.setPrototypeOf(new Error('x'), AggregateError.prototype)],
-    ['undefined', undefined],
-    ['null', null],
-    ['a string', 'enough'],
-  ])('%s is none', (_, error) => {
-    expect(isEcho(error, reason)).toBe(false)
-  })
-
-  test('nothing is an echo of a scope that was not cancelled', () => {
-    expect(isEcho(reason, undefined)).toBe(false)
-    expect(isEcho(undefined, undefined)).toBe(false)
-  })
-})
-
-function abortError(cause: unknown): Error {
-  const error = new Error('The operation was aborted', { cause })
-  error.name = 'AbortError'
-  return error
-}
 
 function heapAfterGc(): number {
   setFlagsFromString('--expose-gc')
