@@ -1,7 +1,8 @@
 import { openIdentity } from '../node/identity.ts'
 import { TREE_KEY_BYTES } from '../rpc/kinship.ts'
 import { WARM_ACTORS } from './warm-pool.ts'
-import { privateMesh, startRuntime } from './actor-runtime.ts'
+import { privateMesh } from './runtime-options.ts'
+import { startRuntime } from './start-runtime.ts'
 
 /**
  * Is an actor once, in a mesh of its own and unseen by anybody, and ends again: what runs for the first time in a

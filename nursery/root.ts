@@ -23,7 +23,9 @@ import { resolveJoining } from './joining.ts'
 import { type RunningMetrics, startMetrics } from './metrics.ts'
 import { checkPreload } from './preload.ts'
 import { measureActor } from './measure-actor.ts'
-import { type ActorRuntime, privateMesh, type RuntimeOptions, startRuntime } from './actor-runtime.ts'
+import type { ActorRuntime } from './actor-runtime.ts'
+import { privateMesh, type RuntimeOptions } from './runtime-options.ts'
+import { startRuntime } from './start-runtime.ts'
 
 /** How a root becomes an actor. */
 export interface MeshOptions extends MetadataOptions {
