@@ -1,5 +1,5 @@
-import { text } from 'node:stream/consumers'
 import * as greenroom from '../index.ts'
+import { givenInvitation } from './given-invitation.ts'
 import { openOutput } from './output.ts'
 
 /** Prints an invitation, and nothing else, so that it can be piped. */
@@ -24,8 +24,7 @@ export async function printInvitation(options: {
 
 export async function joinByInvitation(invitation: string, options: { readonly json?: boolean }): Promise<void> {
   const output = openOutput(options.json === true)
-  const given = invitation === '-' ? await text(process.stdin) : invitation
-  const { mesh } = await greenroom.acceptInvitation(given)
+  const { mesh } = await greenroom.acceptInvitation(await givenInvitation(invitation))
   if (output.json) await output.document({ mesh })
   else await output.line(`this machine has joined mesh '${mesh}': 'greenroom up --mesh ${mesh}' runs a peer of it here`)
 }

@@ -11,6 +11,9 @@ import {
   runHostPeer,
 } from '../index.ts'
 import { benchService } from './bench-service.ts'
+import { CommandError } from './command-error.ts'
+import { EXIT } from './exit-code.ts'
+import { givenInvitation, withoutInvitations } from './given-invitation.ts'
 import { openOutput } from './output.ts'
 
 export interface UpOptions {
@@ -25,6 +28,9 @@ export interface UpOptions {
   readonly tag?: string[]
   /** The directory whose modules others may have started here, or true for the working directory. */
   readonly allowSpawn?: string | true
+  /** How many actors it runs for others, and for each of them. */
+  readonly maxActors?: number
+  readonly maxActorsPerPeer?: number
   readonly detach?: boolean
   readonly json?: boolean
 }
@@ -46,11 +52,14 @@ const UP_MS = 30_000
 
 /** Runs a peer of this host: until it is told to end, or in a process that goes on by itself. */
 export async function up(options: UpOptions): Promise<void> {
-  const mesh = options.join === undefined ? options.mesh : (await acceptInvitation(options.join)).mesh
+  if (options.allowSpawn === undefined && (options.maxActors ?? options.maxActorsPerPeer) !== undefined)
+    throw new CommandError('BAD_OPTION', EXIT.usage, '--max-actors limits what --allow-spawn allows: give that as well')
+  const invitation = options.join === undefined ? undefined : await givenInvitation(options.join)
+  const mesh = invitation === undefined ? options.mesh : (await acceptInvitation(invitation)).mesh
   const { pid, logFile } = await hostPeerOf(mesh)
   if (pid !== undefined)
     throw new GreenroomError('ALREADY_UP', `process ${pid} is the peer of this host in mesh '${mesh}' already`)
-  if (options.detach === true) await upInBackground(mesh, logFile, options.json === true)
+  if (options.detach === true) await upInBackground(mesh, logFile, invitation, options.json === true)
   else await upHere(mesh, options)
 }
 
@@ -78,24 +87,38 @@ async function upHere(mesh: string, options: UpOptions): Promise<void> {
     modules: [benchService],
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.tag === undefined ? {} : { tags: options.tag }),
-    ...(options.allowSpawn === undefined ? {} : { allowSpawn: hosting(options.allowSpawn) }),
+    ...(options.allowSpawn === undefined ? {} : { allowSpawn: hosting(options) }),
     // checked by run, with the profiles that there are
     profile: options.profile as ProfileName,
   })
 }
 
-function hosting(directory: string | true): true | HostingOptions {
-  return directory === true ? true : { directory }
+function hosting({ allowSpawn, maxActors, maxActorsPerPeer }: UpOptions): HostingOptions {
+  return {
+    ...(typeof allowSpawn === 'string' ? { directory: allowSpawn } : {}),
+    ...(maxActors === undefined ? {} : { maxActors }),
+    ...(maxActorsPerPeer === undefined ? {} : { maxActorsPerPeer }),
+  }
 }
 
-/** Starts the same command again without its terminal; what it writes goes to a file beside its other files. */
-async function upInBackground(mesh: string, file: string, json: boolean): Promise<void> {
+/**
+ * Starts the same command again without its terminal; what it writes goes to a file beside its other files. It gets an invitation
+ * by its input: its command line is to be seen for as long as it runs.
+ */
+async function upInBackground(
+  mesh: string,
+  file: string,
+  invitation: string | undefined,
+  json: boolean,
+): Promise<void> {
   const log = await open(file, 'a', 0o600)
-  const args = process.argv.slice(1).filter((arg) => arg !== '--detach')
+  const args = withoutInvitations(process.argv.slice(1)).filter((arg) => arg !== '--detach')
   const child = spawn(process.execPath, [...process.execArgv, ...args], {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd, 'ipc'],
+    stdio: [invitation === undefined ? 'ignore' : 'pipe', log.fd, log.fd, 'ipc'],
   })
+  // it may have ended before it read that, which is told below
+  child.stdin?.on('error', () => {}).end(`${invitation}\n`)
   const outcome = Promise.withResolvers<UpReport>()
   const fail = (why: string): void =>
     outcome.reject(new GreenroomError('NOT_UP', `the peer of this host is not up: ${why}; see ${file}`))

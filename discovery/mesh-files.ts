@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { keepLedger, readLedger } from './ledger-file.ts'
+import type { TimedSecret } from '../node/mesh-secrets.ts'
 import { type Ledger, newLedger } from './ledger.ts'
 import { keepMembership, ledgerFileOf, type Membership, readMembership } from './membership.ts'
 import { openRendezvous, type Rendezvous } from './rendezvous.ts'
@@ -13,6 +14,8 @@ export interface MeshFiles {
    * machine knew something that this one did not.
    */
   keep(): Promise<boolean>
+  /** The secrets that open connections, as another program of this machine may have written them down meanwhile. */
+  readSecrets(): Promise<readonly TimedSecret[]>
 }
 
 /**
@@ -28,7 +31,7 @@ export async function openMesh(mesh: string): Promise<MeshFiles> {
     const path = join(rendezvous.directory, 'ledger.json')
     const kept = await readLedger(path, mesh)
     const ledger = kept?.hasHad(rendezvous.secret) === true ? kept : newLedger(mesh, rendezvous.secret)
-    return { rendezvous, ledger, keep: async () => await keep(path, ledger, rendezvous, undefined) }
+    return filesAt(path, rendezvous, ledger, undefined)
   }
   const path = ledgerFileOf(mesh)
   const kept = await readLedger(path, mesh)
@@ -38,7 +41,16 @@ export async function openMesh(mesh: string): Promise<MeshFiles> {
     secret: ledger.newest,
     isFormer: (secret) => ledger.hasHad(secret),
   })
-  return { rendezvous, ledger, keep: async () => await keep(path, ledger, rendezvous, membership) }
+  return filesAt(path, rendezvous, ledger, membership)
+}
+
+function filesAt(path: string, rendezvous: Rendezvous, ledger: Ledger, membership: Membership | undefined): MeshFiles {
+  return {
+    rendezvous,
+    ledger,
+    keep: async () => await keep(path, ledger, rendezvous, membership),
+    readSecrets: async () => ((await readLedger(path, ledger.mesh)) ?? ledger).secrets,
+  }
 }
 
 /** The ledger comes first: it names the former secret, and who finds that one elsewhere looks there. */

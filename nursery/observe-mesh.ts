@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
-import { openMesh } from '../discovery/mesh-files.ts'
+import { type MeshFiles, openMesh } from '../discovery/mesh-files.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes } from '../node/cancel-scope.ts'
 import { GreenroomError, InvalidArgument } from '../node/errors.ts'
-import { startCallingHost } from '../node/host.ts'
+import { type CallingHost, startCallingHost } from '../node/host.ts'
 import { openIdentity } from '../node/identity.ts'
 import { MeshSecrets } from '../node/mesh-secrets.ts'
 import type { Target } from '../rpc/caller.ts'
@@ -72,7 +72,7 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   const { mesh, hints } = await resolveJoining(named ?? (process.env['GREENROOM_MESH'] || undefined), join)
   if (mesh === undefined)
     throw new InvalidArgument("which mesh is to be observed? give observeMesh() a 'mesh', or set GREENROOM_MESH")
-  const { rendezvous, ledger } = await openMesh(mesh)
+  const { rendezvous, ledger, readSecrets } = await openMesh(mesh)
   let entries: Target[]
   try {
     entries = (await rendezvous.entries()).map(({ peerId, addrs, name: of }) => ({
@@ -85,7 +85,8 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   }
   const elsewhere = hints.map(({ peerId, addrs }) => ({ name: 'a root', id: peerId, addresses: addrs }))
   const identity = await openIdentity()
-  const host = await startCallingHost({ identity, secret: new MeshSecrets(ledger.secrets) })
+  const secrets = new MeshSecrets(ledger.secrets)
+  const host = dialsAgain(await startCallingHost({ identity, secret: secrets }), secrets, readSecrets)
   const scope = new CancelScope()
   const self: Target = { name, id: identity.peerId, addresses: [] }
   const rpc = await startRpc({
@@ -110,6 +111,24 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** Nobody tells an observer that the secret has changed: who cannot be reached is dialled again when another one is kept here. */
+function dialsAgain(host: CallingHost, secrets: MeshSecrets, readSecrets: MeshFiles['readSecrets']): CallingHost {
+  return {
+    ...host,
+    connect: async (...to) => {
+      const tried = secrets.newest
+      try {
+        return await host.connect(...to)
+      } catch (error) {
+        // what cannot be read is as if nothing had changed
+        secrets.set(await readSecrets().catch(() => secrets.valid()))
+        if (Buffer.from(tried).equals(secrets.newest)) throw error
+        return await host.connect(...to)
+      }
+    },
   }
 }
 

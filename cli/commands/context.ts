@@ -1,8 +1,9 @@
-import { text } from 'node:stream/consumers'
 import { CommandError } from '../command-error.ts'
 import { checkContextName, type Contexts, contextsFile, keepContexts, meshOf, readContexts } from '../contexts.ts'
 import { EXIT } from '../exit-code.ts'
+import { givenInvitation } from '../given-invitation.ts'
 import { openOutput } from '../output.ts'
+import { readInputLine } from '../read-input.ts'
 import type { Column } from '../table.ts'
 
 /** A named mesh, as `context list --json` prints it. */
@@ -39,7 +40,7 @@ export async function useContext(name: string, options: ContextOptions): Promise
 export async function addContext(name: string, target: string, options: ContextOptions): Promise<void> {
   checkContextName(name)
   const contexts = readContexts()
-  const given = (target === '-' ? await text(process.stdin) : target).trim()
+  const given = (target === '-' ? await readInputLine() : target).trim()
   const mesh = given.startsWith('greenroom:') ? await acceptedMesh(given) : given
   if (!/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/.test(mesh))
     throw new CommandError(
@@ -75,7 +76,7 @@ export async function showContextFile(options: ContextOptions): Promise<void> {
 
 async function acceptedMesh(invitation: string): Promise<string> {
   const { acceptInvitation } = await import('../../index.ts')
-  return (await acceptInvitation(invitation)).mesh
+  return (await acceptInvitation(await givenInvitation(invitation))).mesh
 }
 
 async function tell(report: ContextReport, words: string, options: ContextOptions): Promise<void> {

@@ -10,12 +10,12 @@ export function declareJoining(declaration: Declaration): void {
       'greenroom up',
       'greenroom up --port 4001 --detach',
       'greenroom up --metrics :9464',
-      'greenroom up --allow-spawn --tag gpu',
+      'greenroom up --allow-spawn --max-actors 8 --tag gpu',
     ])
     .option('--port <number>', 'TCP port of all interfaces', readPort, 4001)
     .option('--listen <address...>', 'multiaddrs to listen on, in place of --port')
     .option('--announce <address...>', 'multiaddrs that others are told, for a host behind a router')
-    .option('--join <invitation>', 'joins the mesh of an invitation first')
+    .option('--join <invitation>', 'joins the mesh of an invitation first; - reads it from the standard input')
     .option('--name <name>', "this peer's name, by default that of the host")
     .option('--profile <profile>', 'what lies between the hosts: loopback, lan or wan', 'lan')
     .option('--metrics <address>', 'serves metrics for Prometheus: :9464 for this machine alone, 0.0.0.0:9464 for all')
@@ -23,6 +23,12 @@ export function declareJoining(declaration: Declaration): void {
     .option(
       '--allow-spawn [directory]',
       'starts actors for others of the mesh: modules below the directory, by default this one, or installed for it',
+    )
+    .option('--max-actors <number>', 'how many of them at a time, 1 to 4096; default 64', readCount)
+    .option(
+      '--max-actors-per-peer <number>',
+      'how many of them for each actor that asks; default 32, or --max-actors when that is less',
+      readCount,
     )
     .option('--detach', 'goes on in the background once it is up')
     .action(act(async (options) => await (await import('../up.ts')).up({ ...options, mesh: chooseMesh(options) })))

@@ -10,7 +10,8 @@ import { findOne, MAX_CANDIDATES, MIN_ID_CHARACTERS } from '../../cli/find-one.t
 import { MAX_ASKED_A_ROUND, MeshReader } from '../../cli/model/mesh-reader.ts'
 import type { MeshSight } from '../../cli/mesh-sight.ts'
 import { MIN_RATE_MS, ratesBetween } from '../../cli/model/rates.ts'
-import { MAX_INPUT_BYTES, readArguments } from '../../cli/read-arguments.ts'
+import { readArguments } from '../../cli/read-arguments.ts'
+import { MAX_INPUT_BYTES, MAX_INPUT_LINE_BYTES, readInputLine } from '../../cli/read-input.ts'
 import { ID_CHARACTERS, shortId } from '../../cli/text.ts'
 import { MAX_VALUE_DEPTH, toJson } from '../../cli/value.ts'
 import type { ActorVitals } from '../../index.ts'
@@ -83,6 +84,9 @@ describe('the bounds of the command', () => {
     const piece = Buffer.alloc(MAX_INPUT_BYTES / 2 + 1, ' ')
     vi.spyOn(process, 'stdin', 'get').mockReturnValue(Readable.from([piece, piece]) as unknown as typeof process.stdin)
     await expect(readArguments(['-'])).rejects.toThrow(`larger than ${MAX_INPUT_BYTES} bytes`)
+    const endless = Readable.from([Buffer.alloc(MAX_INPUT_LINE_BYTES, ' '), Buffer.from(' ')])
+    vi.spyOn(process, 'stdin', 'get').mockReturnValue(endless as unknown as typeof process.stdin)
+    await expect(readInputLine()).rejects.toThrow(`larger than ${MAX_INPUT_LINE_BYTES} bytes`)
   })
 
   test('rates are of as long a time at least', () => {

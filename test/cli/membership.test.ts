@@ -18,16 +18,20 @@ interface Ran {
   readonly stderr: string
 }
 
-/** The command, as if on a machine of its own. */
-function machine(name: string): { readonly path: string; readonly run: (...args: string[]) => Promise<Ran> } {
-  const path = join(runtime.path, name)
-  mkdirSync(path, { mode: 0o700 })
-  const env = {
+function envOf(path: string): Record<string, string | undefined> {
+  return {
     XDG_RUNTIME_DIR: path,
     XDG_STATE_HOME: join(path, 'state'),
     XDG_CONFIG_HOME: join(path, 'config'),
     GREENROOM_MESH: undefined,
   }
+}
+
+/** The command, as if on a machine of its own. */
+function machine(name: string): { readonly path: string; readonly run: (...args: string[]) => Promise<Ran> } {
+  const path = join(runtime.path, name)
+  mkdirSync(path, { mode: 0o700 })
+  const env = envOf(path)
   return {
     path: join(path, `greenroom-${process.getuid?.()}`),
     run: async (...args) => {
@@ -134,8 +138,31 @@ describe('greenroom', () => {
     })
     expect(await run('join', '-')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('no invitation') as string,
+      stderr: expect.stringContaining('no invitation on the standard input') as string,
     })
+  })
+
+  test('a line is enough: whoever types it need not end the input', async () => {
+    for (const args of [
+      ['join', '-'],
+      ['up', '--join', '-'],
+      ['context', 'add', 'work', '-'],
+    ]) {
+      const asked = await startProgram(command, { args, env: envOf(join(runtime.path, 'one')) })
+      asked.type('\r\n  greenroom:nonsense')
+      expect((await asked.waitForExit(20_000)).code).toBe(1)
+      expect(asked.stderr.join()).toContain('cut or changed')
+    }
+  })
+
+  test.each([
+    [['--max-actors', '3'], '--allow-spawn'],
+    [['--allow-spawn', '--max-actors', '5000'], 'maxActors is 1 to 4096, got 5000'],
+    [['--allow-spawn', '--max-actors-per-peer', '5000'], 'maxActorsPerPeer is 1 to 4096, got 5000'],
+  ])('up %j starts nothing, and says why', async (args, why) => {
+    const { code, stderr } = await machine('one').run('up', '--mesh', 'studio', ...args)
+    expect(code).toBe(2)
+    expect(stderr).toContain(why)
   })
 
   test.each([[['invite', '--expires', 'soon']], [['up', '--port', '99999']], [['join']], [['members', 'extra']]])(

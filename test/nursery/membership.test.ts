@@ -10,17 +10,19 @@ import {
   type DiscoveryEvent,
   findActor,
   joinMesh,
+  observeMesh,
   rotateSecret,
   unbanMember,
   waitForActor,
 } from '../../index.ts'
 import { startHost } from '../../node/host.ts'
 import { openIdentity } from '../../node/identity.ts'
-import { rest, whoAmI } from '../hosts/fixtures/member-program.ts'
+import { askFor, rest, whoAmI } from '../hosts/fixtures/member-program.ts'
 import { type Member, shareSecret, startMember } from '../hosts/support/member.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
+import { within } from '../support/within.ts'
 
 const runtime = useRuntimeDir()
 expectNothingLeft()
@@ -51,9 +53,10 @@ async function operate(path: string, act: () => Promise<void>): Promise<void> {
 const directoryOf = (path: string): string => join(path, `greenroom-${process.getuid?.()}`, 'hosts')
 const secretOf = (path: string): Buffer => readFileSync(join(directoryOf(path), 'secret'))
 
-async function startOn(runtimeDir: string, name: string, actors: string[] = []): Promise<Member> {
+async function startOn(runtimeDir: string, name: string, actors: string[] = [], allowSpawn = false): Promise<Member> {
   const join = currentActor().addresses.filter((address) => address.includes('/tcp/'))
-  return await startMember({ name, runtimeDir, actors, startMethod: 'process', identity: 'kept', listen, join })
+  const identity = 'kept'
+  return await startMember({ name, runtimeDir, actors, startMethod: 'process', identity, listen, join, allowSpawn })
 }
 
 async function sees(member: Member, name: string): Promise<boolean> {
@@ -108,6 +111,54 @@ describe('rotateSecret', () => {
       await one.leave()
       await away.leave()
       await call
+    })
+  })
+
+  test('reaches actors of every kind, on every host, processes that wait, and who observes', async () => {
+    const { paths, secret } = machines(3)
+    const [here = '', there = '', elsewhere = ''] = paths
+    await operate(here, async () => {
+      const host = await startOn(elsewhere, 'host', [], true)
+      const one = await startOn(there, 'one')
+      await eventually('its host is known', async () => await sees(one, 'host'))
+      const kinds = [['process'], ['thread'], ['warm'], ['process', 'host']] as const
+      for (const [i, [method, on]] of kinds.entries()) await one.startActor(`old ${i}`, method, on)
+      await using observer = await observeMesh({ mesh: 'hosts' })
+      const heard: string[] = []
+      const following = (async () => {
+        for await (const event of observer.events()) {
+          if (event.type === 'rotated') heard.push(event.type)
+          if (event.type === 'up') heard.push(event.actor.name)
+          if (event.type === 'up' && event.actor.name === 'young 3') return
+        }
+      })()
+      await eventually('the observer sees them', async () => (await observer.members()).length === 7)
+
+      await rotateSecret({ overlapMs: 1_000 })
+      for (const path of [there, elsewhere])
+        await eventually('its machine keeps the new one', () => secretOf(path).equals(secretOf(here)))
+      await eventually('the former one opens nothing', async () => {
+        const outsider = await startHost({ identity: await openIdentity(), secret })
+        const met = await outsider.connect(currentActor().id, currentActor().addresses).catch(() => undefined)
+        await outsider.stop()
+        return met === undefined
+      })
+      // some wait since before the change, others are started after it
+      for (const [i, [method, on]] of kinds.entries()) await one.startActor(`young ${i}`, method, on)
+      // nobody of these has dialled another one before
+      const names = kinds.flatMap((_, i) => [`old ${i}`, `young ${i}`])
+      for (const [i, name] of names.entries()) {
+        const other = names[(i + 3) % names.length]!
+        const portal = await waitForActor(name)
+        expect(await within(`${name} reaches ${other}`, portal.run(askFor, other))).toBe((await waitForActor(other)).id)
+      }
+      // the observer has to dial for this: it has asked none of them before
+      for (const member of (await observer.members()).filter(({ name }) => names.includes(name)))
+        expect(await observer.portal(member).call('member#whoAmI')).toBe(member.id)
+      await within('what the observer followed', following)
+      expect(heard).toEqual(['rotated', 'young 0', 'young 1', 'young 2', 'young 3'])
+      await one.leave()
+      await host.leave()
     })
   })
 })

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { StartMethod } from '../../../index.ts'
 import { within } from '../../support/within.ts'
 import type { Host } from './network.ts'
 import {
@@ -43,6 +44,7 @@ export async function startMember(options: MemberOptions): Promise<Member> {
     mesh: 'hosts',
     actors: [],
     startMethod: 'thread',
+    allowSpawn: false,
     profile: 'loopback',
     identity: 'fresh',
     listen: host === undefined ? undefined : [`/ip4/${host.address}/tcp/0`],
@@ -157,8 +159,9 @@ export class Member {
     return (await this.#ask({ ask: 'call', name }, ms)) as string | undefined
   }
 
-  async startActor(name: string, startMethod: 'process' | 'thread'): Promise<Started> {
-    return (await this.#ask({ ask: 'start', name, startMethod })) as Started
+  /** @param on the host peer that is asked to start it; default this member itself */
+  async startActor(name: string, startMethod: StartMethod, on?: string): Promise<Started> {
+    return (await this.#ask({ ask: 'start', name, startMethod, ...(on === undefined ? {} : { on }) })) as Started
   }
 
   freeze(): void {

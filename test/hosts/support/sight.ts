@@ -1,3 +1,4 @@
+import type { StartMethod } from '../../../index.ts'
 import type { Talk } from './talk.ts'
 
 /** What a member sees at one moment; times are milliseconds of the machine's monotonic clock. */
@@ -40,7 +41,7 @@ export type Question =
   /** Calls what never answers, and tells with which error that ends. */
   | { readonly ask: 'call'; readonly name: string }
   | { readonly ask: 'wait'; readonly name: string; readonly ms: number }
-  | { readonly ask: 'start'; readonly name: string; readonly startMethod: 'process' | 'thread' }
+  | { readonly ask: 'start'; readonly name: string; readonly startMethod: StartMethod; readonly on?: string }
   | { readonly ask: 'leave' }
 
 /** Who was found, and who answered the call. */
@@ -73,7 +74,9 @@ export interface MemberPlan {
   readonly name: string
   readonly mesh: string
   readonly actors: readonly string[]
-  readonly startMethod: 'process' | 'thread'
+  readonly startMethod: StartMethod
+  /** Whether it starts actors for others. */
+  readonly allowSpawn: boolean
   readonly profile: 'loopback' | 'lan'
   readonly identity: 'fresh' | 'kept'
   readonly listen: readonly string[] | undefined
