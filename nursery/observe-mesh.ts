@@ -72,7 +72,8 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   const { mesh, hints } = await resolveJoining(named ?? (process.env['GREENROOM_MESH'] || undefined), join)
   if (mesh === undefined)
     throw new InvalidArgument("which mesh is to be observed? give observeMesh() a 'mesh', or set GREENROOM_MESH")
-  const { rendezvous, ledger, readSecrets } = await openMesh(mesh)
+  const files = await openMesh(mesh)
+  const { rendezvous, ledger } = files
   let entries: Target[]
   try {
     entries = (await rendezvous.entries()).map(({ peerId, addrs, name: of }) => ({
@@ -86,7 +87,7 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
   const elsewhere = hints.map(({ peerId, addrs }) => ({ name: 'a root', id: peerId, addresses: addrs }))
   const identity = await openIdentity()
   const secrets = new MeshSecrets(ledger.secrets)
-  const host = dialsAgain(await startCallingHost({ identity, secret: secrets }), secrets, readSecrets)
+  const host = dialsAgain(await startCallingHost({ identity, secret: secrets }), secrets, files)
   const scope = new CancelScope()
   const self: Target = { name, id: identity.peerId, addresses: [] }
   const rpc = await startRpc({
@@ -115,7 +116,7 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
 }
 
 /** Nobody tells an observer that the secret has changed: who cannot be reached is dialled again when another one is kept here. */
-function dialsAgain(host: CallingHost, secrets: MeshSecrets, readSecrets: MeshFiles['readSecrets']): CallingHost {
+function dialsAgain(host: CallingHost, secrets: MeshSecrets, files: MeshFiles): CallingHost {
   return {
     ...host,
     connect: async (...to) => {
@@ -124,7 +125,7 @@ function dialsAgain(host: CallingHost, secrets: MeshSecrets, readSecrets: MeshFi
         return await host.connect(...to)
       } catch (error) {
         // what cannot be read is as if nothing had changed
-        secrets.set(await readSecrets().catch(() => secrets.valid()))
+        secrets.set(await files.readSecrets().catch(() => secrets.valid()))
         if (Buffer.from(tried).equals(secrets.newest)) throw error
         return await host.connect(...to)
       }

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { startTimeOf, isRunning } from '../../../discovery/process-life.ts'
 import { isAlive } from '../../support/process-watcher.ts'
 
@@ -8,6 +10,8 @@ const NAME = /^greenroom-(\d+)-(\d+)-(\d+)$/
 const MAX_HOSTS = 200
 /** Milliseconds that a command of the system may take. */
 const COMMAND_MS = 10_000
+/** Where files of a namespace's own are, by its name. */
+const CONFIGURATION = '/etc/netns'
 
 /** A host of its own: its network, its address. Programs are started in it with {@link Host.command}. */
 export interface Host {
@@ -45,6 +49,8 @@ export interface Network extends Disposable {
   plug(host: Host, state: 'up' | 'down'): void
   /** Takes all cuts back and all plugs in. */
   heal(): void
+  /** Lets the programs that are started on a host from now on ask a server for names. */
+  askForNames(host: Host, server: Host): void
 }
 
 /** Why no network can be made here; undefined when it can. */
@@ -125,6 +131,13 @@ class Namespaces implements Network {
     for (const host of this.#unplugged) this.plug(host, 'up')
   }
 
+  askForNames(host: Host, server: Host): void {
+    const directory = join(CONFIGURATION, host.command.at(-1) ?? '')
+    mkdirSync(directory, { recursive: true })
+    // `ip netns exec` puts it in the place of the machine's own
+    writeFileSync(join(directory, 'resolv.conf'), `nameserver ${server.address}\noptions timeout:1 attempts:1\n`)
+  }
+
   [Symbol.dispose](): void {
     process.off('exit', this.#onExit)
     for (const name of this.#names) remove(name)
@@ -184,6 +197,7 @@ function remove(name: string): void {
     }
   }
   spawnSync('ip', ['netns', 'del', name], { timeout: COMMAND_MS })
+  rmSync(join(CONFIGURATION, name), { recursive: true, force: true })
 }
 
 /** The kernel says a moment later that a cable is in; until then the host's own programs do not see its address. */
