@@ -120,9 +120,15 @@ export class Supervisor {
       if (slot.state !== 'down') await slot.child.stop(reason)
       this.#finish(slot, { kind: 'shutdown' })
     } catch (error) {
-      this.#options.onFailure(error)
+      this.#failed(slot, error)
       this.#finish(slot, { kind: 'abnormal', error })
     }
+  }
+
+  /** While the nursery ends: of a temporary child that is no more the nursery's failure than at any other time. */
+  #failed({ restart, child }: Slot, error: unknown): void {
+    if (restart === 'temporary') log.warn(`${child.name} failed while its nursery ended: ${describeError(error)}`)
+    else this.#options.onFailure(error)
   }
 
   async #start(slot: Slot): Promise<void> {
@@ -146,7 +152,7 @@ export class Supervisor {
     const { incarnation } = slot
     if (this.#reason !== undefined) {
       // It ended by itself before its turn had come.
-      if (exit.kind === 'abnormal') this.#options.onFailure(exit.error)
+      if (exit.kind === 'abnormal') this.#failed(slot, exit.error)
       this.#finish(slot, exit)
       return
     }

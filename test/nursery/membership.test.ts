@@ -168,8 +168,8 @@ describe('banMember', () => {
     const { paths } = machines(3)
     const [here = '', there = '', elsewhere = ''] = paths
     await operate(here, async () => {
-      let one = await startOn(there, 'one', ['ann'])
-      const ill = await startOn(elsewhere, 'ill', ['its child'])
+      const [first, ill] = await Promise.all([startOn(there, 'one', ['ann']), startOn(elsewhere, 'ill', ['its child'])])
+      let one = first
       await eventually('all see all', async () => (await sees(one, 'its child')) && (await sees(ill, 'ann')))
       const events: DiscoveryEvent[] = []
       const hear = async (): Promise<void> => {
@@ -189,9 +189,8 @@ describe('banMember', () => {
       await eventually('it is gone', async () => !(await sees(one, 'ill')) && !(await sees(one, 'its child')))
       await eventually('it is alone', async () => !(await sees(ill, 'operator')) && !(await sees(ill, 'one')), 30_000)
 
-      await one.leave()
+      await Promise.all([one.leave(), ill.kill()])
       one = await startOn(there, 'one', ['ann'])
-      await ill.kill()
       const again = await startMember({
         name: 'ill',
         runtimeDir: elsewhere,

@@ -3,7 +3,6 @@ import {
   InvalidArgument,
   joinMesh,
   type JoinedMesh,
-  type LocalTask,
   type Nursery,
   type NurseryOptions,
   openNursery,
@@ -12,10 +11,10 @@ import {
   type Strategy,
   TooManyRestarts,
 } from '../../index.ts'
-import { currentScope, untilCancelled } from '../../node/cancel-scope.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { failureOf } from '../support/failure-of.ts'
+import { Puppet, stage, swift } from './fixtures/puppets.ts'
 
 expectNothingLeft()
 
@@ -24,72 +23,6 @@ beforeEach(async () => {
   mesh = await joinMesh({ name: 'root' })
 })
 afterEach(async () => await mesh.leave())
-
-const swift = { backoff: { firstMs: 1 } } satisfies NurseryOptions
-
-/** A child that does as it is told, over all its runs; `log` holds what happened in the whole nursery, in order. */
-class Puppet {
-  runs = 0
-  readonly name: string
-  readonly #log: string[]
-  readonly #startFails: (run: number) => boolean
-  #order = Promise.withResolvers<'return' | 'fail'>()
-
-  constructor(name: string, log: string[], startFails: (run: number) => boolean = () => false) {
-    this.name = name
-    this.#log = log
-    this.#startFails = startFails
-  }
-
-  readonly task = async (): Promise<string> => {
-    this.runs += 1
-    this.#log.push(`+${this.name}`)
-    this.#order = Promise.withResolvers()
-    if (this.#startFails(this.runs)) throw new Error(`${this.name} does not start`)
-    const order = this.#order
-    try {
-      const said = await untilCancelled(currentScope(), order.promise)
-      if (said === 'fail') throw new RangeError(`${this.name} failed`)
-      return `${this.name} returned`
-    } finally {
-      this.#log.push(`-${this.name}`)
-    }
-  }
-
-  end(how: 'return' | 'fail'): void {
-    this.#order.resolve(how)
-  }
-}
-
-interface Stage {
-  readonly log: string[]
-  readonly puppets: Record<string, Puppet>
-  readonly results: Record<string, LocalTask<string>>
-  readonly nursery: Nursery
-}
-
-async function stage(
-  options: NurseryOptions,
-  children: Record<string, Restart>,
-  play: (stage: Stage) => Promise<void>,
-): Promise<string[]> {
-  const log: string[] = []
-  await openNursery(
-    async (nursery) => {
-      const puppets: Record<string, Puppet> = {}
-      const results: Record<string, LocalTask<string>> = {}
-      for (const [name, restart] of Object.entries(children)) {
-        const puppet = new Puppet(name, log)
-        puppets[name] = puppet
-        results[name] = nursery.start(puppet.task, { restart })
-      }
-      await play({ log, puppets, results, nursery })
-      nursery.cancel()
-    },
-    { ...swift, ...options },
-  )
-  return log
-}
 
 describe('permanent, transient, temporary', () => {
   test.each<[Restart, 'return' | 'fail', boolean]>([
@@ -296,101 +229,6 @@ describe('intensity', () => {
       },
       { strategy: 'rest-for-one', maxRestarts: 10_000, backoff: { firstMs: 0 } },
     )
-  })
-})
-
-describe('supervisors nest', () => {
-  test('a failed one is its parent’s failed child, and starts anew with its first children', async () => {
-    let inner = 0
-    let leaf = 0
-    await openNursery(
-      async (outer) => {
-        outer.start(
-          async () => {
-            inner += 1
-            await openNursery(
-              async (nursery) => {
-                nursery.start(
-                  async () => {
-                    leaf += 1
-                    if (inner === 1) throw new Error('in the first life')
-                    await sleep(600_000)
-                  },
-                  { restart: 'permanent' },
-                )
-                await sleep(600_000)
-              },
-              { ...swift, strategy: 'one-for-one', maxRestarts: 2 },
-            )
-          },
-          { restart: 'permanent' },
-        )
-        await eventually('the second life has come', () => inner === 2 && leaf === 4)
-        const [{ restarts } = { restarts: [] }] = outer.report.children
-        expect(restarts[0]?.why).toContain('TooManyRestarts')
-        outer.cancel()
-      },
-      { ...swift, strategy: 'one-for-all' },
-    )
-  })
-
-  test('without a parent that restarts, a failed one is a failure', async () => {
-    const error = await failureOf(
-      openNursery((outer) => {
-        outer.start(() =>
-          openNursery(
-            (inner) => {
-              inner.start(() => Promise.reject(new Error('no')), { restart: 'transient' })
-            },
-            { ...swift, strategy: 'one-for-one', maxRestarts: 1 },
-          ),
-        )
-      }),
-    )
-    expect(error).toBeInstanceOf(TooManyRestarts)
-  })
-})
-
-describe('what is not supervised', () => {
-  test('a failure of the block or of a plain task cancels all, whatever the strategy', async () => {
-    for (const [fail, words] of [
-      [() => Promise.reject(new Error('block')), 'block'],
-      [(nursery: Nursery) => void nursery.start(() => Promise.reject(new Error('task'))), 'task'],
-    ] as const) {
-      const log: string[] = []
-      const error = await failureOf(
-        openNursery(
-          async (nursery) => {
-            nursery.start(new Puppet('a', log).task, { restart: 'permanent' })
-            await fail(nursery)
-            await sleep(600_000)
-          },
-          { ...swift, strategy: 'one-for-one' },
-        ),
-      )
-      expect((error as Error).message).toBe(words)
-      expect(log).toEqual(['+a', '-a'])
-    }
-  })
-
-  test('what a child raises in answer to the end of its supervisor is not swallowed', async () => {
-    const error = await failureOf(
-      openNursery(
-        async (nursery) => {
-          nursery.start(
-            async () => {
-              await sleep(600_000).catch(() => {})
-              throw new RangeError('while cleaning up')
-            },
-            { restart: 'permanent' },
-          )
-          await sleep(10)
-          nursery.cancel()
-        },
-        { strategy: 'one-for-one' },
-      ),
-    )
-    expect(error).toBeInstanceOf(RangeError)
   })
 })
 
