@@ -1,16 +1,13 @@
-import type { ActorStats } from '../node/actor-stats.ts'
 import type { ActorRef } from '../node/errors.ts'
 import type { LogLevel } from '../node/log.ts'
-import type { ProcessReading } from '../node/process-meter.ts'
+import type { ActorReading } from '../telemetry/reading.ts'
 import type { StartMethod } from './start-method.ts'
 
 /** Connections, and streams, that the vitals of an actor tell of; the others are counted. */
 export const MAX_VITAL_ENTRIES = 256
 
 /** How an actor is at one moment; plain data. Times are milliseconds since 1970. */
-export interface ActorVitals extends ActorRef, ProcessReading {
-  /** When this was read. */
-  readonly at: number
+export interface ActorVitals extends ActorReading {
   /** Peer id of the top actor of its tree, and of the actor that started it; null for a root. */
   readonly root: string
   readonly parent: string | null
@@ -19,8 +16,7 @@ export interface ActorVitals extends ActorRef, ProcessReading {
   readonly host: string
   readonly platform: string
   readonly arch: string
-  /** When the actor was up, and when its process was. */
-  readonly startedAt: number
+  /** When its process was up. */
   readonly processStartedAt: number
   readonly versions: {
     readonly greenroom: string
@@ -31,44 +27,19 @@ export interface ActorVitals extends ActorRef, ProcessReading {
   /** How it was started; null for a root. */
   readonly startMethod: StartMethod | null
   readonly logLevel: LogLevel
-  readonly memory: {
-    /** Of the whole process, in bytes; the heap is the actor's own. */
-    readonly rssBytes: number
-    readonly heapUsedBytes: number
-    readonly heapTotalBytes: number
-    readonly externalBytes: number
-  }
-  readonly stats: ActorStats
   /** At most 256, the oldest first. */
   readonly connections: readonly ConnectionVitals[]
   /** Streams of calls that are open, at most 256, the oldest first. */
   readonly streams: readonly StreamVitals[]
   /** Connections and streams that are not told of. */
   readonly leftOut: number
-  readonly discovery: {
+  readonly discovery: ActorReading['discovery'] & {
     readonly joined: boolean
     readonly leaving: boolean
     /** How much longer than usual it waits for others because it does not trust itself: 1 when it is well, at most 8. */
     readonly stretch: number
     /** The share of its last probes that was answered, 0 to 1. */
     readonly heard: number
-    /** Neighbours whose discovery stream is up. */
-    readonly links: number
-    /** Live actors that it knows of, itself included, and those of them that are roots. */
-    readonly actors: number
-    readonly roots: number
-    /** The highest term that it knows of, and whether it is the arbiter. */
-    readonly term: number
-    readonly isArbiter: boolean
-    /** As in a `DiscoverySnapshot`. */
-    readonly counters: Readonly<Record<string, number>>
-  }
-  /** Actors and tasks in its open nurseries, by what they are doing, and how often it has restarted some. */
-  readonly children: {
-    readonly starting: number
-    readonly running: number
-    readonly restarting: number
-    readonly restarts: number
   }
 }
 

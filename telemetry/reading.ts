@@ -4,9 +4,12 @@ import type { ProcessReading } from '../node/process-meter.ts'
 
 /** What metrics are made of: how one actor is at one moment, as its vitals tell it. Times are milliseconds since 1970. */
 export interface ActorReading extends ActorRef, ProcessReading {
+  /** When this was read. */
   readonly at: number
+  /** When the actor was up. */
   readonly startedAt: number
   readonly memory: {
+    /** Of the whole process, in bytes; the heap is the actor's own. */
     readonly rssBytes: number
     readonly heapUsedBytes: number
     readonly heapTotalBytes: number
@@ -19,13 +22,18 @@ export interface ActorReading extends ActorRef, ProcessReading {
     readonly queued: number
   }[]
   readonly discovery: {
+    /** Neighbours whose discovery stream is up. */
     readonly links: number
+    /** Live actors that it knows of, itself included, and those of them that are roots. */
     readonly actors: number
     readonly roots: number
+    /** The highest term that it knows of, and whether it is the arbiter. */
     readonly term: number
     readonly isArbiter: boolean
+    /** As in a `DiscoverySnapshot`. */
     readonly counters: Readonly<Record<string, number>>
   }
+  /** Actors and tasks in its open nurseries, by what they are doing, and how often it has restarted some. */
   readonly children: {
     readonly starting: number
     readonly running: number

@@ -20,6 +20,7 @@ import { failureOf } from '../support/failure-of.ts'
 import { deadline } from '../support/headroom.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { makeRuntimeDir, type RuntimeDir } from '../support/runtime-dir.ts'
+import { toldUntil } from '../support/told-until.ts'
 import { within } from '../support/within.ts'
 import { chatter, crash, goDeaf, hello, say } from './fixtures/observed.ts'
 
@@ -56,19 +57,6 @@ async function member(name: string): Promise<MemberSnapshot> {
 
 async function vitalsOf(name: string): Promise<ActorVitals> {
   return await readVitals(observer.portal(await member(name)))
-}
-
-/** Until a condition holds, or what is followed ends. */
-async function told<T>(items: AsyncGenerator<T, void>, enough: (all: readonly T[]) => boolean): Promise<T[]> {
-  const all: T[] = []
-  const read = async (): Promise<void> => {
-    for await (const item of items) {
-      all.push(item)
-      if (enough(all)) return
-    }
-  }
-  await within('what is followed', read())
-  return all
 }
 
 /** Of the observer's program, which follows twice: a stream to each of two roots, and one to its gate. */
@@ -140,7 +128,7 @@ describe('an observer from outside', () => {
 
   test('is named, by its connection, in what it does by hand', async () => {
     const events = observer.events({ actors: ['bob of rita'] })
-    const reading = told(events, (all) => all.filter(({ type }) => type === 'act').length === 2)
+    const reading = toldUntil(events, (all) => all.filter(({ type }) => type === 'act').length === 2)
     await eventually('rita is observed', async () => await isObserved('rita'))
     const portal = observer.portal(await member('bob of rita'))
     expect(await portal.invoke('observed#hello')).toEqual({ kind: 'value', value: 'hello from bob of rita' })
@@ -163,7 +151,10 @@ describe('an observer from outside', () => {
     await eventually('the thread hears of the level', async () => (await vitalsOf('bob of frank')).logLevel === 'debug')
     await eventually('the process hears of it', async () => (await vitalsOf('alice of frank')).logLevel === 'debug')
     await observer.portal(alice!).run(say, 'debug', 'a process tells more')
-    const lines = await told(observer.logs({ actors: ['alice of frank', 'bob of frank'], recent: 1_000 }), () => false)
+    const lines = await toldUntil(
+      observer.logs({ actors: ['alice of frank', 'bob of frank'], recent: 1_000 }),
+      () => false,
+    )
     const said = lines.filter((line): line is LogLine => 'area' in line && line.area === 'actor')
     expect(said.map(({ text, actor }) => `${actor.name}: ${text}`)).toEqual([
       'alice of frank: a process warns',
@@ -177,7 +168,7 @@ describe('an observer from outside', () => {
   test('asks a deaf actor to end by way of its parent, whose ladder ends it', async () => {
     const deaf = await member('alice of rita')
     const events = observer.events({ actors: ['alice of rita'] })
-    const reading = told(events, (all) => all.some((event) => event.type === 'spawned'))
+    const reading = toldUntil(events, (all) => all.some((event) => event.type === 'spawned'))
     await eventually('rita is observed', async () => await isObserved('rita'))
     await observer.portal(deaf).run(goDeaf, 60_000)
     await new Promise((resolve) => setTimeout(resolve, 100))
@@ -277,7 +268,7 @@ describe('an observer from outside', () => {
     const gate = await member(observer.gate.name)
     const [gone, other] = gate.name === 'frank' ? [frank, 'rita'] : [rita, 'frank']
     const events: MeshEvent[] = []
-    const reading = told(observer.events(), (all) => {
+    const reading = toldUntil(observer.events(), (all) => {
       events.splice(0, events.length, ...all)
       return (
         all.some((event) => event.type === 'down' && event.actor.id === gate.id && event.seenBy.name === other) ||

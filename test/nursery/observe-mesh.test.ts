@@ -16,6 +16,7 @@ import { openTestMesh, type TestActor, type TestMesh } from '../../testing/index
 import { redirectLogs, setLogLevel as setOwnLevel } from '../../node/log.ts'
 import { eventually } from '../support/eventually.ts'
 import { failureOf } from '../support/failure-of.ts'
+import { toldUntil } from '../support/told-until.ts'
 import { within } from '../support/within.ts'
 import { direct, hello, observed, say } from './fixtures/observed.ts'
 
@@ -43,19 +44,6 @@ async function member(name: string): Promise<MemberSnapshot> {
   const found = (await observer.members()).find((one) => one.name === name)
   if (found === undefined) throw new Error(`${name} is no member`)
   return found
-}
-
-/** What is told until a condition holds; following is left then. */
-async function told<T>(items: AsyncGenerator<T, void>, enough: (all: readonly T[]) => boolean): Promise<T[]> {
-  const all: T[] = []
-  const read = async (): Promise<void> => {
-    for await (const item of items) {
-      all.push(item)
-      if (enough(all)) return
-    }
-  }
-  await within('what is followed', read())
-  return all
 }
 
 /** Starts something and waits until it runs; the returned function ends it. */
@@ -117,7 +105,7 @@ describe('what happens in a mesh', () => {
   test('is told with its causes: who came, what failed and is restarted, who was ended by whom and why', async () => {
     const events = observer.events()
     const all: MeshEvent[] = []
-    const reading = told(events, (now) => {
+    const reading = toldUntil(events, (now) => {
       all.splice(0, all.length, ...now)
       return now.some((event) => event.type === 'ended' && event.child.name === 'usher')
     })
@@ -153,7 +141,9 @@ describe('what happens in a mesh', () => {
 
   test('of roots that join later, and of those that leave, is told as well', async () => {
     const events = observer.events()
-    const reading = told(events, (all) => all.some((event) => event.type === 'down' && event.actor.name === 'bruce'))
+    const reading = toldUntil(events, (all) =>
+      all.some((event) => event.type === 'down' && event.actor.name === 'bruce'),
+    )
     const bruce = await mesh.startActor('bruce', { modules: [observed] })
     const end = await running(bruce, 'below-bruce')
     await mesh.act(async () => await setLogLevel(observer.portal(await member('bruce')), 'error', { forMs: 60_000 }))
@@ -173,7 +163,7 @@ describe('what happens in a mesh', () => {
 
   test('before somebody looked is remembered, and asked for', async () => {
     const end = await running(rita, 'remembered')
-    const [first] = await told(observer.events({ recent: 1, actors: ['remembered'] }), () => true)
+    const [first] = await toldUntil(observer.events({ recent: 1, actors: ['remembered'] }), () => true)
     expect(first).toMatchObject({ type: 'spawned', child: { name: 'remembered' }, actor: { name: 'rita' } })
     await end()
   })
@@ -188,7 +178,7 @@ describe('what happens in a mesh', () => {
   })
 
   test('a call by hand names who has made it', async () => {
-    const reading = told(observer.events({ actors: ['rita'] }), (all) => all.some(({ type }) => type === 'act'))
+    const reading = toldUntil(observer.events({ actors: ['rita'] }), (all) => all.some(({ type }) => type === 'act'))
     await eventually('rita is observed', async () => (await streamsOf(rita)).includes('greenroom#observe'))
     await mesh.act(async () => await rita.portal.invoke('observed#hello'))
     expect((await reading).find(({ type }) => type === 'act')).toMatchObject({
@@ -208,7 +198,7 @@ describe('what is logged in a mesh', () => {
       await rita.portal.run(say, 'warn', 'the curtain is stuck')
       await frank.portal.run(say, 'debug', 'nobody hears this')
     })
-    const lines = await told(observer.logs({ actors: ['frank', rita.id] }), () => false)
+    const lines = await toldUntil(observer.logs({ actors: ['frank', rita.id] }), () => false)
     const own = lines.filter((line): line is LogLine => 'text' in line && line.area === 'actor')
     expect(own.map(({ text, actor, level }) => [text, actor.name, level])).toEqual([
       ['the lights are on', 'frank', 'info'],
@@ -218,7 +208,10 @@ describe('what is logged in a mesh', () => {
       id: expect.stringMatching(new RegExp(`^${observer.self.id.slice(-8)}-\\d+$`)) as string,
       functionId: 'observed#say',
     })
-    const warned = await told(observer.logs({ level: 'warn', actors: ['frank', 'rita'], recent: 1_000 }), () => false)
+    const warned = await toldUntil(
+      observer.logs({ level: 'warn', actors: ['frank', 'rita'], recent: 1_000 }),
+      () => false,
+    )
     expect(warned.flatMap((line) => ('area' in line && line.area === 'actor' ? line.text : []))).toEqual([
       'the curtain is stuck',
     ])
@@ -227,7 +220,7 @@ describe('what is logged in a mesh', () => {
   test('is followed as it is written, below every root', async () => {
     const end = await running(frank, 'usher')
     const portal = observer.portal(await member('usher'))
-    const reading = told(observer.logs({ follow: true, recent: 0, actors: ['usher'] }), (all) => all.length === 2)
+    const reading = toldUntil(observer.logs({ follow: true, recent: 0, actors: ['usher'] }), (all) => all.length === 2)
     await eventually('frank is observed', async () => (await streamsOf(frank)).includes('greenroom#observe'))
     await mesh.act(async () => {
       await portal.run(say, 'warn', 'one')
