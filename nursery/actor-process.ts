@@ -103,7 +103,8 @@ export class ActorProcess implements Describable, Observable {
     this.ready.catch(() => {})
     this.#carrier = start({
       onMessage: (message) => this.#onMessage(message),
-      onError: (cause) => this.#failBoot(`its ${this.#carrier.noun} cannot be started`, { cause }),
+      onError: (cause) =>
+        this.#failBoot(`its ${this.#carrier.noun} cannot be started: ${describeError(cause)}`, { cause }),
       onExit: (how, code) => this.#onExit(how, code),
       onStep,
       onLost: (how, cause) => this.#lose(how, cause),

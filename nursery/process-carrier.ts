@@ -21,11 +21,16 @@ type OutputReader = (stdout: Readable, stderr: Readable) => void
 export function startProcess(options: CarrierOptions, events: CarrierEvents): Carrier {
   const { stdio, limits } = options
   const out = stdio === 'inherit' ? 'inherit' : 'pipe'
-  const child = spawn(process.execPath, [...nodeOptions(options), childEntry()], {
-    stdio: ['ignore', out, out, 'ipc', ...lifelinesForChild()],
-    serialization: 'advanced',
-    env: environment(),
-  })
+  let child: ChildProcess
+  try {
+    child = spawn(process.execPath, [...nodeOptions(options), childEntry()], {
+      stdio: ['ignore', out, out, 'ipc', ...lifelinesForChild()],
+      serialization: 'advanced',
+      env: environment(),
+    })
+  } catch (error) {
+    return refused(error as Error, events)
+  }
   if (typeof stdio === 'function') stdio(child.stdout!, child.stderr!)
   else if (stdio !== 'inherit') passOutput(options.name, stdio, child.stdout!, child.stderr!)
   const carrier = carry(child, limits, events)
@@ -68,6 +73,15 @@ function carry(child: ChildProcess, limits: ActorLimits, first: CarrierEvents): 
       events = next
     },
   }
+}
+
+/** The process that some refusals of the system leave: those that are no event, as of an environment that is too large. */
+function refused(error: Error, events: CarrierEvents): Carrier {
+  queueMicrotask(() => {
+    events.onError(error)
+    events.onExit('it was not started', null)
+  })
+  return { pid: undefined, noun: 'process', gone: true, send: () => {}, kill: () => false, listen: () => {} }
 }
 
 /** What children inherit: an invitation is for the root that reads it. */

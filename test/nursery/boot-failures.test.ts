@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BootFailed, type ExposedModule, joinMesh, type JoinedMesh, openNursery } from '../../index.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { actors, whoAmI } from './fixtures/actors.ts'
 
 expectNothingLeft()
@@ -79,4 +80,24 @@ test('a child that exits before it is ready is told apart by its exit code', asy
 test('a child that never gets ready is ended after the boot timeout', async () => {
   const error = await bootFailure(fixture('never-ready.ts'), 4_000)
   expect(error.message).toContain('not ready within 4000 ms')
+})
+
+test.each([
+  ['there is no such program', 'ENOENT', () => (process.execPath = '/nowhere/node')],
+  ['the environment is too large', 'E2BIG', () => (process.env['GREENROOM_TEST_BALLAST'] = 'x'.repeat(2 ** 21))],
+])('a process that the system does not start is told with the reason: %s', async (_, code, spoil) => {
+  const { execPath } = process
+  try {
+    await openNursery(async (nursery) => {
+      spoil()
+      const error = await failureOf(nursery.startActor('broken'))
+      expect(error).toBeInstanceOf(BootFailed)
+      expect((error as BootFailed).message).toMatch(new RegExp(`its process cannot be started: .*${code}`))
+      expect((error as BootFailed).cause).toMatchObject({ code })
+      expect(nursery.report.children).toMatchObject([{ name: 'broken', outcome: 'failed' }])
+    })
+  } finally {
+    process.execPath = execPath
+    delete process.env['GREENROOM_TEST_BALLAST']
+  }
 })

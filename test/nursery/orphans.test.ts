@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { joinMesh, openNursery } from '../../index.ts'
 import { SAME_SIGNAL_MS, SIGNAL_GRACE_MS } from '../../nursery/process-signals.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { deadline } from '../support/headroom.ts'
 import { isAlive, watchProcesses } from '../support/process-watcher.ts'
 import { startProgram } from '../support/program.ts'
+import { actors, whoAmI } from './fixtures/actors.ts'
 
 expectNothingLeft()
 
@@ -93,4 +95,36 @@ test('SIGKILL of an actor in the middle is a failure above it and the end of eve
   expect(await root.waitForExit()).toMatchObject({ code: 1 })
   expect(root.stderr.join('\n')).toContain('SIGKILL')
   await processes.expectNoneLeft(2_000)
+})
+
+test('a process that is stopped is ended by force when its nursery is cancelled, and delays nobody', async () => {
+  await using _mesh = await joinMesh({ name: 'root', logLevel: 'error' })
+  await openNursery(
+    async (nursery) => {
+      const [stopped, sibling] = await Promise.all(
+        ['stopped', 'sibling'].map((name) => nursery.startActor(name, { modules: [actors] })),
+      )
+      const { pid } = await stopped!.run(whoAmI)
+      const { pid: other } = await sibling!.run(whoAmI)
+      process.kill(pid, 'SIGSTOP')
+      nursery.cancel()
+      await eventually('the sibling is gone', () => !isAlive(other))
+      expect(isAlive(pid)).toBe(true)
+      await eventually('the stopped one is gone', () => !isAlive(pid))
+      expect(nursery.report.children[0]?.steps.map(({ step }) => step)).toEqual(['cancel', 'SIGTERM', 'SIGKILL'])
+    },
+    { graceMs: deadline(600) },
+  )
+})
+
+test('an orphan that is stopped ends as soon as it goes on, and keeps no other one from ending', async () => {
+  const processes = watchProcesses()
+  const root = await startProgram(program)
+  await root.waitForLine('up')
+  const [a = 0] = root.stdout.map((line) => Number(/\d+$/.exec(line)?.[0]))
+  process.kill(a, 'SIGSTOP')
+  root.kill('SIGKILL')
+  await eventually('the others are gone', () => processes.list().length === 1)
+  process.kill(a, 'SIGCONT')
+  await processes.expectNoneLeft(1_000)
 })

@@ -19,17 +19,27 @@ expectNothingLeft()
 
 /** Milliseconds within which every process of a tree is gone after its root. */
 const GONE_MS = 1_000
-/** Milliseconds for which processes of a tree are killed at random. */
+/** Milliseconds for which processes of a tree are killed at random, at most. */
 const KILLING_MS = 4_000
+/** `GREENROOM_DEATHS=5-24` plays these seeds as well, each with a tree of 40 processes. */
+const [firstLarge = 1, lastLarge = 0] = (process.env['GREENROOM_DEATHS'] ?? '').split('-').filter(Boolean).map(Number)
+const games: [number, string][] = [
+  ...[1, 2, 3, 4].map((seed): [number, string] => [seed, 'up to 15']),
+  ...Array.from({ length: Math.max(0, lastLarge - firstLarge + 1) }, (_, i): [number, string] => [
+    firstLarge + i,
+    '40',
+  ]),
+]
 
-function randomShape(random: () => number, name: string, depth: number): Shape {
+function randomShape(random: () => number, name: string, depth: number, breadth: () => number): Shape {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!
-  const breadth = depth === 0 ? 0 : 1 + Math.floor(random() * 2)
   return {
     name,
     strategy: pick<Strategy>(STRATEGIES),
     leaf: pick(['asleep', 'busy', 'daemon']),
-    children: Array.from({ length: breadth }, (_, i) => randomShape(random, `${name}.${i}`, depth - 1)),
+    children: Array.from({ length: depth === 0 ? 0 : breadth() }, (_, i) =>
+      randomShape(random, `${name}.${i}`, depth - 1, breadth),
+    ),
   }
 }
 
@@ -51,9 +61,9 @@ function killIfThere(pid: number): void {
   }
 }
 
-test.each([1, 2, 3, 4])(
-  'whoever is killed in a random tree, nothing of it is left in the end: seed %i',
-  async (seed) => {
+test.each(games)(
+  'whoever is killed in a random tree, at whatever moment, nothing of it is left in the end: seed %i, %s processes',
+  async (seed, size) => {
     const random = seeded(seed)
     const processes = watchProcesses()
     await using _mesh = await joinMesh({ mesh: 'random', name: 'observer' })
@@ -63,14 +73,20 @@ test.each([1, 2, 3, 4])(
       for await (const { actor } of changes)
         for (const address of actor.addresses) if (actor.name !== 'observer') sockets.add(address)
     })().catch(() => {})
-    const shape = randomShape(random, 'tree', 3)
+    const shape = randomShape(random, 'tree', 3, size === '40' ? () => 3 : () => 1 + Math.floor(random() * 2))
     // the root itself runs the first level
     const names = namesIn(shape).slice(1)
     const root = await startProgram(new URL('./fixtures/random-tree.ts', import.meta.url), {
       args: ['random', JSON.stringify(shape)],
     })
-    await eventually(`all of ${names.join()} are up`, () => names.every((name) => findActors(name).length > 0), 30_000)
-    const end = performance.now() + KILLING_MS
+    // every second one while the tree still grows
+    const enough = seed % 2 === 0 ? 1 : names.length
+    await eventually(
+      `${enough} of ${names.join()} are up`,
+      () => names.filter((name) => findActors(name).length > 0).length >= enough,
+      40_000,
+    )
+    const end = performance.now() + KILLING_MS * random()
     while (performance.now() < end) {
       const alive = processes.list().filter(({ pid }) => pid !== root.pid)
       const victim = alive[Math.floor(random() * alive.length)]
