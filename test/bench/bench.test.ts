@@ -28,8 +28,7 @@ async function bench(...args: readonly string[]): Promise<Program> {
 const SPAWNING = ['cold', 'spawn']
 const LIVES = ['warm', 'thread', 'many', 'cancel', 'reap', 'idle']
 const MESH = MEASURES.map(({ id }) => id).filter((id) => id.startsWith('discovery-'))
-/** But for the one that waits until a host is taken for dead. */
-const HOSTS = MEASURES.map(({ id }) => id).filter((id) => id.startsWith('hosts-') && id !== 'hosts-cut')
+const HOSTS = MEASURES.map(({ id }) => id).filter((id) => id.startsWith('hosts-'))
 const STEADY = MEASURES.map(({ id }) => id).filter(
   (id) => ![...SPAWNING, ...LIVES, ...MESH].includes(id) && !id.startsWith('hosts-'),
 )
