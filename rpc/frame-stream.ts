@@ -1,31 +1,18 @@
 import { LimitExceeded, ProtocolError } from '../node/errors.ts'
-import { BYTES_HEAD, type BytesFrame, bytesFrame } from './bytes-frame.ts'
-import { decode } from './codec.ts'
-import { FrameWriter, HEADER_BYTES } from './frame-writer.ts'
+import { FrameReader, type FrameReceiver, MAX_FRAME_BYTES } from './frame-reader.ts'
+import { FrameWriter } from './frame-writer.ts'
 import { FRAME_TIMEOUT_MS, type Stallable, unwatchStall, watchStall } from './stall-watch.ts'
 import type { Wire } from './wire.ts'
 
-/** Bytes of one frame, header excluded. */
-export const MAX_FRAME_BYTES = 1024 * 1024
 /** Bytes that may wait here for a peer that does not read. */
 export const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 /** Bytes in a batch from which on {@link FrameStream.drained} asks senders to wait until it has left. */
 const FULL_BATCH_BYTES = 1024 * 1024
 /** Bytes that leave at once and from where they are, rather than from a copy of them at the end of the turn. */
 const UNCOPIED_BYTES = 32 * 1024
-/** Bytes below which a piece of a frame is put together with the one before. */
-const SMALL_BYTES = 1024
 
-/** Receives what arrives on a {@link FrameStream}; `bytes` is the frame's size on the wire. */
-export interface FrameHandler {
-  onFrame(frame: unknown, bytes: number): void
-  /**
-   * Gets a frame before it is decoded: bytes `start` to `end`, which are the stream's and not to be kept. Gives whether
-   * it has taken it; else it comes to `onFrame`. For the few shapes that most frames have.
-   */
-  onBytes?(bytes: Uint8Array, start: number, end: number): boolean
-  /** Gets a frame that consists of nothing but bytes, with memory of their own; without it such a frame is decoded. */
-  onBytesFrame?(frame: BytesFrame, bytes: number): void
+/** Receives what arrives on a {@link FrameStream}. */
+export interface FrameHandler extends FrameReceiver {
   /** What arrived is no frame, or was refused by this handler. What is sent now still leaves; then the stream is aborted. */
   onBreach?(error: Error): void
   /** Once; `error` is missing when the peer closed cleanly. */
@@ -44,6 +31,7 @@ export class FrameStream implements Stallable {
   readonly #handler: FrameHandler
   readonly #defer: (flush: () => void) => void
   readonly #writer = new FrameWriter(MAX_FRAME_BYTES)
+  readonly #reader: FrameReader
   readonly #flushLater = (): void => this.#flush()
   /** Bytes of frames so far, those that wait here not included. */
   bytesReceived = 0
@@ -53,18 +41,13 @@ export class FrameStream implements Stallable {
   #closed = false
   #batch = 0
   #drained: PromiseWithResolvers<void> | undefined
-  #chunks: Uint8Array[] = []
-  #chunkBytes = 0
-  #needed = HEADER_BYTES
-  /** A frame of bytes that comes; what of it is there. */
-  #filling: BytesFrame | undefined
-  #filled = 0
 
   /** @param flush `microtask` for the least latency; `turn` when frames come from a loop that awaits in between */
   constructor(wire: Wire, handler: FrameHandler, flush: 'microtask' | 'turn' = 'microtask') {
     this.#wire = wire
     this.#defer = flush === 'microtask' ? queueMicrotask : setImmediate
     this.#handler = handler
+    this.#reader = new FrameReader(handler)
     wire.onData = (bytes) => this.#receive(bytes)
     wire.onDrain = () => this.#unblock()
     wire.onClose = (error) => this.#close(error)
@@ -250,8 +233,7 @@ export class FrameStream implements Stallable {
     if (this.#closed) return
     this.#closed = true
     this.#writer.clear()
-    this.#chunks = []
-    this.#filling = undefined
+    this.#reader.stop()
     unwatchStall(this)
     this.#wakeSenders()
     this.#handler.onClose(error)
@@ -261,51 +243,22 @@ export class FrameStream implements Stallable {
   #receive(bytes: Uint8Array): boolean {
     if (this.#closed) return false
     this.bytesReceived += bytes.byteLength
-    const wasWaiting = this.#chunkBytes > 0 || this.#filling !== undefined
-    let data = bytes
-    if (this.#chunkBytes > 0) {
-      this.#keep(bytes)
-      this.#chunkBytes += bytes.byteLength
-      if (this.#chunkBytes < this.#needed) return true
-      data = concat(this.#chunks, this.#chunkBytes)
-      this.#chunks = []
-    }
-    let at: number
+    const reader = this.#reader
+    const before = reader.unfinished
+    let kept: boolean
     try {
-      at = this.#parse(data, this.#filling === undefined ? 0 : this.#fill(data, 0))
+      kept = reader.push(bytes)
     } catch (error) {
       this.#refuse(error as Error)
       return false
     }
-    this.#chunkBytes = this.#closed || this.#filling !== undefined ? 0 : data.byteLength - at
-    if (this.#chunkBytes > 0) this.#chunks.push(at === 0 ? data : data.subarray(at))
-    if (this.#chunkBytes > 0 || this.#filling !== undefined) watchStall(this)
-    else if (wasWaiting) unwatchStall(this)
-    return this.#chunkBytes > 0
-  }
-
-  /** Copies to where it belongs what has come of a frame of bytes; gives how far it came. */
-  #fill(data: Uint8Array, from: number): number {
-    const frame = this.#filling!
-    const to = Math.min(data.byteLength, from + frame.bytes.byteLength - this.#filled)
-    frame.bytes.set(data.subarray(from, to), this.#filled)
-    this.#filled += to - from
-    if (this.#filled < frame.bytes.byteLength) return to
-    this.#filling = undefined
-    this.#handler.onBytesFrame!(frame, frame.head + frame.bytes.byteLength)
-    return to
-  }
-
-  /** Small pieces are put together at once: a peer that sends byte by byte must not cost a network buffer each. */
-  #keep(bytes: Uint8Array): void {
-    const chunks = this.#chunks
-    chunks.push(bytes)
-    for (;;) {
-      const last = chunks.at(-1)!
-      const before = chunks.at(-2)
-      if (before === undefined || last.byteLength >= SMALL_BYTES || before.byteLength > last.byteLength) return
-      chunks.splice(-2, 2, concat([before, last], before.byteLength + last.byteLength))
+    const { unfinished } = reader
+    // A frame has its time from its first byte on, however its bytes come.
+    if (unfinished !== before) {
+      if (unfinished === 0) unwatchStall(this)
+      else watchStall(this)
     }
+    return kept
   }
 
   onStall(): void {
@@ -320,42 +273,4 @@ export class FrameStream implements Stallable {
     this.#flush()
     this.abort(error)
   }
-
-  /** Hands every complete frame up and gives how far it came. */
-  #parse(data: Uint8Array, from: number): number {
-    const handler = this.#handler
-    let at = from
-    while (!this.#closed && this.#filling === undefined) {
-      const left = data.byteLength - at
-      this.#needed = HEADER_BYTES
-      if (left < HEADER_BYTES) break
-      const size = ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0
-      if (size > MAX_FRAME_BYTES)
-        throw new ProtocolError(`a frame of ${size} bytes was announced, above the limit of ${MAX_FRAME_BYTES}`)
-      const start = at + HEADER_BYTES
-      if (handler.onBytesFrame !== undefined && left >= HEADER_BYTES + BYTES_HEAD) {
-        this.#filling = bytesFrame(data, start, size)
-        this.#filled = 0
-        if (this.#filling !== undefined) {
-          at = this.#fill(data, start + this.#filling.head)
-          continue
-        }
-      }
-      this.#needed = HEADER_BYTES + size
-      if (left < this.#needed) break
-      at = start + size
-      if (handler.onBytes?.(data, start, at) !== true) handler.onFrame(decode(data.subarray(start, at)), size)
-    }
-    return at
-  }
-}
-
-function concat(parts: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
 }

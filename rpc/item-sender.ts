@@ -1,3 +1,4 @@
+import { release } from '../node/fast-path/release.ts'
 import { currentScope, untilCancelled } from '../node/cancel-scope.ts'
 import { InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { bytesHead, MIN_PLAIN_BYTES, plainBytes } from './bytes-frame.ts'
@@ -83,7 +84,7 @@ export class ItemSender {
     this.#assertSendable()
     if (isSmall(value)) return this.#isFree() ? this.#collect(value) : this.#sendLater(() => this.#collect(value))
     const bytes = plainBytes(value)
-    if (bytes !== undefined && this.#isFree()) return this.#transmitBytes(bytes)
+    if (bytes !== undefined) return this.#isFree() ? this.#transmitBytes(bytes) : this.#sendCopyLater(bytes)
     return this.#sendBody(encodeItem(transferable(value, 'item'), 'an item'))
   }
 
@@ -201,6 +202,16 @@ export class ItemSender {
     const cost = this.#frames.sendParts(bytesHead(ITEM, bytes.byteLength), bytes)
     this.#creditBytes -= cost
     return this.#pace(cost)
+  }
+
+  /** What its owner does to the bytes meanwhile is not sent. */
+  #sendCopyLater(bytes: Uint8Array): Promise<void> {
+    const copy = new Uint8Array(bytes)
+    return this.#sendLater(() => {
+      const room = this.#transmitBytes(copy)
+      release(copy)
+      return room
+    })
   }
 
   /** Goes on when whoever sent it is cancelled: half an item would be the end of the stream. */

@@ -1,6 +1,6 @@
 import { OPENSSL_FROM_BYTES, Parts, TAG_BYTES } from './ciphers.ts'
 import type { NoiseConnection } from './private-fields.ts'
-import { release } from './release.ts'
+import { RELEASE_FROM_BYTES, release } from './release.ts'
 
 const LENGTH_BYTES = 2
 
@@ -113,9 +113,15 @@ export class NoiseDecoder {
     // the stock decoder passes over frames without even a tag
     if (frame.byteLength === 0) return true
     if (frame.byteLength < TAG_BYTES) throw new Error('Invalid chunk')
+    return this.#onPlaintext(this.#handshake.decrypt(frame, this.#memoryFor(frame)) as Uint8Array)
+  }
+
+  /** A small frame is decrypted in place, unless that would keep a large read in memory for it. */
+  #memoryFor(frame: Uint8Array): Uint8Array {
+    const size = frame.byteLength - TAG_BYTES
+    if (frame.buffer.byteLength >= RELEASE_FROM_BYTES) return Buffer.allocUnsafe(size)
     this.#lent = true
-    const target = frame.subarray(0, frame.byteLength - TAG_BYTES)
-    return this.#onPlaintext(this.#handshake.decrypt(frame, target) as Uint8Array)
+    return frame.subarray(0, size)
   }
 
   #openSplit(start: Uint8Array, end: Uint8Array): boolean {

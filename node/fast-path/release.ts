@@ -1,5 +1,5 @@
 /** Bytes from which on memory that nobody reads any more is given back at once. */
-const RELEASE_FROM_BYTES = 4 * 1024
+export const RELEASE_FROM_BYTES = 4 * 1024
 
 /**
  * Frees the memory of an array that nobody reads any more, and that shares it with no other array.

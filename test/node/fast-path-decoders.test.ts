@@ -16,7 +16,10 @@ const plain = {
     return plaintext
   },
   decrypt: (ciphertext: unknown, target?: Uint8Array): unknown => {
-    if (!(ciphertext instanceof Parts)) return target
+    if (!(ciphertext instanceof Parts)) {
+      target!.set((ciphertext as Uint8Array).subarray(0, target!.byteLength))
+      return target
+    }
     ciphertext.parts = ciphertext.parts.map((part) => new Uint8Array(part))
     return ciphertext
   },
@@ -70,8 +73,9 @@ describe('the noise decoder', () => {
     }
   })
 
-  test('frees a large read when its frames are opened, unless plaintext in it was handed on', () => {
-    const decoder = new NoiseDecoder(plain, () => true)
+  test('frees a large read when its frames are opened: small plaintext of it, handed on, has memory of its own', () => {
+    const handedOn: Uint8Array[] = []
+    const decoder = new NoiseDecoder(plain, (part) => handedOn.push(part) > 0)
     const frames = (...sizes: number[]): Uint8Array =>
       new Uint8Array(Buffer.concat(sizes.flatMap((size) => seal(plain, [randomBytes(size)], size))))
     const [large, mixed, cut] = [frames(9_000, 9_000), frames(9_000, 40, 9_000), frames(9_000, 9_000)]
@@ -80,9 +84,17 @@ describe('the noise decoder', () => {
     decoder.push(mixed)
     decoder.push(start)
     // the start of a frame waits in it
-    expect([large.byteLength, mixed.byteLength, start.byteLength]).toEqual([0, 18_094, 12_000])
+    expect([large.byteLength, mixed.byteLength, start.byteLength]).toEqual([0, 0, 12_000])
+    expect(handedOn.map(({ byteLength }) => byteLength)).toEqual([9_000, 9_000, 9_000, 40, 9_000, 9_000])
     decoder.push(rest)
     expect([start.byteLength, rest.byteLength]).toEqual([0, 0])
+  })
+
+  test('opens a small read in place', () => {
+    const handedOn: Uint8Array[] = []
+    const read = new Uint8Array(Buffer.concat(seal(plain, [randomBytes(40)], 40)))
+    new NoiseDecoder(plain, (part) => handedOn.push(part) > 0).push(read)
+    expect(handedOn.map(({ buffer }) => buffer)).toEqual([read.buffer])
   })
 
   test('stopped, it gives the frames that are left', () => {

@@ -151,6 +151,27 @@ describe('credits', () => {
     await expect(sending).rejects.toThrow('enough')
   })
 
+  test('bytes that waited for credits leave as they were when they were sent, and are copied once', async () => {
+    const { channel, wire } = half()
+    const left: Uint8Array[] = []
+    const leave = (parts: readonly Uint8Array[]): boolean => left.push(new Uint8Array(parts[1]!)) > 0
+    const size = 64 * 1024
+    const piece = new Uint8Array(size)
+    Object.assign(wire, { sendParts: leave })
+    const sends: (Promise<void> | undefined)[] = []
+    for (let i = 1; i <= 4; i++) sends.push(channel.send(piece.fill(i)))
+    expect(left.map(([first]) => first)).toEqual([1, 2])
+    piece.fill(9)
+    for (let i = 0; i < 3; i++) {
+      wire.onData?.(framed([CREDIT, 1, size]))
+      await turn()
+    }
+    await within('the sends', Promise.all(sends))
+    expect(left.map((bytes) => [bytes.byteLength, bytes[0], bytes.at(-1)])).toEqual(
+      [1, 2, 3, 4].map((i) => [size, i, i]),
+    )
+  })
+
   test('what is queued at the receiver is bounded however slow it is, and the sender goes on when it takes', async () => {
     const [a, b] = pair()
     let sent = 0

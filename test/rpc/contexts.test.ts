@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { MAX_STREAMS_PER_PEER } from '../../node/host.ts'
-import { moveOnAfter } from '../../node/scopes.ts'
+import { cancelScope } from '../../node/scopes.ts'
 import { WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import { eventually } from '../support/eventually.ts'
 import type { InProcessActor, InProcessMesh } from '../support/mesh-in-process.ts'
@@ -41,6 +41,9 @@ async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   for await (const item of stream) items.push(item)
   return items
 }
+
+/** The function over there runs: a cancel before that would leave it nothing to clean up. */
+const begun = async (): Promise<unknown> => await eventually('it has begun', () => events.length === 1)
 
 describe.each([
   ['another actor', () => a.portalTo(b)],
@@ -113,7 +116,7 @@ describe.each([
     {
       await using context = await portal().openContext(contextThatHangs)
       expect(context.started).toBeUndefined()
-      await eventually('it hangs', () => events.length === 1)
+      await begun()
     }
     expect(events).toEqual(['context began', 'context cleaned up: the caller'])
   })
@@ -121,19 +124,25 @@ describe.each([
   test('a scope that ends before started() cancels the remote function and waits for its clean-up', async () => {
     const { cancelled } = await within(
       'the scope',
-      moveOnAfter(50, async () => await portal().openContext(neverStartsAndHangs)),
+      cancelScope(async (scope) => {
+        void begun().then(() => scope.cancel())
+        await portal().openContext(neverStartsAndHangs)
+      }),
     )
     expect(cancelled).toBe(true)
-    expect(events).toHaveLength(2)
+    expect(events).toEqual(['unstarted began', expect.stringContaining('unstarted cleaned up')])
   })
 
   test('a scope that ends later ends the result', async () => {
     const { cancelled } = await within(
       'the scope',
-      moveOnAfter(50, async () => await (await portal().openContext(contextThatHangs)).result()),
+      cancelScope(async (scope) => {
+        void begun().then(() => scope.cancel())
+        await (await portal().openContext(contextThatHangs)).result()
+      }),
     )
     expect(cancelled).toBe(true)
-    expect(events).toHaveLength(2)
+    expect(events).toEqual(['context began', expect.stringContaining('context cleaned up')])
   })
 })
 

@@ -20,7 +20,7 @@ import {
   MAX_ERROR_PARTS,
   MAX_ERROR_TEXT,
 } from '../../rpc/error-codec.ts'
-import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
+import { MAX_FRAME_BYTES } from '../../rpc/frame-reader.ts'
 
 const gretchen = { name: 'gretchen', id: '12D3KooWgretchen' }
 const donny = { name: 'donny', id: '12D3KooWdonnydon' }

@@ -6,7 +6,7 @@ import { MAX_TASKS_PER_PEER } from '../../rpc/served-lane.ts'
 import { WINDOW_ITEMS } from '../../rpc/item-sender.ts'
 import { redirectLogs } from '../../node/log.ts'
 import { encodeFailure } from '../../rpc/error-codec.ts'
-import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
+import { MAX_FRAME_BYTES } from '../../rpc/frame-reader.ts'
 import {
   CALL,
   CANCEL,

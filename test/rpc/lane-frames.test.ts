@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../rpc/codec.ts'
-import { FrameStream, MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
+import { MAX_FRAME_BYTES } from '../../rpc/frame-reader.ts'
+import { FrameStream } from '../../rpc/frame-stream.ts'
 import { LaneFrameReader, sendCall, sendResult } from '../../rpc/lane-frames.ts'
 import { transferableArguments } from '../../rpc/lane.ts'
 import { CALL, RESULT } from '../../rpc/protocol.ts'

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Stream } from '@libp2p/interface'
+import type { BytesFrame } from '../../rpc/bytes-frame.ts'
 import { FrameStream } from '../../rpc/frame-stream.ts'
+import { ITEM } from '../../rpc/protocol.ts'
 import { FRAME_TIMEOUT_MS, unwatchStall, watchStall } from '../../rpc/stall-watch.ts'
 import { libp2pWire } from '../../rpc/wire.ts'
 import { framed } from './fixtures/frames.ts'
@@ -37,6 +39,27 @@ describe('a frame that began', () => {
       expect(wire.aborted).toBeUndefined()
     }
     vi.advanceTimersByTime(LATEST_MS - FRAME_TIMEOUT_MS + 20)
+    expect(wire.aborted?.message).toMatch(/not whole within 10000 ms/)
+  })
+
+  test('of nothing but bytes, whose memory is there from its start, has no more time than others', () => {
+    const wire = new RecordingWire()
+    const frames: number[] = []
+    const onBytesFrame = (_: BytesFrame, bytes: number): number => frames.push(bytes)
+    new FrameStream(wire, { onFrame: () => {}, onBytesFrame, onClose: () => {} })
+    const bytes = framed([ITEM, new Uint8Array(4_096)])
+    const trickle = (from: number, to: number, ms: number): void => {
+      for (const byte of bytes.subarray(from, to)) {
+        wire.onData!(Uint8Array.of(byte))
+        vi.advanceTimersByTime(ms)
+      }
+    }
+    wire.onData!(bytes.subarray(0, 2_000))
+    vi.advanceTimersByTime(FRAME_TIMEOUT_MS - 1)
+    wire.onData!(Buffer.concat([bytes.subarray(2_000), bytes.subarray(0, 2_000)]))
+    trickle(2_000, 2_009, FRAME_TIMEOUT_MS / 10)
+    expect([frames.length, wire.aborted]).toEqual([1, undefined])
+    trickle(2_009, 2_013, FRAME_TIMEOUT_MS / 10)
     expect(wire.aborted?.message).toMatch(/not whole within 10000 ms/)
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decode, encode } from '../../rpc/codec.ts'
-import { MAX_FRAME_BYTES } from '../../rpc/frame-stream.ts'
+import { MAX_FRAME_BYTES } from '../../rpc/frame-reader.ts'
 import { type CallCounter, type CallOutcome, MAX_COUNTED_FUNCTIONS, Stats } from '../../rpc/stats.ts'
 
 function end(calls: CallCounter, outcome: CallOutcome, us: number): void {
