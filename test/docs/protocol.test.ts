@@ -62,6 +62,7 @@ import * as assemblyBudget from '../../rpc/assembly-budget.ts'
 import * as itemSender from '../../rpc/item-sender.ts'
 import * as turnLine from '../../rpc/turn-line.ts'
 import * as errorCodec from '../../rpc/error-codec.ts'
+import * as frameReader from '../../rpc/frame-reader.ts'
 import * as frameStream from '../../rpc/frame-stream.ts'
 import * as lane from '../../rpc/lane.ts'
 import * as pendingCall from '../../rpc/pending-call.ts'
@@ -137,6 +138,7 @@ const limits: Record<string, unknown> = {
   ...itemSender,
   ...turnLine,
   ...errorCodec,
+  ...frameReader,
   ...frameStream,
   ...lane,
   ...callee,

@@ -166,7 +166,7 @@ describe('credits', () => {
       wire.onData?.(framed([CREDIT, 1, size]))
       await turn()
     }
-    await within('the sends', Promise.all(sends))
+    await within('the sends', Promise.all(sends.map(async (send) => await send)))
     expect(left.map((bytes) => [bytes.byteLength, bytes[0], bytes.at(-1)])).toEqual(
       [1, 2, 3, 4].map((i) => [size, i, i]),
     )
