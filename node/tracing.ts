@@ -42,6 +42,11 @@ export interface Tracing {
  */
 export let tracing: Tracing | undefined
 
+/** The same, for who is bundled apart from the calls and would not see it change. */
+export function currentTracing(): Tracing | undefined {
+  return tracing
+}
+
 /** Begins, or ends, to trace what this process does. */
 export function setTracing(next: Tracing | undefined): void {
   tracing = next

@@ -105,7 +105,7 @@ function fingerprint(library: string): string {
     [
       '*.ts',
       'package-lock.json',
-      'scripts/{boot-bundle,lean-modules}.ts',
+      'scripts/{boot-bundle,lean-modules,library-script}.ts',
       'scripts/lean/*.ts',
       '{node,rpc,discovery,telemetry,nursery,cli}/**/*.ts',
     ],

@@ -8,6 +8,7 @@ import { dirname, join, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { rolldown } from 'rolldown'
 import { COMMAND_PACKAGES, leanModules } from './lean-modules.ts'
+import { libraryScript } from './library-script.ts'
 
 /** Modules of the library that a child may meet; the command is none of them. */
 const LIBRARY = ['index', '{node,rpc,discovery,telemetry,nursery}/**/*']
@@ -40,7 +41,7 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
   const bundle = await rolldown({
     input: Object.fromEntries([...modules, COMMAND].map((name) => [name, join(from, name + extension)])),
     platform: 'node',
-    plugins: [leanModules()],
+    plugins: [leanModules(), libraryScript()],
     // an optional native addon of msgpackr: to look for it costs a start four milliseconds where it is missing
     transform: { define: { 'process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED': '"true"' } },
     // loaded by few, and by them from where it is installed

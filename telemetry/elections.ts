@@ -1,5 +1,5 @@
 import type { Discovery } from '../discovery/discovery.ts'
-import { type TraceSpan, tracing } from '../node/tracing.ts'
+import { currentTracing, type TraceSpan } from '../node/tracing.ts'
 
 /**
  * A span for each election that this actor stands in, until there is an arbiter, or it stands again in a higher term.
@@ -17,7 +17,7 @@ export function traceElections(discovery: Pick<Discovery, 'self' | 'mesh' | 'onE
   const unlisten = discovery.onEvent((event) => {
     if (event.type === 'stands') {
       end('undecided')
-      span = tracing?.start('election', {
+      span = currentTracing()?.start('election', {
         kind: 'internal',
         attributes: {
           'greenroom.actor.name': self.name,

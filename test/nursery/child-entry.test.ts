@@ -114,7 +114,7 @@ describe('the bundle of a copy of the sources', () => {
 
   test('is plain ASCII, and says the same as the sources', async () => {
     const folder = dirname(await entry())
-    const code = readFileSync(join(folder, 'library.mjs'), 'latin1')
+    const code = readFileSync(join(folder, 'library.js'), 'latin1')
     expect(/[^\0-\x7f]/.exec(code)?.[0]).toBeUndefined()
     const tree = pathToFileURL(join(folder, 'nursery', 'show-tree.mjs')).href
     expect(code).toContain('\\u251c')
