@@ -1,4 +1,5 @@
-import { type Discovery, startDiscovery } from '../discovery/discovery.ts'
+import type { Discovery } from '../discovery/discovery.ts'
+import { startDiscovery } from '../discovery/shell.ts'
 import type { Access } from '../discovery/ledger-keeper.ts'
 import { OwnMetadata } from '../discovery/own-metadata.ts'
 import { profiles } from '../discovery/profile.ts'

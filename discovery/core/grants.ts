@@ -22,12 +22,13 @@ export interface Reply {
   readonly message: Granted
 }
 
-/** Hands the books to the successor, unless they are too large to be worth it. */
+/** Hands the books to the successor, unless they are too large to be worth it, or not all holders have told yet. */
 export function sendBooks(turn: Turn, { peerId, token }: { readonly peerId: string; readonly token: Token }): void {
   const { claims, limits } = turn.state
-  if (claims.office === undefined || compareTokens(claims.office.token, token) !== 0) return
+  const { office } = claims
+  if (office === undefined || compareTokens(office.token, token) !== 0 || turn.now < office.openAt) return
   const grants: Grant[] = []
-  for (const { holder } of claims.office.names.values()) {
+  for (const { holder } of office.names.values()) {
     if (holder?.fence === undefined) continue
     const { party, id, name, fence } = holder
     grants.push({ actor: party.actor, life: party.life, id, name, fence })

@@ -3,6 +3,7 @@ import { claimLinks } from './claim-links.ts'
 import { onClaimLink } from './claims.ts'
 import { addDial, moveTo, onFailed, onRefused, planDials, wantRoot } from './dials.ts'
 import type { DialOutcome, PeerHint } from './input.ts'
+import { remind } from './probes.ts'
 import { onLinked } from './relays.ts'
 import { RINGS } from './rings.ts'
 import { disarm, newLink, ownRecord } from './state.ts'
@@ -55,6 +56,7 @@ export function onConnected(turn: Turn, peerId: string): void {
   if (peerId === own.parent) state.parentLinks++
   onLinked(turn, peerId)
   onClaimLink(turn, peerId)
+  remind(turn, peerId)
   const record = state.registry.get(peerId)
   if (own.parent !== undefined) {
     if (peerId === own.parent) startSync(turn, peerId)

@@ -113,8 +113,11 @@ function probeNext(turn: Turn): void {
   } else goOn(turn, seq, probe)
 }
 
-/** Whoever is suspected hears of it with every probe (Lifeguard's buddy system): the first word may have been lost. */
-function remind(turn: Turn, peerId: string): void {
+/**
+ * Whoever is suspected hears of it with every probe (Lifeguard's buddy system), and as soon as a link is up: the first
+ * word may have been lost with the one before.
+ */
+export function remind(turn: Turn, peerId: string): void {
   const suspicion = turn.state.liveness.suspicions.get(peerId)
   if (suspicion === undefined) return
   const { inc, rev } = suspicion

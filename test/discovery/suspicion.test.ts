@@ -54,6 +54,16 @@ describe('a suspicion', () => {
     expect(times[CONFIRMATIONS + 1]).toBe(times[CONFIRMATIONS])
   })
 
+  test('is told to the suspect as soon as there is a link to it again', () => {
+    const core = watcher()
+    untilAccused(core)
+    core.give({ type: 'disconnected', peerId: 'p0' })
+    const told = sent(core.give({ type: 'connected', peerId: 'p0' }), 'facts').filter(({ to }) => to === 'p0')
+    expect(told.flatMap(({ message }) => message.facts)).toMatchObject([
+      { kind: 'suspect', accusation: { peerId: 'p0', by: 'me' } },
+    ])
+  })
+
   test('says nothing of who is shown: a suspect can be found until the verdict', () => {
     const core = watcher()
     untilAccused(core)

@@ -137,6 +137,29 @@ describe.each([4, 40])('among %i roots', (roots) => {
     simulation.clock.runUntil(simulation.now + claimLease)
     expect([isHeld(childOf(simulation, holder), 1, simulation), isHeld(heir, 2, simulation)]).toEqual([true, false])
   })
+
+  test('an arbiter that leaves before all holders have told it does not hand over what it knows as all there is', () => {
+    const simulation = settled(roots)
+    // not those who rule next
+    const [holder, heir] = [bystander(simulation, 2), bystander(simulation, 1)]
+    const child = childOf(simulation, holder)
+    claim(simulation, child, 1)
+    const first = arbiterOf(simulation)
+    simulation.crash(first)
+    // it holds the name for its lease, and the next arbiter does not hear of it
+    simulation.pause(child, 1_500)
+    const rulesAnew = (): boolean => simulation.roots().some(({ core }) => core.election.reign !== undefined)
+    timeUntil(simulation, rulesAnew)
+    simulation.give(arbiterOf(simulation), { type: 'leave' })
+    simulation.give(heir, { type: 'claim', id: 2, name: 'crown' })
+    let both = false
+    const until = simulation.now + 2 * claimLease
+    timeUntil(simulation, () => {
+      both ||= isHeld(child, 1, simulation) && isHeld(heir, 2, simulation)
+      return simulation.now >= until
+    })
+    expect([both, isHeld(child, 1, simulation)]).toEqual([false, true])
+  })
 })
 
 test('two parts of an elastic mesh each grant a name, and one holder is left when they meet: that with the higher fence', () => {

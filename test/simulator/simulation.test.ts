@@ -75,6 +75,12 @@ const remembered: readonly PlanOptions[] = [
   { seed: 34, faults: oftenDead },
   { seed: 140, faults: oftenDead },
   { seed: 118, faults: oftenDead, electorate: 'quorum' },
+  // an arbiter that left before all holders had told it handed its books over as if they were complete
+  { seed: 577, electorate: 'quorum' },
+  // of two roots whose connection broke, one was suspected until it was dead, while the new link was up
+  { seed: 1160 },
+  { seed: 1177 },
+  { seed: 1219, electorate: 'quorum' },
 ]
 
 test.each(remembered)('no law is broken any more: $seed', (options) => {

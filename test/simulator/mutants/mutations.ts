@@ -287,7 +287,7 @@ export const mutations: readonly KnownMutation[] = [
       faults: ['newRoot', 'partition', 'weather', 'leave', 'slowPlace', 'muteArbiter'],
       disturbed: 40_000,
     },
-    seed: 80,
+    seed: 288,
   },
   // claims
   {
@@ -327,5 +327,20 @@ export const mutations: readonly KnownMutation[] = [
     replace: '',
     plan: { mode: 'safety', faults: ['arbiterLeaves', 'newRoot'] },
     seed: 0,
+  },
+  {
+    rule: 'a leaving arbiter that may not know all holders hands nothing over',
+    file: 'grants.ts',
+    find: ' || turn.now < office.openAt',
+    replace: '',
+    plan: { electorate: 'quorum', faults: ['arbiterLeaves', 'crashArbiter', 'manyPauses', 'claim'] },
+    seed: 195,
+  },
+  {
+    rule: 'a suspect hears of it as soon as there is a link to it',
+    file: 'links.ts',
+    find: '  remind(turn, peerId)\n',
+    replace: '',
+    seed: 1160,
   },
 ]
