@@ -17,10 +17,12 @@ afterEach(() => rmSync(folder, { recursive: true }))
 
 const released = (): string[] => readFileSync(join(folder, 'log'), 'utf8').trim().split('\n')
 
-test.each<End>(['value', 'error', 'uncaught', 'unhandled', 'cancel', 'nursery'])(
-  'a one-shot releases what it holds, in reverse order, also when it ends by %s',
-  async (end) => {
-    await using _mesh = await joinMesh({ name: 'root', logLevel: 'error' })
+const ends: End[] = ['value', 'error', 'uncaught', 'unhandled', 'cancel', 'nursery']
+
+test.each((['process', 'thread'] as const).flatMap((method) => ends.map((end) => [method, end] as const)))(
+  'a one-shot that is a %s releases what it holds, in reverse order, also when it ends by %s',
+  async (startMethod, end) => {
+    await using _mesh = await joinMesh({ name: 'root', logLevel: 'error', startMethod })
     await openNursery(async (nursery) => {
       const portal = await nursery.runInActor('holder', holdAndEnd, join(folder, 'log'), end)
       await portal.call('holding#isHolding')

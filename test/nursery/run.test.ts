@@ -87,14 +87,33 @@ test('the signal of the current actor aborts when the actor is cancelled', async
 })
 
 test('joinMesh leaves the process alone: it may join again after leaving', async () => {
-  const listeners = process.listenerCount('SIGINT')
+  const events = [
+    'SIGINT',
+    'SIGTERM',
+    'SIGHUP',
+    'SIGQUIT',
+    'SIGUSR2',
+    'uncaughtException',
+    'unhandledRejection',
+    'exit',
+  ]
+  const listeners = (): number[] => events.map((event) => process.listenerCount(event))
+  const before = listeners()
   for (const name of ['first', 'second']) {
     await using mesh = await joinMesh({ name })
     expect(mesh.actor).toBe(currentActor())
     expect(currentActor().name).toBe(name)
-    expect(process.listenerCount('SIGINT')).toBe(listeners)
+    expect(listeners()).toEqual(before)
   }
   expect(() => currentActor()).toThrow(GreenroomError)
+})
+
+test('run takes its signal handlers back when it has ended', async () => {
+  const events = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'unhandledRejection']
+  const listeners = (): number[] => events.map((event) => process.listenerCount(event))
+  const before = listeners()
+  await run(() => expect(listeners()).toEqual(before.map((count) => count + 1)))
+  expect(listeners()).toEqual(before)
 })
 
 test('outside of an actor every public function says what to do', async () => {
