@@ -141,3 +141,8 @@ function defaultNamespace(url: string): string {
     throw new InvalidArgument(`${(cause as Error).message}: give expose() a namespace as its third argument`, { cause })
   }
 }
+
+/** @throws InvalidArgument when a name for tools is not `namespace#name` */
+export function checkFunctionId(id: string): void {
+  if (!/^[^#]+#[^#]+$/.test(id)) throw new InvalidArgument(`'${id}' names no function: write 'namespace#name'`)
+}

@@ -1,25 +1,17 @@
 import type { ActorStats } from '../node/actor-stats.ts'
 import type { CancelScope } from '../node/cancel-scope.ts'
-import { now } from '../node/clock.ts'
-import { ActorDied, type ActorRef, Cancelled, InvalidArgument, LimitExceeded, ProtocolError } from '../node/errors.ts'
+import { ActorDied, type ActorRef, Cancelled, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { tracing } from '../node/tracing.ts'
 import { noteSource } from './argument-pumps.ts'
 import { MAX_RELAYS_PER_PEER } from './broadcast.ts'
 import { decodeFailure } from './error-codec.ts'
 import { FrameStream } from './frame-stream.ts'
 import type { Acquaintance } from './kinship.ts'
-import { LaneFrameReader, sendCall } from './lane-frames.ts'
+import { LaneFrameReader } from './lane-frames.ts'
 import { type CallCarrier, PendingCall } from './pending-call.ts'
-import {
-  encodeArguments,
-  fetchLargeOutcome,
-  isTooLargeForLane,
-  type OpenPart,
-  sendLargeArguments,
-} from './large-values.ts'
+import { fetchLargeOutcome, type OpenPart, sendLargeArguments } from './large-values.ts'
 import { Places } from './places.ts'
 import {
-  CALL,
   type CallKind,
   CANCEL,
   CANCEL_ACTOR,
@@ -30,7 +22,6 @@ import {
   KINSHIP_BACK,
   LARGE_OUTCOME,
   type LaneReply,
-  MAX_PIECE_BYTES,
   MAX_WORDS,
   parseReply,
   REFUSAL,
@@ -38,11 +29,10 @@ import {
   STATS,
   type StreamArgument,
 } from './protocol.ts'
+import { sendRequest, transferableArguments } from './request.ts'
 import type { Stats } from './stats.ts'
-import { isPlain, MAX_VALUE_DEPTH, transferable } from './transferable.ts'
 import { RequestInTrace } from './traced-call.ts'
 import type { CallMade } from './under-way.ts'
-import type { ValueGraph } from './value-graph.ts'
 import { WaitingLine } from './waiting-line.ts'
 import type { PeerTraffic, Wire } from './wire.ts'
 
@@ -133,7 +123,7 @@ export class Lane implements CallCarrier {
     if (this.#closed) return wire.close()
     const frames = new FrameStream(wire, {
       onBytes: (bytes, start, end) => this.#onBytes(bytes, start, end),
-      onFrame: (frame) => this.#onFrame(frame),
+      onFrame: (frame) => this.#onReply(parseReply(frame)),
       onClose: (error) => this.#onFramesClose(frames, error),
     })
     this.#frames = frames
@@ -245,7 +235,7 @@ export class Lane implements CallCarrier {
     const id = this.#nextId()
     let large: Uint8Array | undefined
     try {
-      large = this.#sendCall(frames, id, call)
+      large = sendRequest(frames, id, call)
     } catch (error) {
       call.reject(error)
       return
@@ -259,22 +249,6 @@ export class Lane implements CallCarrier {
       this.sendCancel(call, new Cancelled('the caller', 'its arguments could not be sent'))
       call.reject(error)
     })
-  }
-
-  /** Gives the arguments when they are too large for the lane, which carries the rest of the call then. */
-  #sendCall(frames: FrameStream, id: number, call: PendingCall): Uint8Array | undefined {
-    const { functionId, args, kind, streams, trace } = call
-    const timeoutMs = remaining(call.deadline)
-    try {
-      sendCall(frames, id, functionId, args, timeoutMs, kind!, streams, MAX_PIECE_BYTES, trace)
-      return undefined
-    } catch (error) {
-      if (!isTooLargeForLane(error)) throw error
-    }
-    const large = encodeArguments(args, functionId)
-    const rest = trace === undefined ? [] : [trace]
-    frames.send([CALL, id, functionId, null, timeoutMs, kind, streams ?? [], ...rest])
-    return large
   }
 
   #pump(): void {
@@ -300,8 +274,7 @@ export class Lane implements CallCarrier {
     return true
   }
 
-  #onFrame(frame: unknown): void {
-    const reply = parseReply(frame)
+  #onReply(reply: LaneReply): void {
     switch (reply.type) {
       case RESULT:
         this.#take(reply.id)?.resolve(reply.value)
@@ -336,21 +309,10 @@ export class Lane implements CallCarrier {
   #fetch(call: PendingCall): void {
     fetchLargeOutcome(
       call,
-      this.peer.id,
+      this.peer,
       this.#openPart,
-      (frame) => {
-        const reply = parseReply(frame)
-        if (reply.id !== call.id) throw new ProtocolError('a large outcome is of another call')
-        if (reply.type === RESULT) this.#take(call.id)?.resolve(reply.value)
-        else if (reply.type === FAILURE) this.#onFailure(reply)
-        else throw new ProtocolError('a large outcome is none')
-      },
-      (cause) =>
-        this.#take(call.id)?.reject(
-          cause instanceof ProtocolError
-            ? new ActorDied(this.peer, 'its outcome, too large for the lane, was cut', { cause })
-            : cause,
-        ),
+      (reply) => this.#onReply(reply),
+      (error) => this.#take(call.id)?.reject(error),
     )
   }
 
@@ -390,22 +352,4 @@ export class Lane implements CallCarrier {
     const how = mayHaveRun ? 'the call may have run' : 'the call was not sent'
     return new ActorDied(this.peer, `its connection is gone; ${how}`, { cause, mayHaveRun, lost: true })
   }
-}
-
-/** What to encode for arguments. @throws InvalidArgument when one cannot travel, with the path to the culprit */
-export function transferableArguments(args: readonly unknown[]): readonly unknown[] | ValueGraph {
-  for (let i = 0; i < args.length; i++)
-    // The list of arguments is a level of its own.
-    if (!isPlain(args[i])) return transferable(args, 'args', MAX_VALUE_DEPTH + 1) as readonly unknown[] | ValueGraph
-  return args
-}
-
-/** What is left of a deadline in whole milliseconds, at least 1; 0 when there is none. */
-function remaining(deadline: number): number {
-  return deadline === Number.POSITIVE_INFINITY ? 0 : Math.max(1, Math.ceil(deadline - now()))
-}
-
-/** @throws InvalidArgument when a name for tools is not `namespace#name` */
-export function checkFunctionId(id: string): void {
-  if (!/^[^#]+#[^#]+$/.test(id)) throw new InvalidArgument(`'${id}' names no function: write 'namespace#name'`)
 }

@@ -1,10 +1,18 @@
 import { CancelScope } from '../node/cancel-scope.ts'
-import { Cancelled, LimitExceeded, ProtocolError } from '../node/errors.ts'
+import { ActorDied, type ActorRef, Cancelled, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import type { RunningCall } from './argument-pumps.ts'
 import { assembling } from './assembly-budget.ts'
 import { Channel } from './channel.ts'
 import { encodeItem } from './item-sender.ts'
-import { type CallRequest, PART_ARGUMENTS, PART_RESULT } from './protocol.ts'
+import {
+  type CallRequest,
+  FAILURE,
+  type LaneReply,
+  PART_ARGUMENTS,
+  PART_RESULT,
+  parseReply,
+  RESULT,
+} from './protocol.ts'
 import type { StreamArrivals } from './stream-arrivals.ts'
 import type { Wire } from './wire.ts'
 
@@ -96,25 +104,30 @@ export async function offerLargeOutcome(
   }
 }
 
-/** Fetches an outcome that was announced. @param onFrame gets the RESULT @param onFailure it did not come */
+/** Fetches an outcome that was announced. @param onReply gets the RESULT or FAILURE @param onFailure it did not come */
 export function fetchLargeOutcome(
   call: RunningCall,
-  peer: string,
+  peer: ActorRef,
   openPart: OpenPart,
-  onFrame: (frame: unknown) => void,
+  onReply: (reply: LaneReply) => void,
   onFailure: (error: unknown) => void,
 ): void {
   whileItRuns(call, async (scope) => {
     try {
-      const channel = new Channel((await openPart(scope)).wire, {}, assembling.of(peer))
+      const channel = new Channel((await openPart(scope)).wire, {}, assembling.of(peer.id))
       scope.onCancel(() => channel.close())
       channel.hello(call.id, PART_RESULT)
       channel.end()
       const { done, value } = await channel.next()
       if (done) throw new ProtocolError('a large outcome was announced and did not come')
-      onFrame(value)
-    } catch (error) {
-      if (!scope.cancelled) onFailure(error)
+      const reply = parseReply(value)
+      if (reply.id !== call.id) throw new ProtocolError('a large outcome is of another call')
+      if (reply.type !== RESULT && reply.type !== FAILURE) throw new ProtocolError('a large outcome is none')
+      onReply(reply)
+    } catch (cause) {
+      if (scope.cancelled) return
+      const isCut = cause instanceof ProtocolError
+      onFailure(isCut ? new ActorDied(peer, 'its outcome, too large for the lane, was cut', { cause }) : cause)
     }
   })
 }

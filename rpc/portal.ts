@@ -2,61 +2,31 @@ import { inspect } from 'node:util'
 import type { ActorStats } from '../node/actor-stats.ts'
 import { type CancelScope, currentScope } from '../node/cancel-scope.ts'
 import { noteInterrupted } from '../node/echoes.ts'
-import { Cancelled, GreenroomError, InvalidArgument, NotExposed } from '../node/errors.ts'
-import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
+import { Cancelled, GreenroomError, InvalidArgument } from '../node/errors.ts'
 import { type TraceSpan, type Tracing, tracing } from '../node/tracing.ts'
 import { builtinId, isBuiltin } from './builtins.ts'
 import { CallGroup } from './call-group.ts'
+import { type CallOptions, checkCallOptions } from './call-options.ts'
 import { CallScope } from './call-scope.ts'
 import { callSpan, endWithCall, traced } from './call-span.ts'
 import { atCallSite } from './call-site.ts'
+import type { ContextFunction, Invoked, RunResult } from './call-types.ts'
 import type { Caller, Target } from './caller.ts'
 import { decode, encode } from './codec.ts'
-import type { Context } from './context.ts'
-import { type AnyFunction, exposedFunction } from './exposed.ts'
-import { checkFunctionId, transferableArguments } from './lane.ts'
+import { type AnyFunction, checkFunctionId, exposedFunction } from './exposed.ts'
 import { openCall, type OpenedCall } from './open-call.ts'
 import { type CallLimits, PendingCall } from './pending-call.ts'
 import type { CallKind, FunctionDescription } from './protocol.ts'
 import { type OpenedContext, openRemoteContext, type RemoteContext } from './remote-context.ts'
 import { RemoteStream } from './remote-stream.ts'
+import { transferableArguments } from './request.ts'
 import { retrying } from './retry.ts'
 import { isStream } from './stream-sources.ts'
+import { unknownFunction } from './unknown-function.ts'
 import { TracedCall } from './traced-call.ts'
 
 /** Milliseconds within which an actor acknowledges that it was cancelled. */
 export const CANCEL_ACTOR_ACK_MS = 1_000
-
-/** What `portal.run(fn)` gives: a stream for an `async function*`, else a promise of the value. */
-export type RunResult<F extends AnyFunction> = [ReturnType<F>] extends [never]
-  ? Promise<never>
-  : ReturnType<F> extends AsyncIterable<infer T>
-    ? RemoteStream<T>
-    : Promise<Awaited<ReturnType<F>>>
-
-/** What {@link Portal.invoke} gives: the value of a function, or the items of an `async function*`. */
-export type Invoked =
-  | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'stream'; readonly items: RemoteStream<unknown> }
-
-/** A function whose first parameter is a {@link Context}. */
-export type ContextFunction<Send, Receive, Started, Args extends unknown[], Result> = (
-  ctx: Context<Send, Receive, Started>,
-  ...args: Args
-) => Promise<Result> | Result
-
-export interface CallOptions {
-  /** Cancels the calls made with it; they reject with its reason. */
-  readonly signal?: AbortSignal
-  /** Milliseconds for each call, streams included, until it rejects with DeadlineExceeded; default none. */
-  readonly timeout?: number
-  /**
-   * Says that the called functions may run more than once for one call: a call whose connection is lost is then sent
-   * again, 3 times in all, within its scope and time. Without it a call is never sent twice. For calls that give one
-   * value and take no streams.
-   */
-  readonly retry?: 'idempotent'
-}
 
 /**
  * A way into another actor: calls its exposed functions as if they were here.
@@ -178,13 +148,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
    * ```
    */
   with(options: CallOptions): Portal<Result> {
-    const { timeout, signal, retry } = options
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new InvalidArgument(`signal is an AbortSignal, got ${inspect(signal, { depth: 0 })}`)
-    if (timeout !== undefined && !(timeout >= 0 && timeout <= MAX_TIMEOUT_MS))
-      throw new InvalidArgument(`timeout is 0 to ${MAX_TIMEOUT_MS} ms, got ${timeout}`)
-    if (retry !== undefined && retry !== 'idempotent')
-      throw new InvalidArgument(`retry is 'idempotent' or left out, got ${inspect(retry, { depth: 0 })}`)
+    checkCallOptions(options)
     return new Portal(this.#caller, this.#target, this.#result, this, { ...this.#options, ...options })
   }
 
@@ -381,14 +345,4 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 function hasStream(args: readonly unknown[]): boolean {
   for (let i = 0; i < args.length; i++) if (isStream(args[i])) return true
   return false
-}
-
-/** Functions that an error lists. */
-const LISTED_FUNCTIONS = 32
-
-function unknownFunction(name: string, functionId: string, known: readonly FunctionDescription[]): NotExposed {
-  const listed = known.slice(0, LISTED_FUNCTIONS).map(({ id, kind }) => (kind === 'stream' ? `${id} (a stream)` : id))
-  const more = known.length > listed.length ? ` and ${known.length - listed.length} more` : ''
-  const there = known.length === 0 ? 'it exposes nothing' : `it exposes ${listed.join(', ')}${more}`
-  return new NotExposed(functionId, `${name} does not expose ${functionId}: ${there}`)
 }

@@ -1,19 +1,8 @@
-import type { ActorStats } from '../node/actor-stats.ts'
-import { type CallRef, CancelScope } from '../node/cancel-scope.ts'
 import { isEcho } from '../node/echoes.ts'
-import { type ClockTimer, now, startTimer, stopTimer } from '../node/clock.ts'
-import {
-  type ActorRef,
-  Cancelled,
-  DeadlineExceeded,
-  describeError,
-  LimitExceeded,
-  ProtocolError,
-} from '../node/errors.ts'
+import { Cancelled, describeError, LimitExceeded, ProtocolError } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import { isTrace, type TraceSpan, tracing } from '../node/tracing.ts'
 import { SourceRaised, withArguments } from './argument-streams.ts'
-import type { RelayDesk } from './broadcast.ts'
 import { isBuiltin } from './builtins.ts'
 import { servedSpan } from './call-span.ts'
 import { encodeFailure, type Fidelity } from './error-codec.ts'
@@ -30,7 +19,6 @@ import {
   CANCEL_ACTOR,
   DESCRIBE,
   FAILURE,
-  type FunctionDescription,
   KINSHIP,
   MAX_WORDS,
   KINSHIP_BACK,
@@ -42,93 +30,16 @@ import {
   RESULT,
   STATS,
 } from './protocol.ts'
-import type { CallCounter, CallOutcome, Moment } from './stats.ts'
-import type { StreamArrivals } from './stream-arrivals.ts'
+import type { Stage } from './stage.ts'
+import type { CallOutcome } from './stats.ts'
 import { performStreaming } from './streaming-task.ts'
+import { Task, TracedTask } from './task.ts'
 import { transferable } from './transferable.ts'
 import type { CallServed } from './under-way.ts'
 import type { PeerTraffic, Wire } from './wire.ts'
 
 /** Calls of one peer that run here at a time; a peer of this version queues on its own side before that. */
 export const MAX_TASKS_PER_PEER = 8_192
-
-/** What a lane needs of the actor that it serves. */
-export interface Stage {
-  readonly self: ActorRef
-  /** The scope that tasks run in: the actor's. */
-  readonly scope: CancelScope
-  readonly arrivals: StreamArrivals
-  /** Passes on what is for actors below this one. */
-  readonly relays: RelayDesk
-  /** @throws NotExposed, InvalidArgument when it cannot be called so */
-  admit(functionId: string, kind: CallKind, peer: string): ExposedFunction
-  /** A call is answered without being run. */
-  refused(): void
-  /** What a call says of its trace is nothing that could be. */
-  malformedTrace(): void
-  describe(): FunctionDescription[]
-  stats(): ActorStats
-  cancelActor(reason: Cancelled, peer: string): void
-  /** Whether calls that end by this cancel get no reply: the end of the actor is one. */
-  isSilent(reason: Cancelled | undefined): boolean
-  began(task: Task): void
-  ended(task: Task, outcome: CallOutcome): void
-}
-
-/** One call that runs here: the scope that it runs in, and what its reply needs. */
-export class Task extends CancelScope {
-  readonly id: number
-  readonly functionId: string
-  /** Of the caller. */
-  readonly #peer: string
-  /** Where it is counted, and since when. */
-  counter: CallCounter | undefined
-  began: Moment | undefined
-  #timer: NodeJS.Timeout | ClockTimer | undefined
-
-  constructor(parent: CancelScope, id: number, functionId: string, peer: string) {
-    super(parent)
-    this.id = id
-    this.functionId = functionId
-    this.#peer = peer
-  }
-
-  override get call(): CallRef {
-    return { id: `${this.#peer.slice(-8)}-${this.id}`, functionId: this.functionId }
-  }
-
-  /** What it is in a trace: nothing but in a program that is traced. */
-  get span(): TraceSpan | undefined {
-    return undefined
-  }
-
-  /** Cancels it when its caller's deadline is due. */
-  arm(timeoutMs: number, self: ActorRef): void {
-    const ms = Math.min(timeoutMs, 2 ** 31 - 1)
-    this.deadline = now() + ms
-    const why = `the caller's deadline of ${ms} ms is over`
-    const late = (): void => this.cancel(new Cancelled(self.name, why, { cause: new DeadlineExceeded(ms) }))
-    this.#timer = startTimer(ms, late)
-  }
-
-  override close(): void {
-    if (this.#timer !== undefined) stopTimer(this.#timer)
-    super.close()
-  }
-}
-
-class TracedTask extends Task {
-  readonly #span: TraceSpan
-
-  constructor(parent: CancelScope, id: number, functionId: string, peer: string, span: TraceSpan) {
-    super(parent, id, functionId, peer)
-    this.#span = span
-  }
-
-  override get span(): TraceSpan {
-    return this.#span
-  }
-}
 
 /** The serving side of one peer's lane: one task a request, each of which gets exactly one reply. */
 export class ServedLane {
