@@ -97,12 +97,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
       tracing === undefined || isBuiltin(functionId)
         ? openCall(this.#caller, this.#target, functionId, args, 'stream', scope)
         : this.#openTraced(tracing, functionId, args, scope)
-    const ended = Promise.withResolvers<void>()
-    void this.#track(ended.promise)
-    return new RemoteStream(opened, this.#target, scope, () => {
-      scope.close()
-      ended.resolve()
-    })
+    return new RemoteStream(opened, this.#target, scope, this.#tracked(scope))
   }
 
   /**
@@ -122,6 +117,7 @@ export class Portal<Result = unknown> implements AsyncDisposable {
     const { id } = exposedFunction(fn as AnyFunction)
     this.#assertNoRetry('a context')
     const scope = this.#open(id)
+    const end = this.#tracked(scope)
     try {
       const open = async (): Promise<OpenedContext> =>
         await openRemoteContext(this.#caller, this.#target, id, args, scope)
@@ -129,9 +125,10 @@ export class Portal<Result = unknown> implements AsyncDisposable {
         tracing === undefined ? open() : this.#openTracedContext(tracing, id, scope, open),
         false,
       )
-      void this.#track(ended).finally(() => scope.close())
+      void ended.then(end)
       return context as RemoteContext<Receive, Send, Started, R>
     } catch (error) {
+      end()
       throw atCallSite(error)
     }
   }
@@ -330,6 +327,15 @@ export class Portal<Result = unknown> implements AsyncDisposable {
 
   #calling(functionId: string): string {
     return `calling ${functionId} in ${this.name}`
+  }
+
+  /** What disposing the portal waits for, from now on until what this gives is called. */
+  #tracked(scope: CallScope): () => void {
+    this.#life.enter()
+    return () => {
+      scope.close()
+      this.#life.leave()
+    }
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {

@@ -18,6 +18,7 @@ import {
   hang,
   hangAlong,
   hangOnSignal,
+  neverStartsAndHangs,
   once,
   portals,
   remaining,
@@ -265,6 +266,16 @@ describe('deadlines travel', () => {
 })
 
 describe('disposing a portal', () => {
+  test('it waits for a context that has not started yet', async () => {
+    const portal = a.portalTo(b)
+    const opening = portal.openContext(neverStartsAndHangs)
+    opening.catch(() => {})
+    await begun('unstarted began')
+    await within('the disposal', portal[Symbol.asyncDispose]())
+    expect(events).toContain('unstarted cleaned up: the caller')
+    await expect(opening).rejects.toMatchObject({ code: 'CANCELLED', why: 'the portal was disposed' })
+  })
+
   test('it cancels what is in flight through it, waits for it, and touches nothing else', async () => {
     const other = a.portalTo(b).run(hang, 'other')
     const mine: Promise<unknown>[] = []
