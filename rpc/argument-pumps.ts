@@ -82,7 +82,9 @@ class CallWithSources implements RunningCall {
   constructor(call: RunningCall, sources: readonly StreamSource[], how: CallStart) {
     this.id = call.id
     this.#call = call
-    this.#pumps = sources.map((source) => new ArgumentPump(source, call.id, how, () => this.#call.cancel(this.#cut)))
+    this.#pumps = sources.map(
+      (source) => new ArgumentPump(source, call.id, how, () => this.#call.cancel(this.#cut, true)),
+    )
     this.outcome = this.#settle()
     this.outcome.catch(() => {})
   }

@@ -308,8 +308,18 @@ export class Caller {
     }
   }
 
-  /** A new stream for a part of a call that has started. */
+  /** A new stream for a part of a call that has started. @throws ActorDied when nobody answers there: the call may have run */
   async openPart(target: Target, scope: CancelScope): Promise<PartWire> {
+    try {
+      return await this.#openPart(target, scope)
+    } catch (error) {
+      if (!(error instanceof ActorDied) || error.mayHaveRun) throw error
+      const how = 'a stream of the call could not be opened; the call may have run'
+      throw new ActorDied(target, how, { cause: error, mayHaveRun: true, lost: error.lost })
+    }
+  }
+
+  async #openPart(target: Target, scope: CancelScope): Promise<PartWire> {
     const lane = await this.laneTo(target, scope)
     const turn = lane.openings.take(scope)
     if (turn !== undefined) await turn

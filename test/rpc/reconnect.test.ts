@@ -5,7 +5,7 @@ import { ActorDied, Cancelled } from '../../node/errors.ts'
 import { moveOnAfter } from '../../node/scopes.ts'
 import { MAX_CALLS_IN_FLIGHT } from '../../rpc/lane.ts'
 import type { Portal } from '../../rpc/portal.ts'
-import { LANE_PROTOCOL } from '../../rpc/protocol.ts'
+import { LANE_PROTOCOL, MAX_PIECE_BYTES, STREAM_PROTOCOL } from '../../rpc/protocol.ts'
 import { MAX_CALL_ATTEMPTS } from '../../rpc/retry.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
@@ -13,8 +13,9 @@ import { failureOf } from '../support/failure-of.ts'
 import { type InProcessActor, type InProcessMesh, meshInProcess } from '../support/mesh-in-process.ts'
 import { within } from '../support/within.ts'
 import { ledger, note, noteEach, order, resetLedger, runs } from './fixtures/ledger.ts'
+import { listeners, sum } from './fixtures/listeners.ts'
 import { randomSource } from './fixtures/random.ts'
-import { raise, resetStage, stage } from './fixtures/stage.ts'
+import { giveBytes, raise, resetStage, stage } from './fixtures/stage.ts'
 
 expectNothingLeft()
 beforeEach(() => {
@@ -23,7 +24,7 @@ beforeEach(() => {
 })
 
 const two = async (): Promise<[InProcessMesh, InProcessActor, InProcessActor]> => {
-  const mesh = await meshInProcess([ledger, stage])
+  const mesh = await meshInProcess([ledger, listeners, stage])
   const [a, b] = mesh.actors as [InProcessActor, InProcessActor]
   return [mesh, a, b]
 }
@@ -53,6 +54,13 @@ async function underCuts(
     if (random.chance(0.1)) await delay(random.int(3))
   }
   return await within('all calls', Promise.allSettled(outcomes), 10_000)
+}
+
+async function* endless(): AsyncGenerator<number> {
+  for (let i = 0; ; i++) {
+    yield i
+    await delay(1)
+  }
 }
 
 const HONEST = ['has its result', 'may have run', 'was not sent']
@@ -285,6 +293,29 @@ describe('the error of a call that did not come through', () => {
       mayHaveRun: false,
       message: expect.stringContaining('it is connected, but refused the stream; the call was not sent'),
     })
+  })
+
+  test.each<[string, (portal: Portal) => Promise<unknown>]>([
+    ['an argument that streams', async (portal) => await portal.run(sum, endless())],
+    ['a large argument', async (portal) => await portal.run(note, 3, 0, new Uint8Array(2 * MAX_PIECE_BYTES))],
+    ['a large result', async (portal) => await portal.run(giveBytes, 2 * MAX_PIECE_BYTES)],
+  ])('a call that was sent, but whose stream for %s cannot be opened, may have run', async (_part, call) => {
+    const [mesh, a, b] = await two()
+    await using _ = mesh
+    const portal = a.portalTo(b)
+    expect(await portal.run(note, 1, 0)).toBe(1)
+    const connection = await a.host.connect(b.id, b.target.addresses)
+    const open = connection.newStream.bind(connection)
+    connection.newStream = async (protocol, options) => {
+      if (protocol === STREAM_PROTOCOL) throw new Error('no more streams')
+      return await open(protocol, options)
+    }
+    await expect(within('the call', call(portal))).rejects.toMatchObject({
+      code: 'ACTOR_DIED',
+      mayHaveRun: true,
+      message: expect.stringMatching(/: a stream of the call could not be opened; the call may have run$/),
+    })
+    expect(await portal.run(note, 2, 0)).toBe(2)
   })
 
   test('a call that still waits for its place was not sent', async () => {
