@@ -27,6 +27,11 @@ export function readTimeout(text: string): number {
   throw new InvalidArgumentError('give a time from 1ms to 24d, such as 500ms or 10s')
 }
 
+export function readRelay(text: string): 'offer' | 'use' {
+  if (text === 'offer' || text === 'use') return text
+  throw new InvalidArgumentError('give offer or use')
+}
+
 export function readCount(text: string): number {
   const count = Number(text)
   if (/^\d{1,9}$/.test(text) && count >= 1) return count

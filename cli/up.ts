@@ -22,6 +22,9 @@ export interface UpOptions {
   readonly listen?: string[]
   readonly announce?: string[]
   readonly join?: string
+  readonly relay?: 'offer' | 'use'
+  readonly portMapping?: boolean
+  readonly mdns?: boolean
   readonly name?: string
   readonly profile: string
   readonly metrics?: string
@@ -84,6 +87,9 @@ async function upHere(mesh: string, options: UpOptions): Promise<void> {
     name: options.name ?? hostname(),
     listen: options.listen ?? [`/ip4/0.0.0.0/tcp/${options.port}`],
     ...(options.announce === undefined ? {} : { announce: options.announce }),
+    ...(options.relay === undefined ? {} : { relay: options.relay }),
+    ...(options.portMapping === undefined ? {} : { portMapping: options.portMapping }),
+    ...(options.mdns === undefined ? {} : { mdns: options.mdns }),
     modules: [benchService],
     ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     ...(options.tag === undefined ? {} : { tags: options.tag }),

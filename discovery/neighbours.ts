@@ -24,7 +24,8 @@ export interface NeighbourEvents {
  * The long-lived streams to neighbours.
  *
  * When both ends open one at a time there are two: the link lives as long as one of them does, and sends go over the
- * one that was first. Closing just one of two connections would cut gossip in one direction (js-libp2p #3531).
+ * one that was heard last, since the other one may lead to where the neighbour no longer is. Closing just one of two
+ * connections would cut gossip in one direction (js-libp2p #3531).
  */
 export class Neighbours {
   readonly #host: Host
@@ -57,7 +58,8 @@ export class Neighbours {
 
   /** Dropped when there is no stream: the core hears of that as a disconnect. */
   send(peer: string, message: unknown): void {
-    for (const stream of this.#streams.get(peer) ?? []) {
+    const streams = this.#streams.get(peer) ?? []
+    for (const stream of streams instanceof Set && streams.size > 1 ? [...streams].toReversed() : streams) {
       if (stream.closed) continue
       try {
         this.#traffic.neighbourSentBytes += stream.send(message)
@@ -96,6 +98,7 @@ export class Neighbours {
       onFrame: (frame, bytes) => {
         this.#traffic.neighbourReceived += 1
         this.#traffic.neighbourReceivedBytes += bytes
+        if (streams.size > 1 && streams.delete(stream)) streams.add(stream)
         this.#events.onMessage(peer, frame, bytes)
       },
       onClose: () => {

@@ -36,6 +36,9 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   return shell
 }
 
+/** Milliseconds for which an actor that has moved tells each new neighbour of its addresses. */
+export const RETELL_MS = 60_000
+
 /** Carries out with libp2p, files and the rendezvous what the core of one actor asks for, and tells it what came of it. */
 class Shell implements Discovery {
   readonly self: Target
@@ -60,6 +63,9 @@ class Shell implements Discovery {
   #closed = false
   #unwatch: (() => void) | undefined
   #rejoin: NodeJS.Timeout | undefined
+  /** On the clock of the core. */
+  #retellUntil = -Infinity
+  #retelling: NodeJS.Timeout | undefined
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
@@ -86,6 +92,7 @@ class Shell implements Discovery {
     this.#neighbours = new Neighbours(options.host, this.traffic, {
       onConnected: (peerId) => {
         this.#feed({ type: 'connected', peerId })
+        if (this.now() < this.#retellUntil) this.#retell()
         this.report({ type: 'linkUp', peerId })
       },
       onDisconnected: (peerId) => {
@@ -110,6 +117,7 @@ class Shell implements Discovery {
       rendezvous,
       identity: { resumed },
     } = this.#options
+    host.follow((peerId) => this.state.registry.get(peerId)?.addrs)
     this.#gossip.subscribe()
     await this.#neighbours.listen()
     const peers = await this.#meet(parent, rendezvous)
@@ -168,6 +176,7 @@ class Shell implements Discovery {
 
   async moved(addresses: readonly string[]): Promise<void> {
     if (this.#closed || !this.#record.move(addresses)) return
+    this.#retellUntil = this.now() + RETELL_MS
     const { id, name } = this.self
     await this.#options.rendezvous?.announce({ peerId: id, addrs: addresses, name })
   }
@@ -195,6 +204,7 @@ class Shell implements Discovery {
     this.#closed = true
     this.#unwatch?.()
     clearInterval(this.#rejoin)
+    clearTimeout(this.#retelling)
     this.#core.close()
     this.#neighbours.close()
     this.#intake.close()
@@ -213,6 +223,14 @@ class Shell implements Discovery {
     await rendezvous.announce({ peerId: id, addrs: addresses, name })
     const entries = await rendezvous.entries()
     return [...entries.map(({ peerId, addrs }) => ({ peerId, addrs })), ...join].filter(({ peerId }) => peerId !== id)
+  }
+
+  /** Who moved had no links when it said so: those who hear of it end what leads to its former place. */
+  #retell(): void {
+    this.#retelling ??= setTimeout(() => {
+      this.#retelling = undefined
+      this.#feed({ type: 'changed' })
+    }, this.#options.profile.batch)
   }
 
   #feed(input: Input): void {

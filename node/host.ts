@@ -12,11 +12,23 @@ import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { BarredPeers } from './barred-peers.ts'
 import { abortDeaf } from './deaf-connections.ts'
 import { outsideScopes } from './cancel-scope.ts'
+import { ConnectionEnds } from './connection-ends.ts'
+import { type AddressBook, DIAL_TIMEOUT_MS, Dialling, type InnerParts } from './dialling.ts'
 import { type Door, doorEncrypter } from './door.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
 import { type IntroductionComponents, Introductions } from './introductions.ts'
-import { isRelayed, leadsOutside, relayDialer, relayedBy, relayService, relayTransport } from './relay.ts'
+import { inOrderOfReach, ownInterfaces } from './own-interfaces.ts'
+import {
+  isOfThisMachine,
+  isRelayed,
+  lazyRelay,
+  leadsOutside,
+  relayedBy,
+  relayService,
+  relayTransport,
+} from './relay.ts'
+import { listenAt } from './listen-at.ts'
 import { MeshSecrets } from './mesh-secrets.ts'
 import { guardOpens } from './open-guard.ts'
 import { secretNoise } from './secret-noise.ts'
@@ -39,8 +51,6 @@ export const MAX_CONNECTIONS_PER_PEER = 8
 /** Bytes of one stream that may be in flight: at or below the read buffer, past which a paused stream is reset. */
 export const MAX_STREAM_WINDOW = 1024 * 1024
 const MAX_READ_BUFFER = 4 * 1024 * 1024
-/** Milliseconds that a dial may take, handshake included. */
-export const DIAL_TIMEOUT_MS = 5_000
 /** Milliseconds that a connection has for its last bytes when its actor ends. */
 export const CLOSE_TIMEOUT_MS = 100
 /**
@@ -66,10 +76,12 @@ export interface HostOptions {
   readonly listen?: readonly string[] | 'near' | undefined
   /** Multiaddrs that others are told; default those that it listens on. */
   readonly announce?: readonly string[] | undefined
-  /** Whether it passes on connections to actors that listen at it; default no. */
-  readonly relays?: boolean | undefined
+  /** Whether it passes on connections to those of this machine that listen at it, or to all members; default no. */
+  readonly relays?: boolean | 'members' | undefined
   /** An address of the host that passes on connections to this one, its peer id included; default none does. */
   readonly relay?: string | undefined
+  /** Whether routers are asked to pass on connections, or the URLs of their descriptions; default no. */
+  readonly portMapping?: boolean | readonly string[] | undefined
   /** What carries its connections, beside the relay; default tcp. */
   readonly transport?: Transport | undefined
   /** Measures it; default nobody does. */
@@ -101,6 +113,14 @@ export interface CallingHost {
   handle(protocol: string, handler: (stream: Stream, peer: string) => void): Promise<void>
   /** The live connection to a peer, else a dial of exactly these addresses. */
   connect(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
+  /** The live connection to a peer, else a dial of its latest addresses, and then of these. */
+  reach(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection>
+  /** Takes the latest addresses of peers from there. */
+  follow(book: AddressBook): void
+  /** Where its connections begin and end. */
+  readonly ends: ConnectionEnds
+  /** Listens at a relay as well. @param relay an address of it that ends in its peer id */
+  listenAt(relay: string): Promise<void>
   /** Dials whoever is at an address, which knows a secret of the mesh; gives its peer id. */
   meet(address: string, signal: AbortSignal): Promise<string>
   isConnected(peer: string): boolean
@@ -174,6 +194,7 @@ export type HostMetrics = NonNullable<Libp2pOptions['metrics']>
 type Transport = NonNullable<Libp2pOptions['transports']>[number]
 
 interface Services {
+  parts: InnerParts
   gossip: GossipSub
   introductions: Introductions
 }
@@ -210,7 +231,8 @@ async function startNode(
     if (peer !== undefined) floods.emit('flood', peer.toString())
   }
   const at = options.relay === undefined ? [...listen] : [...listen, relayedBy(options.relay)]
-  const relay = at.some(isRelayed) ? await relayTransport() : relayDialer()
+  const lazy = lazyRelay()
+  const relay = at.some(isRelayed) ? await relayTransport() : lazy.make
   const node: Libp2p = await createLibp2p({
     privateKey: options.identity.privateKey,
     ...stackLogger(),
@@ -235,19 +257,32 @@ async function startNode(
           oldest.abort(new Error(`more than ${MAX_CONNECTIONS_PER_PEER} connections of one peer`))
         return false
       },
+      denyInboundRelayReservation: (peer) => {
+        if (options.relays === 'members') return false
+        const own = ownInterfaces()
+        return !node.getConnections(peer).some(({ remoteAddr }) => isOfThisMachine(remoteAddr.toString(), own))
+      },
     },
     // A missed ping would abort the connection of an actor that is merely busy.
     connectionMonitor: { enabled: false },
-    services,
+    services: {
+      ...services,
+      parts: ({ addressManager, transportManager }: InnerParts): InnerParts => ({
+        addressManager,
+        transportManager,
+        ...(relay === lazy.make ? { loadRelay: lazy.load } : {}),
+      }),
+    },
   })
   return node
 }
 
 type ServiceMakers = NonNullable<Libp2pOptions['services']>
 
-async function servicesOf({ relays }: HostOptions): Promise<ServiceMakers> {
+async function servicesOf({ relays, portMapping = false }: HostOptions): Promise<ServiceMakers> {
   return {
-    ...(relays === true ? { relay: await relayService() } : {}),
+    ...(portMapping === false ? {} : { portMapping: await portMappingBy(portMapping) }),
+    ...(relays === undefined || relays === false ? {} : { relay: await relayService() }),
     // Gossip asks for it; nobody is identified, neighbours are introduced.
     identify: identify({ runOnConnectionOpen: false }),
     introductions: (components: IntroductionComponents) => new Introductions(components, GOSSIP_PROTOCOLS),
@@ -262,6 +297,11 @@ async function servicesOf({ relays }: HostOptions): Promise<ServiceMakers> {
   } as ServiceMakers
 }
 
+async function portMappingBy(routers: true | readonly string[]): Promise<unknown> {
+  const { portMapping } = await import('./port-mapping.ts')
+  return await portMapping(routers === true ? undefined : routers)
+}
+
 function tcpTransport(): Transport {
   return tcp({ inboundSocketInactivityTimeout: DAY_MS, outboundSocketInactivityTimeout: DAY_MS })
 }
@@ -272,13 +312,18 @@ function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
     node.addEventListener(event, onEvent)
     return () => node.removeEventListener(event, onEvent)
   }
+  const { parts } = node.services as unknown as Pick<Services, 'parts'>
+  const dialling = new Dialling(node, barred, parts)
   return {
     peerId: node.peerId.toString(),
-    addresses: () =>
-      node
+    addresses: () => {
+      vouchForOwn(parts.addressManager)
+      const told = node
         .getMultiaddrs()
         .map(String)
-        .filter((address) => !isRelayed(address) || leadsOutside(address)),
+        .filter((address) => !isRelayed(address) || leadsOutside(address))
+      return told.length < 2 ? told : inOrderOfReach(told, ownInterfaces())
+    },
     handle: (protocol, handler) =>
       node.handle(
         protocol,
@@ -290,16 +335,11 @@ function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
         },
         { maxInboundStreams: MAX_STREAMS_PER_PEER + OTHER_STREAMS, maxOutboundStreams: MAX_STREAMS_PER_PEER },
       ),
-    connect: async (peer, addresses, signal) => {
-      const open = node.getConnections(peerIdFromString(peer)).find((connection) => connection.status === 'open')
-      if (open !== undefined) return open
-      const dial = async (targets: readonly string[]): Promise<Connection> =>
-        await node.dial(
-          targets.map((address) => withPeer(address, peer)),
-          signal === undefined ? {} : { signal },
-        )
-      return await outsideScopes(async () => await dialLocalFirst(addresses, dial, signal))
-    },
+    connect: async (peer, addresses, signal) => await dialling.connect(peer, addresses, signal),
+    reach: async (peer, addresses, signal) => await dialling.reach(peer, addresses, signal),
+    follow: (book) => dialling.follow(book),
+    ends: new ConnectionEnds(node),
+    listenAt: async (relay) => await outsideScopes(async () => await listenAt(parts, relay)),
     connections: () =>
       node.getConnections().map(({ remotePeer, remoteAddr, direction, timeline, streams }) => ({
         peer: remotePeer.toString(),
@@ -351,21 +391,10 @@ function abstractSocket(): string {
   return `${UNIX}${encodeURIComponent(`\0greenroom-${randomBytes(16).toString('hex')}`)}`
 }
 
-/** Unix sockets first: one of another machine does not exist here and fails at once. */
-async function dialLocalFirst(
-  addresses: readonly string[],
-  dial: (targets: readonly string[]) => Promise<Connection>,
-  signal: AbortSignal | undefined,
-): Promise<Connection> {
-  const local = addresses.filter((address) => address.startsWith(UNIX))
-  const rest = addresses.filter((address) => !address.startsWith(UNIX))
-  if (local.length === 0) return await dial(rest)
-  try {
-    return await dial(local)
-  } catch (error) {
-    if (rest.length === 0 || signal?.aborted) throw error
-    return await dial(rest)
-  }
+/** libp2p tells of a public address only once strangers have reached it there; these are the own listeners of this actor. */
+function vouchForOwn(addresses: InnerParts['addressManager']): void {
+  for (const { multiaddr: address, type, verified } of addresses.getAddressesWithMetadata())
+    if (type === 'transport' && !verified) addresses.confirmObservedAddr(address, { type: 'transport' })
 }
 
 /**
@@ -397,10 +426,4 @@ function disarmLeftoverTimers(node: object): void {
 interface Leftovers {
   components?: { addressManager?: { _updatePeerStoreAddresses?: { (): void; stop?(): void } } }
   services?: { gossip?: { status?: { heartbeatTimeout?: NodeJS.Timeout } } }
-}
-
-/** A dial without the peer id would make a second connection to a peer that is connected (js-libp2p #2714). */
-function withPeer(address: string, peer: string): ReturnType<typeof multiaddr> {
-  // of a relayed address the first peer id is that of the relay
-  return multiaddr(/\/p2p\/[^/]+$/.test(address) ? address : `${address}/p2p/${peer}`)
 }

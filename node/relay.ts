@@ -1,8 +1,9 @@
 import type * as circuitRelay from '@libp2p/circuit-relay-v2'
 import { serviceDependencies, start, stop, type Transport, transportSymbol } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { ipOf } from './own-interfaces.ts'
 
-/** Actors that one root relays for; one more is reached from its own machine alone. */
+/** Members that one root relays for; one more of its own actors is reached from its own machine alone. */
 export const MAX_RELAYED_ACTORS = 4_096
 /** Connections that one root relays at a time, and that one actor has by its relay. */
 export const MAX_RELAYED_CONNECTIONS = 4_096
@@ -32,6 +33,11 @@ export function leadsOutside(address: string): boolean {
 export function relayAddress(addresses: readonly string[]): string | undefined {
   const ports = addresses.filter((address) => address.includes('/tcp/') && !isRelayed(address))
   return ports.find((address) => !leadsOutside(address)) ?? ports[0]
+}
+
+/** The address of the relay by which a root is reached itself; actors below it are reached by the same one. */
+export function outerRelay(addresses: readonly string[]): string | undefined {
+  return addresses.find(isRelayed)?.split(CIRCUIT)[0]
 }
 
 /**
@@ -67,30 +73,48 @@ export async function relayTransport(): Promise<MakeTransport> {
   })
 }
 
-/** The transport of an actor that only dials: most never reach another one by a relay, and the package is a large one. */
-export function relayDialer(): (components: Components) => Transport {
-  return (components) => {
-    let loading: Promise<Transport> | undefined
-    const transport = async (): Promise<Transport> => {
-      const made = (await relayTransport())(components)
-      await start(made)
-      return made
+/** The relays of an actor that listened at none when it started. */
+export interface LazyRelay {
+  readonly make: (components: Components) => Transport
+  /** Lets it listen at relays as well. */
+  readonly load: () => Promise<void>
+}
+
+/** A transport that is loaded when it is needed: most actors never reach another one by a relay, and the package is a large one. */
+export function lazyRelay(): LazyRelay {
+  let made: Transport | undefined
+  let loading: Promise<Transport> | undefined
+  let load = async (): Promise<Transport> => await Promise.reject(new Error('the actor has not started'))
+  const loaded = async (): Promise<Transport> => await (loading ??= load())
+  const make = (components: Components): Transport => {
+    load = async () => {
+      const transport = (await relayTransport())(components)
+      await start(transport)
+      made = transport
+      return transport
     }
     return {
       [transportSymbol]: true,
       [serviceDependencies]: [],
-      [Symbol.toStringTag]: 'greenroom/relay-dialer',
-      dial: async (address, options) => await (await (loading ??= transport())).dial(address, options),
-      createListener: () => {
-        throw new Error('an actor that listens at a relay says so when it starts')
+      [Symbol.toStringTag]: 'greenroom/lazy-relay',
+      dial: async (address, options) => await (await loaded()).dial(address, options),
+      createListener: (options) => {
+        if (made === undefined) throw new Error('an actor that listens at a relay says so when it starts')
+        return made.createListener(options)
       },
-      listenFilter: () => [],
+      listenFilter: (addresses: Multiaddr[]) => made?.listenFilter(addresses) ?? [],
       dialFilter: (addresses: Multiaddr[]) => addresses.filter((address) => isRelayed(address.toString())),
       stop: async () => {
         if (loading !== undefined) await stop(await loading)
       },
     } as Transport & { stop(): Promise<void> }
   }
+  return { make, load: async () => void (await loaded()) }
+}
+
+/** Whether a connection comes from the machine that this actor runs on. */
+export function isOfThisMachine(address: string, own: ReadonlyMap<string, string>): boolean {
+  return !isRelayed(address) && (!leadsOutside(address) || own.has(ipOf(address) ?? ''))
 }
 
 async function load(): Promise<Package> {

@@ -10,7 +10,6 @@ import type { Rendezvous } from '../discovery/rendezvous.ts'
 import { openVoteFile, type VoteFile } from '../discovery/vote-file.ts'
 import { InvalidArgument } from '../node/errors.ts'
 import { MeshSecrets } from '../node/mesh-secrets.ts'
-import { leadsOutside } from '../node/relay.ts'
 import { type KeyStore, openIdentity } from '../node/identity.ts'
 import { type LogLevel, setLogLevel } from '../node/log.ts'
 import { checkModules, type ExposedModule } from '../rpc/exposed.ts'
@@ -22,6 +21,7 @@ import { type HostingOptions, hostingSettings } from './placement/hosting-option
 import { resolveJoining } from './joining.ts'
 import { type RunningMetrics, startMetrics } from './metrics.ts'
 import { checkPreload } from './preload.ts'
+import { checkPortMapping, type RelayOption, readRelayOption } from './reach-options.ts'
 import { measureActor } from './measure-actor.ts'
 import type { ActorRuntime } from './actor-runtime.ts'
 import { privateMesh, type RuntimeOptions } from './runtime-options.ts'
@@ -45,12 +45,30 @@ export interface MeshOptions extends MetadataOptions {
    * that.
    */
   readonly join?: string | readonly string[]
+  /**
+   * Whether roots of the mesh are looked for, and told of this one, on the local network by multicast DNS; default no. It needs
+   * `mesh`, the same secret there, and an address to `listen` on beyond this machine. Outsiders see that this machine announces
+   * something, and neither what nor to whom.
+   */
+  readonly mdns?: boolean
   /** `kept` gives the same peer id at every start of this name in this named mesh; default `fresh`. */
   readonly identity?: 'fresh' | 'kept'
   /** Multiaddrs to listen on; default a free port of the loopback interface and, on Linux, an abstract unix socket. */
   readonly listen?: readonly string[]
   /** Multiaddrs that others are told in place of those that this actor listens on, at most 8; for a host behind a router. */
   readonly announce?: readonly string[]
+  /**
+   * For members that nobody can connect to, behind a router of a home, say: `offer` lets this root pass on connections to them, and
+   * `use` has this root, and the actors below it, reached by two of the roots that it joins by that offer that; or these do,
+   * addresses with peer ids. What passes is encrypted between its ends. Default neither.
+   */
+  readonly relay?: RelayOption
+  /**
+   * Whether the router of this network is asked to pass on connections to this root (UPnP, IGD 2): `true`, or the URLs of the
+   * descriptions of at most 4 routers, for those that do not answer searches. What it says of its address is told to others.
+   * Where there is no such router, or it refuses, a warning says so after 20 s, and nothing else is different. Default no.
+   */
+  readonly portMapping?: boolean | readonly string[]
   /** What others may call in this actor; default nothing. */
   readonly modules?: readonly ExposedModule[]
   readonly statespace?: Record<string, unknown>
@@ -114,6 +132,8 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
     options.mesh ?? (process.env['GREENROOM_MESH'] || undefined),
     options.join,
   )
+  if (options.mdns === true && mesh === undefined)
+    throw new InvalidArgument("a private mesh is found by nobody: give run() or joinMesh() a 'mesh' as well as 'mdns'")
   const quorum = checkArbiterOptions(options.arbiter ?? {}, mesh)
   const files = mesh === undefined ? undefined : await openMesh(mesh)
   const rendezvous = files?.rendezvous
@@ -129,7 +149,7 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
       ...(mesh === undefined || files === undefined ? privateMesh() : namedMesh(mesh, files)),
       listen: options.listen,
       announce: options.announce,
-      relays: options.listen?.some(leadsOutside) ?? false,
+      ...readRelayOption(options.relay, options.listen, options.announce, hints),
       modules: options.modules ?? [],
       statespace: options.statespace ?? {},
       metadata,
@@ -144,6 +164,8 @@ export async function startRoot(options: MeshOptions, ownsProcess = false): Prom
       files,
       join: hints,
       places,
+      mdns: options.mdns,
+      portMapping: checkPortMapping(options.portMapping, options.listen),
       quorum,
       votes,
       metrics,

@@ -28,8 +28,10 @@ export interface RuntimeOptions {
   readonly listen?: readonly string[] | 'near' | undefined
   /** Told to others in place of the addresses that it listens on. */
   readonly announce?: readonly string[] | undefined
-  /** Whether this root passes on connections to the actors of its tree. */
-  readonly relays?: boolean | undefined
+  /** Whether this root passes on connections to the actors of its machine, or to all members. */
+  readonly relays?: boolean | 'members' | undefined
+  /** Roots that pass on connections to this one. */
+  readonly through?: readonly PeerHint[] | undefined
   /** An address of the root that passes on connections to this actor. */
   readonly relay?: string | undefined
   /** Lets strangers in by invitation; children have none. */
@@ -76,6 +78,10 @@ export interface RuntimeOptions {
   readonly join?: readonly PeerHint[] | undefined
   /** Names and addresses at which roots are looked for, whoever they are. */
   readonly places?: readonly string[] | undefined
+  /** Whether routers are asked to pass on connections, or the URLs of their descriptions; default no. */
+  readonly portMapping?: boolean | readonly string[] | undefined
+  /** Whether it looks for roots, and is found by them, on the local network; default no. */
+  readonly mdns?: boolean | undefined
   /** Modules that this actor has imported before it started, and that those below import. */
   readonly preload?: readonly string[] | undefined
   /** Measures its libp2p node, and where that is read. */

@@ -7,12 +7,12 @@ import { ActorEvents, eventText } from '../node/actor-events.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes, setProcessScope, shareProcess } from '../node/cancel-scope.ts'
 import { type Actor, becomeActor } from '../node/current-actor.ts'
-import { Cancelled } from '../node/errors.ts'
+import { Cancelled, describeError } from '../node/errors.ts'
 import { EXIT_HANDLERS_MS, ExitHandlers } from '../node/exit-handlers.ts'
 import { type Host, startHost } from '../node/host.ts'
 import { areaLog, nameLogs } from '../node/log.ts'
 import { ProcessMeter } from '../node/process-meter.ts'
-import { relayAddress } from '../node/relay.ts'
+import { outerRelay, relayAddress } from '../node/relay.ts'
 import { MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import { isTrace, tracing } from '../node/tracing.ts'
 import type { Target } from '../rpc/caller.ts'
@@ -22,6 +22,8 @@ import { actantOf, LAST_WORDS_MS } from './acting.ts'
 import { type ActorRuntime, becomeRuntime, type LiveNursery } from './actor-runtime.ts'
 import { Carriers } from './carriers.ts'
 import { prepareChildEntry } from './child-entry.ts'
+import type { LanWatch } from '../discovery/lan-watch.ts'
+import { watchAddresses } from '../discovery/watch-addresses.ts'
 import { Children } from './children.ts'
 import { Observation } from './observation.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
@@ -62,18 +64,28 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
   try {
     const statespace = { ...options.statespace }
     const exits = new ExitHandlers()
-    const { secrets, listen, announce, door, relays, relay } = options
+    const { secrets, listen, announce, door, relays, relay, portMapping } = options
     const metrics = options.metrics?.component
     const host: Host =
-      options.host ?? (await startHost({ identity, secret: secrets, listen, announce, door, relays, relay, metrics }))
+      options.host ??
+      (await startHost({ identity, secret: secrets, listen, announce, door, relays, relay, portMapping, metrics }))
     stops.push(async () => await host.stop())
-    const self: Target = { name, id: identity.peerId, addresses: host.addresses() }
+    let addresses: readonly string[] = host.addresses()
+    const self: Target = {
+      name,
+      id: identity.peerId,
+      get addresses() {
+        return addresses
+      },
+    }
     const stats = new Stats()
     const metadata = new OwnMetadata(options.metadata)
     const actor: Actor = {
       name,
       id: self.id,
-      addresses: self.addresses,
+      get addresses() {
+        return addresses
+      },
       statespace,
       get signal() {
         return scope.signal
@@ -152,11 +164,13 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       },
     }))
     stops.push(async () => await discovery.close())
-    const relayBelow = relay ?? (relays === true ? relayAddress(self.addresses) : undefined)
+    const isRelay = relays === true || relays === 'members'
+    const relayBelow = (): string | undefined =>
+      relay ?? outerRelay(self.addresses) ?? (isRelay ? relayAddress(self.addresses) : undefined)
     const carriers =
       options.carriers ??
       new Carriers(
-        () => ({ secrets: secrets.valid(), parent: self, relay: relayBelow, depth: options.depth + 1 }),
+        () => ({ secrets: secrets.valid(), parent: self, relay: relayBelow(), depth: options.depth + 1 }),
         options.warmActors,
       )
     stops.push(async () => await carriers.close())
@@ -178,6 +192,31 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       const watch = new PlaceWatch({ host, discovery, places: options.places })
       stops.push(() => watch.close())
       await atMost(profiles[options.profile].joinWait, watch.first)
+    }
+    const through = options.through ?? []
+    if (through.length > 0) {
+      const { RelayPlaces } = await import('../node/relay-places.ts')
+      const relayed = new RelayPlaces(host, through)
+      stops.push(() => relayed.close())
+      await atMost(profiles[options.profile].joinWait, relayed.first)
+      // actors below are started with the relay of this one
+      addresses = host.addresses()
+      await discovery.moved(addresses)
+    } else if (relay !== undefined && options.root !== undefined && !relay.endsWith(options.root)) {
+      const { RelayPlaces } = await import('../node/relay-places.ts')
+      const peerId = relay.slice(relay.lastIndexOf('/') + 1)
+      const relayed = new RelayPlaces(host, [{ peerId, addrs: [relay] }])
+      stops.push(() => relayed.close())
+    }
+    if (portMapping !== undefined && portMapping !== false) {
+      const { watchPortMapping } = await import('../node/port-mapping.ts')
+      stops.push(watchPortMapping(host))
+    }
+    let lan: LanWatch | undefined
+    if (options.mdns === true) {
+      const { LanWatch } = await import('../discovery/lan-watch.ts')
+      lan = new LanWatch({ host, discovery, secrets })
+      stops.push(async () => await lan?.close())
     }
     const nurseries = new Map<LiveNursery, Promise<void>>()
     const track = async <T>(nursery: LiveNursery, run: () => Promise<T>): Promise<T> => {
@@ -208,7 +247,9 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
       actor,
       self,
       root,
-      relay: relayBelow,
+      get relay() {
+        return relayBelow()
+      },
       scope,
       host,
       rpc,
@@ -236,6 +277,14 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     }
     stops.push(becomeRuntime(started))
     await Promise.all([discovery.joined(), prepared])
+    const onMove = (now: readonly string[]): void => {
+      addresses = now
+      discovery.moved(now).catch((error: unknown) => {
+        areaLog('nursery').warn(`others are not told of new addresses of ${name}: ${describeError(error)}`)
+      })
+      lan?.moved()
+    }
+    stops.push(watchAddresses(host, discovery, addresses, onMove))
     // Below, most actors start none themselves: theirs are booted from the first one on.
     if (options.startMethod === 'warm' && options.depth === 0) carriers.warmUp()
     return started

@@ -296,7 +296,7 @@ export class Caller {
     for (let attempt = 1; ; attempt++) {
       let connection: Connection | undefined
       try {
-        connection = await this.#host.connect(target.id, target.addresses, scope?.signal)
+        connection = await this.#host.reach(target.id, target.addresses, scope?.signal)
         const stream = await connection.newStream(protocol, scope === undefined ? {} : { signal: scope.signal })
         return libp2pWire(stream, this.#owners.of(target.id))
       } catch (cause) {

@@ -17,6 +17,9 @@ const COMMAND = 'cli/main'
 /** What telemetry stands on: a program and the library must have the same copy of the first one. */
 const OF_TELEMETRY = [/^@opentelemetry\//, '@libp2p/prometheus-metrics', 'prom-client']
 
+/** What reaches, or finds, other hosts in networks that let nobody in. */
+const OF_NETWORKS = ['@libp2p/circuit-relay-v2', '@libp2p/upnp-nat', 'multicast-dns']
+
 /** What `greenroom watch` draws with: many files, which nobody else loads. */
 const OF_WATCH = [/^react(\/|$)/, 'ink']
 
@@ -45,7 +48,7 @@ export async function writeBootBundle(from: string, extension: '.ts' | '.js', to
     // an optional native addon of msgpackr: to look for it costs a start four milliseconds where it is missing
     transform: { define: { 'process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED': '"true"' } },
     // loaded by few, and by them from where it is installed
-    external: ['msgpackr-extract', '@libp2p/circuit-relay-v2', '@libp2p/memory', ...OF_TELEMETRY, ...OF_WATCH],
+    external: ['msgpackr-extract', ...OF_NETWORKS, '@libp2p/memory', ...OF_TELEMETRY, ...OF_WATCH],
     logLevel: 'silent',
   })
   try {

@@ -1,4 +1,4 @@
-import { readCount, readDuration, readPort } from '../read-option.ts'
+import { readCount, readDuration, readPort, readRelay } from '../read-option.ts'
 import { chooseMesh } from '../choose-mesh.ts'
 import type { Declaration } from './declaration.ts'
 
@@ -16,6 +16,13 @@ export function declareJoining(declaration: Declaration): void {
     .option('--listen <address...>', 'multiaddrs to listen on, in place of --port')
     .option('--announce <address...>', 'multiaddrs that others are told, for a host behind a router')
     .option('--join <invitation>', 'joins the mesh of an invitation first; - reads it from the standard input')
+    .option(
+      '--relay <how>',
+      'offer: passes on connections to members that nobody can connect to; use: is one of them, and reached by those it joins by',
+      readRelay,
+    )
+    .option('--port-mapping', 'asks the router of this network to pass on connections to this peer (UPnP)')
+    .option('--mdns', 'finds peers that have the secret of the mesh on the local network, and is found by them')
     .option('--name <name>', "this peer's name, by default that of the host")
     .option('--profile <profile>', 'what lies between the hosts: loopback, lan or wan', 'lan')
     .option('--metrics <address>', 'serves metrics for Prometheus: :9464 for this machine alone, 0.0.0.0:9464 for all')

@@ -65,7 +65,7 @@ export async function openSpawnWire(
   signal: AbortSignal,
   blame: (error: ProtocolError) => void,
 ): Promise<Wire> {
-  const connection = await host.connect(id, addresses, signal)
+  const connection = await host.reach(id, addresses, signal)
   return libp2pWire(await connection.newStream(SPAWN_PROTOCOL, { signal, runOnLimitedConnection: true }), { blame })
 }
 

@@ -1,5 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import * as addressChanges from '../../discovery/address-changes.ts'
+import * as shell from '../../discovery/shell.ts'
+import * as lanAnnouncement from '../../discovery/lan-announcement.ts'
+import * as lanWatch from '../../discovery/lan-watch.ts'
 import * as placeWatch from '../../discovery/place-watch.ts'
 import * as joinAddresses from '../../discovery/join-addresses.ts'
 import * as quorum from '../../discovery/core/quorum.ts'
@@ -23,9 +27,12 @@ import * as claim from '../../discovery/claim.ts'
 import * as actorEvents from '../../node/actor-events.ts'
 import * as logBook from '../../node/log-book.ts'
 import * as log from '../../node/log.ts'
+import * as dialRace from '../../node/dial-race.ts'
 import * as host from '../../node/host.ts'
 import * as door from '../../node/door.ts'
 import * as relay from '../../node/relay.ts'
+import * as portMapping from '../../node/port-mapping.ts'
+import * as relayPlaces from '../../node/relay-places.ts'
 import * as openGuard from '../../node/open-guard.ts'
 import * as trace from '../../node/tracing.ts'
 import * as following from '../../nursery/following.ts'
@@ -105,6 +112,11 @@ const limits: Record<string, unknown> = {
   ...door,
   ...relay,
   ...placeWatch,
+  ...addressChanges,
+  ...dialRace,
+  ...shell,
+  ...lanAnnouncement,
+  ...lanWatch,
   ...ban,
   ...ledger,
   ...ledgerExchange,
@@ -154,6 +166,8 @@ const limits: Record<string, unknown> = {
   ...intake,
   ...joinAddresses,
   ...openGuard,
+  ...portMapping,
+  ...relayPlaces,
   ...trace,
   ...portal,
   ...stallWatch,

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import type { Host } from './network.ts'
+import type { Host, Network } from './network.ts'
 
+/** Others see a host that is behind a router in the subnet of this number and its own. */
+const TRANSLATED = 100
 /** Milliseconds that a command of the system may take. */
 const COMMAND_MS = 10_000
 
@@ -27,7 +29,25 @@ export function openOnly(host: Host, port: number): void {
   if (status !== 0) throw new Error(`nft on host ${host.number}: ${stderr.trim()}`)
 }
 
-function nft(host: Host, rules: string): { error?: Error; status: number | null; stderr: string } {
+/** Puts a host behind a router that translates its address, as those of homes do, and lets no connection in. */
+export function translate({ router }: Network, host: Host): void {
+  const { status, stderr } = nft(
+    { command: router },
+    `table inet greenroom${host.number} {
+      chain translate {
+        type nat hook postrouting priority srcnat;
+        ip saddr ${host.address} snat ip to 198.18.${TRANSLATED + host.number}.2
+      }
+      chain inward {
+        type filter hook forward priority 0;
+        ip daddr ${host.address} ct state new drop
+      }
+    }\n`,
+  )
+  if (status !== 0) throw new Error(`nft on the router of host ${host.number}: ${stderr.trim()}`)
+}
+
+function nft(host: Pick<Host, 'command'>, rules: string): { error?: Error; status: number | null; stderr: string } {
   const [ip = '', ...inHost] = host.command
   const path = `${process.env['PATH']}:/usr/sbin:/sbin`
   return spawnSync(ip, [...inHost, 'nft', '-f', '-'], {

@@ -50,6 +50,7 @@ export async function startMember(options: MemberOptions): Promise<Member> {
     listen: host === undefined ? undefined : [`/ip4/${host.address}/tcp/0`],
     join: [],
     quorum: undefined,
+    also: {},
     stateDir: join(runtimeDir, 'state'),
     ...rest,
   }
@@ -157,6 +158,10 @@ export class Member {
   /** Calls an actor that never answers; gives the code of the error with which the call ends. */
   async call(name: string, ms: number): Promise<string | undefined> {
     return (await this.#ask({ ask: 'call', name }, ms)) as string | undefined
+  }
+
+  async invite(): Promise<string> {
+    return (await this.#ask({ ask: 'invite' })) as string
   }
 
   /** @param on the host peer that is asked to start it; default this member itself */

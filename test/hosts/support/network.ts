@@ -17,6 +17,7 @@ const CONFIGURATION = '/etc/netns'
 export interface Host {
   /** From 1. */
   readonly number: number
+  /** The one that it has now. */
   readonly address: string
   /** What to put before a command line, so that it runs in this host. */
   readonly command: readonly string[]
@@ -41,12 +42,18 @@ export interface Traffic {
  */
 export interface Network extends Disposable {
   readonly hosts: readonly Host[]
+  /** What to put before a command line, so that it runs in the router. */
+  readonly router: readonly string[]
   /** Loses every packet from one host to another, silently and in this direction alone. */
   cut(from: Host, to: Host): void
   /** Cuts both ways between every host of one side and every host of the other. */
   split(side: readonly Host[], other: readonly Host[]): void
   /** Pulls a host's plug, or puts it back: neither end says goodbye, and others hear that it is unreachable. */
   plug(host: Host, state: 'up' | 'down'): void
+  /** Takes a host's address away and gives it another one of its subnet, as a router does after a while. */
+  readdress(host: Host): void
+  /** What a name stands for on a host; it replaces what it stood for before. */
+  name(on: Host, name: string, addresses: readonly string[]): void
   /** Takes all cuts back and all plugs in. */
   heal(): void
   /** Lets the programs that are started on a host from now on ask a server for names. */
@@ -65,36 +72,47 @@ export function whyNoNetwork(): string | undefined {
   }
 }
 
+/** How hosts are wired: each to a router, in a subnet of its own, or all to one switch, in one subnet, with a router as well. */
+type Wiring = 'routed' | 'switched'
+
 /** @param count of hosts, 1 to 200 */
-export function makeNetwork(count: number): Network {
+export function makeNetwork(count: number, wiring: Wiring = 'routed'): Network {
   if (!(Number.isInteger(count) && count > 0 && count <= MAX_HOSTS))
     throw new RangeError(`a network has 1 to ${MAX_HOSTS} hosts, got ${count}`)
   removeLeftovers()
-  return new Namespaces(count)
+  return new Namespaces(count, wiring)
 }
+
+/** Its device. */
+const SWITCH = 'lan'
 
 let made = 0
 
 class Namespaces implements Network {
   readonly hosts: readonly Host[]
+  readonly router: readonly string[]
   readonly #router: string
   readonly #names: readonly string[]
   readonly #cuts = new Map<string, number>()
   readonly #unplugged = new Set<Host>()
+  /** By number of the host. */
+  readonly #addresses = new Map<number, string>()
   readonly #onExit = (): void => this[Symbol.dispose]()
 
-  constructor(count: number) {
+  constructor(count: number, wiring: Wiring) {
     const owner = `greenroom-${process.pid}-${startTimeOf(process.pid) ?? 0}`
     const base = made
     made += count + 1
     this.#router = `${owner}-${base}`
+    this.router = ['ip', 'netns', 'exec', this.#router]
     const names = Array.from({ length: count }, (_, i) => `${owner}-${base + i + 1}`)
     this.#names = [this.#router, ...names]
     process.once('exit', this.#onExit)
     try {
       for (const name of this.#names) run('ip', ['netns', 'add', name])
       run('ip', ['netns', 'exec', this.#router, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward'])
-      this.hosts = names.map((name, i) => this.#attach(name, i + 1))
+      if (wiring === 'switched') this.#addSwitch()
+      this.hosts = names.map((name, i) => this.#attach(name, i + 1, wiring))
       for (const name of names) untilPluggedIn(name)
     } catch (error) {
       this[Symbol.dispose]()
@@ -125,6 +143,26 @@ class Namespaces implements Network {
     run('ip', ['-n', this.#router, 'link', 'set', `h${host.number}`, state])
   }
 
+  readdress(host: Host): void {
+    const name = this.#names[host.number] ?? ''
+    const [before, last] = [host.address, Number(host.address.split('.').at(-1))]
+    const after = before.replace(/\d+$/, String(last + 1))
+    run('ip', ['-n', name, 'address', 'del', `${before}/24`, 'dev', 'eth0'])
+    run('ip', ['-n', name, 'address', 'add', `${after}/24`, 'dev', 'eth0'])
+    run('ip', ['-n', name, 'route', 'replace', 'default', 'via', gatewayOf(host.number)])
+    this.#addresses.set(host.number, after)
+  }
+
+  name(on: Host, name: string, addresses: readonly string[]): void {
+    const directory = join(CONFIGURATION, this.#names[on.number] ?? '')
+    mkdirSync(directory, { recursive: true })
+    // in place: programs of the host see this very file
+    writeFileSync(
+      join(directory, 'hosts'),
+      ['127.0.0.1 localhost', ...addresses.map((one) => `${one} ${name}`), ''].join('\n'),
+    )
+  }
+
   heal(): void {
     for (const preference of this.#cuts.values()) this.#rule('del', preference)
     this.#cuts.clear()
@@ -143,23 +181,43 @@ class Namespaces implements Network {
     for (const name of this.#names) remove(name)
   }
 
-  /** A cable to the router, a subnet of its own, and the router as the way to everybody else. */
-  #attach(name: string, number: number): Host {
-    const [address, gateway] = [`198.18.${number}.2`, `198.18.${number}.1`]
+  /** A cable to the router or the switch, a subnet of its own, and the router as the way to everybody else. */
+  #addSwitch(): void {
+    run('ip', ['-n', this.#router, 'link', 'add', SWITCH, 'type', 'bridge'])
+    run('ip', ['-n', this.#router, 'address', 'add', `${gatewayOf(0)}/24`, 'dev', SWITCH])
+    run('ip', ['-n', this.#router, 'link', 'set', SWITCH, 'up'])
+  }
+
+  #attach(name: string, number: number, wiring: Wiring): Host {
+    const [address, gateway] =
+      wiring === 'routed' ? [`198.18.${number}.2`, gatewayOf(number)] : [`198.18.0.${number + 1}`, gatewayOf(0)]
     const end = `h${number}`
     run('ip', ['link', 'add', end, 'netns', this.#router, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name])
-    run('ip', ['-n', this.#router, 'address', 'add', `${gateway}/24`, 'dev', end])
+    if (wiring === 'routed') run('ip', ['-n', this.#router, 'address', 'add', `${gateway}/24`, 'dev', end])
+    else run('ip', ['-n', this.#router, 'link', 'set', end, 'master', SWITCH])
     run('ip', ['-n', this.#router, 'link', 'set', end, 'up'])
     run('ip', ['-n', name, 'address', 'add', `${address}/24`, 'dev', 'eth0'])
     for (const device of ['lo', 'eth0']) run('ip', ['-n', name, 'link', 'set', device, 'up'])
     run('ip', ['-n', name, 'route', 'add', 'default', 'via', gateway])
     const command = ['ip', 'netns', 'exec', name]
-    return { number, address, command, traffic: () => trafficIn(command) }
+    const addresses = this.#addresses.set(number, address)
+    return {
+      number,
+      get address() {
+        return addresses.get(number) ?? ''
+      },
+      command,
+      traffic: () => trafficIn(command),
+    }
   }
 
   #rule(verb: 'add' | 'del', preference: number, ...what: readonly string[]): void {
     run('ip', ['-n', this.#router, 'rule', verb, 'pref', String(preference), ...what])
   }
+}
+
+function gatewayOf(number: number): string {
+  return `198.18.${number}.1`
 }
 
 function trafficIn([program = '', ...args]: readonly string[]): Traffic {

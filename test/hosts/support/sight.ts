@@ -42,6 +42,8 @@ export type Question =
   | { readonly ask: 'call'; readonly name: string }
   | { readonly ask: 'wait'; readonly name: string; readonly ms: number }
   | { readonly ask: 'start'; readonly name: string; readonly startMethod: StartMethod; readonly on?: string }
+  /** Makes an invitation. */
+  | { readonly ask: 'invite' }
   | { readonly ask: 'leave' }
 
 /** Who was found, and who answered the call. */
@@ -83,6 +85,8 @@ export interface MemberPlan {
   readonly join: readonly string[]
   /** Names of the declared electors; undefined for an elastic mesh. */
   readonly quorum: readonly string[] | undefined
+  /** What else it is started with, as `run` takes it. */
+  readonly also: Readonly<Record<string, unknown>>
   /** Where an elector keeps its votes. */
   readonly stateDir: string
 }
