@@ -1,5 +1,5 @@
 import { CancelScope, currentScope } from '../node/cancel-scope.ts'
-import { ActorDied, Cancelled, describeError, RemoteActorError } from '../node/errors.ts'
+import { Cancelled, describeError } from '../node/errors.ts'
 import { checkBody, MAX_TIMEOUT_MS } from '../node/scopes.ts'
 import type { Target } from '../rpc/caller.ts'
 import { leaveArguments } from '../rpc/argument-pumps.ts'
@@ -12,6 +12,7 @@ import { transferable } from '../rpc/transferable.ts'
 import type { ActorExit, ActorProcess } from './actor-process.ts'
 import { type ActorRuntime, currentRuntime, type LiveNursery } from './actor-runtime.ts'
 import { Family } from './family.ts'
+import { MainTasks } from './main-tasks.ts'
 import {
   type ActorOptions,
   actorSpec,
@@ -29,12 +30,6 @@ import { preparePlacing, spawnActor, untilReady } from './spawn.ts'
 import { SupervisedActor } from './supervised-actor.ts'
 import { SupervisedTask } from './supervised-task.ts'
 import { Supervisor } from './supervisor.ts'
-
-/**
- * Milliseconds that a one-shot whose main task is done stays for the one-shots that were running beside it: they may be
- * about to call it, as two actors that greet each other do.
- */
-export const LINGER_MS = 5_000
 
 /** Milliseconds by which the outcome of a cancelled call may come after its actor was ended by force. */
 const LATE_OUTCOME_MS = 1_000
@@ -128,7 +123,7 @@ class Block implements Nursery, LiveNursery {
   readonly #family: Family
   readonly #supervisor: Supervisor | undefined
   readonly #unread = new Set<RemoteStream<unknown>>()
-  readonly #mains = new Set<Promise<unknown>>()
+  readonly #mainTasks: MainTasks
   #ownCancel: Cancelled | undefined
 
   constructor(runtime: ActorRuntime, scope: CancelScope, settings: NurserySettings) {
@@ -137,6 +132,7 @@ class Block implements Nursery, LiveNursery {
     this.#settings = settings
     this.books = new Books(runtime.actor.name, (fact) => runtime.events.emit(fact))
     this.#family = new Family(runtime.actor.name, scope)
+    this.#mainTasks = new MainTasks(runtime, this.#family, scope)
     // The nursery waits for the ladder of its actors, so its calls wait as long for what the actors raise in answer.
     scope.onCancel(() => {
       scope.ackMs = Math.min(MAX_TIMEOUT_MS, settings.graceMs * 1.25 + LATE_OUTCOME_MS)
@@ -255,7 +251,7 @@ class Block implements Nursery, LiveNursery {
     })
     const result = this.scope.run(() => this.#runtime.rpc.portal(target).run(fn, ...args))
     const main: Promise<unknown> = result instanceof RemoteStream ? result.finished() : result
-    this.#family.adopt(this.#superviseMain(process, target.id, main, page))
+    this.#family.adopt(this.#mainTasks.supervise(process, target.id, main, page))
     if (result instanceof RemoteStream) this.#unread.add(result)
     return this.#runtime.rpc.portal(target, () => {
       if (result instanceof RemoteStream) this.#unread.delete(result)
@@ -284,41 +280,6 @@ class Block implements Nursery, LiveNursery {
     const { death } = await process.exited
     this.#write(page, death)
     if (death !== undefined) throw death
-  }
-
-  async #superviseMain(process: ActorProcess, id: string, main: Promise<unknown>, page: ChildPage): Promise<void> {
-    this.#mains.add(main)
-    let outcome: { error: unknown; counts: boolean } | undefined
-    try {
-      await main
-    } catch (error) {
-      outcome = { error, counts: !this.#isOwnRequest(id, error) && !this.#family.isEcho(error) }
-      if (outcome.counts) this.#family.fail(error)
-    } finally {
-      this.#mains.delete(main)
-    }
-    await this.#linger(process)
-    const { death } = await process.end(new Cancelled(this.#runtime.actor.name, 'its main task is done'))
-    if (outcome?.counts) page.end('failed', describeError(outcome.error))
-    else if (death !== undefined) page.end('failed', describeError(death))
-    else page.end(outcome === undefined ? 'done' : 'cancelled')
-    // The death of a process fails its main task as well, and is counted once.
-    if (death !== undefined && !outcome?.counts) throw death
-  }
-
-  /** Whoever here cancelled the actor through a portal is not told so as a failure; `result()` says it. */
-  #isOwnRequest(id: string, error: unknown): boolean {
-    const cut = error instanceof ActorDied || (error instanceof RemoteActorError && error.cause instanceof Cancelled)
-    return cut && this.#runtime.rpc.hasCancelled(id)
-  }
-
-  async #linger(process: ActorProcess): Promise<void> {
-    const over = Promise.withResolvers<void>()
-    const timer = setTimeout(over.resolve, LINGER_MS)
-    const unlink = this.scope.onCancel(() => over.resolve())
-    await Promise.race([Promise.allSettled(this.#mains), process.exited, over.promise])
-    clearTimeout(timer)
-    unlink()
   }
 
   /** This actor is the first to know, and tells the mesh; of one on another host its host does. */

@@ -8,7 +8,7 @@ import * as hostingOptions from '../../nursery/placement/hosting-options.ts'
 import * as placementTimes from '../../nursery/placement/placement-times.ts'
 import * as lifeline from '../../nursery/lifeline.ts'
 import * as processLimits from '../../nursery/limits.ts'
-import * as nursery from '../../nursery/nursery.ts'
+import * as mainTasks from '../../nursery/main-tasks.ts'
 import * as nurseryOptions from '../../nursery/nursery-options.ts'
 import * as processSignals from '../../nursery/process-signals.ts'
 import * as warmPool from '../../nursery/warm-pool.ts'
@@ -23,7 +23,7 @@ const limits: Record<string, unknown> = {
   ...hostingOptions,
   ...placementTimes,
   ...processLimits,
-  ...nursery,
+  ...mainTasks,
   ...nurseryOptions,
   ...processSignals,
   ...warmPool,

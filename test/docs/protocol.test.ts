@@ -62,7 +62,7 @@ import * as processLimits from '../../nursery/limits.ts'
 import * as warmPool from '../../nursery/warm-pool.ts'
 import * as family from '../../nursery/family.ts'
 import * as nurseryOptions from '../../nursery/nursery-options.ts'
-import * as nursery from '../../nursery/nursery.ts'
+import * as mainTasks from '../../nursery/main-tasks.ts'
 import * as argumentPumps from '../../rpc/argument-pumps.ts'
 import * as wireProtocol from '../../rpc/protocol.ts'
 import * as assemblyBudget from '../../rpc/assembly-budget.ts'
@@ -141,7 +141,7 @@ const limits: Record<string, unknown> = {
   ...hostingOptions,
   ...placementTimes,
   ...spawnProtocol,
-  ...nursery,
+  ...mainTasks,
   ...argumentPumps,
   ...wireProtocol,
   ...nurseryOptions,
