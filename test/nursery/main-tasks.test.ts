@@ -9,7 +9,7 @@ import { ChildPage } from '../../nursery/report.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-function oneShots(): { scope: CancelScope; start(main: Promise<unknown>): ReturnType<typeof vi.fn> } {
+function oneShots(): { scope: CancelScope; start: (main: Promise<unknown>) => ReturnType<typeof vi.fn> } {
   const scope = new CancelScope()
   const runtime = { actor: { name: 'root' }, rpc: { hasCancelled: () => false } } as unknown as ActorRuntime
   const tasks = new MainTasks(runtime, new Family('root', scope), scope)

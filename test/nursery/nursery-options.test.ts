@@ -39,10 +39,8 @@ describe('the grace', () => {
     const all = graces(undefined, 8)
     expect(all.slice(0, 3)).toEqual([CANCEL_GRACE_MS, CANCEL_GRACE_MS * GRACE_PER_LEVEL, 562.5])
     // a ladder is its grace, and a quarter of it between the signals
-    for (const [depth, grace] of all.entries()) {
-      const below = all[depth + 1]
-      if (below !== undefined) expect(below * 1.25).toBeLessThan(grace)
-    }
+    for (const [above, below] of all.slice(1).map((grace, i) => [all[i]!, grace] as const))
+      expect(below * 1.25).toBeLessThan(above)
   })
 
   test('of a shorter or longer one, the levels below have their share at most', () => {
