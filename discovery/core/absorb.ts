@@ -19,7 +19,7 @@ type SuspectFact = Extract<Fact, { kind: 'suspect' }>
  * Merges what others said and sees to it that whoever has to know gets to know.
  *
  * What came on a child's stream is passed on to the whole mesh, since nobody else hears it; whatever else is news, to
- * the own children, which have no other neighbour.
+ * the own children, which have no other neighbour; and what a child has gossiped, to the own parent, for the same reason.
  *
  * A record whose end is known here is left at that: to tell everybody of the end (as in hashicorp/memberlist issue 311)
  * would hide the living from everybody for a moment where one alone is wrong. The digests differ, so that a neighbour
@@ -52,11 +52,14 @@ export function absorb(turn: Turn, from: string, via: Via, facts: readonly Fact[
     if (via !== 'stream') replies.length = before
   }
   fromChild ||= isChild(turn, from)
+  const above = ownRecord(state).parent
   // gossip alone is not enough for a child: it may not be in this actor's gossip mesh yet, or never for want of room
   for (const fact of news) {
     if (fromChild && via !== 'gossip') tell(turn, 'mesh', fact)
     // what was pulled may be a whole mesh: children pull it themselves
     else if (via !== 'sync') tell(turn, 'children', fact)
+    // nor may this actor be in its parent's, which has to hear of those below
+    if (fromChild && via === 'gossip' && above !== undefined) tell(turn, 'parent', fact)
   }
   if (via === 'stream') {
     for (const page of pages(state, replies, false)) {

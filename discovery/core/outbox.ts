@@ -3,8 +3,8 @@ import type { Fact } from './fact.ts'
 import { arm, disarm, ownRecord, send } from './state.ts'
 import type { CoreState, Turn } from './state.ts'
 
-/** Who is told: everybody, by gossip and this actor's children on their streams too, or only those children. */
-export type Audience = 'mesh' | 'children'
+/** Who is told: everybody, by gossip and this actor's children on their streams too, or only those children, or its parent. */
+export type Audience = 'mesh' | 'children' | 'parent'
 
 /**
  * Puts a fact into the next batch; a later one about the same actor replaces it. A fact that others are likely to
@@ -27,7 +27,7 @@ export function tell(turn: Turn, audience: Audience, fact: Fact, batches = 1): v
 }
 
 /** Puts the claim of the arbiter into the next batch. */
-export function tellClaim(turn: Turn, audience: Audience): void {
+export function tellClaim(turn: Turn, audience: Exclude<Audience, 'parent'>): void {
   if (audience === 'mesh') turn.state.outbox.claimToMesh = true
   else turn.state.outbox.claimToChildren = true
   schedule(turn, 1)
@@ -52,9 +52,14 @@ export function flush(turn: Turn): void {
         for (const child of children) send(turn, child, { type: 'facts', facts, claim })
       }
     }
+    const { parent } = ownRecord(state)
+    if (parent !== undefined)
+      for (const facts of pages(state, outbox.parent.values(), false))
+        send(turn, parent, { type: 'facts', facts, claim })
   }
   outbox.mesh.clear()
   outbox.children.clear()
+  outbox.parent.clear()
   outbox.claimToMesh = false
   outbox.claimToChildren = false
 }

@@ -104,6 +104,8 @@ interface Outbox {
   readonly mesh: Map<string, Fact>
   /** By subject: to this actor's children, on their streams. */
   readonly children: Map<string, Fact>
+  /** By subject: to this actor's parent, on its stream. */
+  readonly parent: Map<string, Fact>
   claimToMesh: boolean
   claimToChildren: boolean
 }
@@ -228,7 +230,7 @@ export function createCore({ profile, limits: lower, quorum, members }: CoreOpti
     liveness: createLiveness(),
     banned: new Set(),
     exited: new Set(),
-    outbox: { mesh: new Map(), children: new Map(), claimToMesh: false, claimToChildren: false },
+    outbox: { mesh: new Map(), children: new Map(), parent: new Map(), claimToMesh: false, claimToChildren: false },
     election: newElection(),
     claims: newClaimState(),
     timers: new Map(),

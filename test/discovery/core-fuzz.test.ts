@@ -109,7 +109,7 @@ class Victim {
     const bounds: Record<string, [number, number]> = {
       members: [registry.size, most.members],
       ends: [registry.ended, most.tombstones],
-      outbox: [Math.max(outbox.mesh.size, outbox.children.size), most.queue],
+      outbox: [Math.max(outbox.mesh.size, outbox.children.size, outbox.parent.size), most.queue],
       pulls: [pulls.size, most.pulls],
       links: [links.size, most.links],
       lost: [lost.size, most.lost],

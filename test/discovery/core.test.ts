@@ -362,6 +362,22 @@ describe('telling others', () => {
     expect(sent(told, 'facts').map(({ to, message }) => [to, subjects(message.facts)])).toEqual([['k', ['y']]])
   })
 
+  test('what a child has gossiped goes to the own parent, on its stream', () => {
+    const core = new CoreHarness(record('k', { parent: 'm', root: 'm' }))
+    core.start(true)
+    core.meet('m')
+    core.meet('g', { parent: 'k', root: 'm' })
+    core.pass(2 * batch)
+    core.learn([recordFact('g', { parent: 'k', root: 'm', seq: 1 })], 'g', 'gossip')
+    const told = core.pass(2 * batch)
+    expect(published(told)).toEqual([])
+    const toParent = sent(told, 'facts').filter(({ to }) => to === 'm')
+    expect(toParent.map(({ message }) => subjects(message.facts))).toEqual([['g']])
+    // what others have gossiped the parent hears from them
+    core.learn([recordFact('y')], 'm', 'gossip')
+    expect(sent(core.pass(2 * batch), 'facts').filter(({ to }) => to === 'm')).toEqual([])
+  })
+
   test('with nobody to hear it nothing is published, and nothing piles up', () => {
     const core = root()
     for (let index = 0; index < 50; index++) core.give({ type: 'changed' })
