@@ -257,7 +257,7 @@ export const mutations: readonly KnownMutation[] = [
     find: '  keepOwnRecord(turn)\n',
     replace: '',
     plan: { disturbed: 150_000 },
-    seed: 20,
+    seed: 31,
   },
   {
     rule: 'links to own children are no reason to wait with the dial of the parent',

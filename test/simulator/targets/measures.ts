@@ -104,7 +104,6 @@ export const targets: readonly Target[] = [
     anchor: 'Rapid exact, memberlist fails',
     target: 'exactly the faulty removed',
     sizes: [100, 1_000],
-    longSizes: [10_000],
     measure: (bench) => sick(bench, 'loss'),
   },
   {
@@ -113,7 +112,6 @@ export const targets: readonly Target[] = [
     anchor: 'Rapid exact, memberlist fails',
     target: 'exactly the faulty removed',
     sizes: [100, 1_000],
-    longSizes: [10_000],
     measure: (bench) => sick(bench, 'flapping'),
   },
   {
