@@ -28,7 +28,7 @@ export async function lookInto(
   const output = openOutput(options.json === true)
   const mesh = chooseMesh(options)
   let code = 0
-  const { cancelled } = await cancelScope(async (scope) => {
+  await cancelScope(async (scope) => {
     output.unread.addEventListener('abort', () => scope.cancel('nobody reads what is printed'), { once: true })
     const release = onSignal((signal) => {
       code = EXIT_CODES[signal]
@@ -42,7 +42,7 @@ export async function lookInto(
       release()
     }
   })
-  return cancelled ? code : code
+  return code
 }
 
 function onSignal(end: (signal: EndingSignal) => void): () => void {

@@ -1,11 +1,15 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
-/** Milliseconds between two looks at the delay of the event loop. */
-const METER_RESOLUTION_MS = 20
+/** Milliseconds between two looks at the delay of the event loop: a look wakes an idle process, which costs more than it does. */
+const LOOP_LOOK_MS = 100
+/** The same until the second reading: who asks only once more is told soon. */
+const FIRST_LOOP_LOOK_MS = 20
 /** Milliseconds after the last question when measuring ends by itself. */
 export const METER_LINGER_MS = 75_000
 /** Milliseconds that a reading is over, at least; who asks sooner gets the former one. */
 export const METER_WINDOW_MS = 500
+/** The same for the second reading, which is the first that tells of the event loop's delay. */
+export const FIRST_METER_WINDOW_MS = 100
 
 /** How busy this process is. */
 export interface ProcessReading {
@@ -31,6 +35,7 @@ export interface ProcessReading {
 export class ProcessMeter {
   readonly #cpuUsage: () => NodeJS.CpuUsage
   #delays: ReturnType<typeof monitorEventLoopDelay> | undefined
+  #lookMs = FIRST_LOOP_LOOK_MS
   #end: NodeJS.Timeout | undefined
   #at = performance.now()
   #cpu: NodeJS.CpuUsage
@@ -48,7 +53,7 @@ export class ProcessMeter {
     this.#stayAwake()
     const now = performance.now()
     const overMs = now - this.#at
-    if (this.#last !== undefined && overMs < METER_WINDOW_MS) return this.#last
+    if (this.#last !== undefined && overMs < windowAfter(this.#last)) return this.#last
     const cpu = this.#cpuUsage()
     const loop = performance.eventLoopUtilization()
     const used = (cpu.user - this.#cpu.user + cpu.system - this.#cpu.system) / 1_000
@@ -66,8 +71,9 @@ export class ProcessMeter {
     this.#at = now
     this.#cpu = cpu
     this.#loop = loop
+    // what has seen nothing yet goes on: from one timer to the next is the least that tells something
+    if (reading.eventLoop.delayMs !== null) this.#measureDelays(LOOP_LOOK_MS)
     this.#last = reading
-    this.#delays?.reset()
     return reading
   }
 
@@ -79,21 +85,33 @@ export class ProcessMeter {
   }
 
   #stayAwake(): void {
-    if (this.#delays === undefined) {
-      this.#delays = monitorEventLoopDelay({ resolution: METER_RESOLUTION_MS })
-      this.#delays.enable()
-    }
+    if (this.#delays === undefined) this.#measureDelays(FIRST_LOOP_LOOK_MS)
     if (this.#end === undefined) this.#end = setTimeout(() => this.close(), METER_LINGER_MS).unref()
     else this.#end.refresh()
+  }
+
+  #measureDelays(lookMs: number): void {
+    if (this.#delays !== undefined && this.#lookMs === lookMs) {
+      this.#delays.reset()
+      return
+    }
+    this.#delays?.disable()
+    this.#lookMs = lookMs
+    this.#delays = monitorEventLoopDelay({ resolution: lookMs })
+    this.#delays.enable()
   }
 
   /** The histogram is of the times between two looks, which are that far apart without any delay. */
   #readDelays(): { p50: number; p99: number; max: number } | null {
     const delays = this.#delays
     if (delays === undefined || delays.count === 0) return null
-    const ms = (ns: number): number => Math.max(0, Math.round(ns / 1e4 - METER_RESOLUTION_MS * 100) / 100)
+    const ms = (ns: number): number => Math.max(0, Math.round(ns / 1e4 - this.#lookMs * 100) / 100)
     return { p50: ms(delays.percentile(50)), p99: ms(delays.percentile(99)), max: ms(delays.max) }
   }
+}
+
+function windowAfter({ eventLoop }: ProcessReading): number {
+  return eventLoop.delayMs === null ? FIRST_METER_WINDOW_MS : METER_WINDOW_MS
 }
 
 function rounded(share: number): number {

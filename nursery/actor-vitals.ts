@@ -5,6 +5,8 @@ import type { StartMethod } from './start-method.ts'
 
 /** Connections, and streams, that the vitals of an actor tell of; the others are counted. */
 export const MAX_VITAL_ENTRIES = 256
+/** Streams that brief vitals tell of; the others are counted. */
+export const MAX_BRIEF_STREAMS = 16
 
 /** How an actor is at one moment; plain data. Times are milliseconds since 1970. */
 export interface ActorVitals extends ActorReading {
@@ -27,9 +29,11 @@ export interface ActorVitals extends ActorReading {
   /** How it was started; null for a root. */
   readonly startMethod: StartMethod | null
   readonly logLevel: LogLevel
-  /** At most 256, the oldest first. */
+  /** Brief vitals have no functions in it, and no buckets of the calls made. */
+  readonly stats: ActorStats
+  /** At most 256, the oldest first; none in brief vitals. */
   readonly connections: readonly ConnectionVitals[]
-  /** Streams of calls that are open, at most 256, the oldest first. */
+  /** Streams of calls that are open, at most 256, or 16 in brief vitals, the oldest first. */
   readonly streams: readonly StreamVitals[]
   /** Connections and streams that are not told of. */
   readonly leftOut: number

@@ -49,9 +49,9 @@ export function serveBuiltins(runtime: ActorRuntime): void {
       checkTreeTimeout(timeoutMs as number)
       return await describeActor(runtime, { timeoutMs: timeoutMs as number, children: MAX_TREE_CHILDREN })
     },
-    vitals: async (_peer, roundTripMs = 0) => {
+    vitals: async (_peer, roundTripMs = 0, brief = false) => {
       checkRoundTripMs(roundTripMs as number)
-      return await readVitalsOf(runtime, roundTripMs as number)
+      return await readVitalsOf(runtime, roundTripMs as number, brief === true)
     },
     look: (_peer, options) => lookAt(discovery, (options ?? {}) as SnapshotOptions),
     observe: (_peer, request) => observe(runtime, readRequest(request)),

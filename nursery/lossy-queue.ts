@@ -37,12 +37,21 @@ export class LossyQueue<T> {
     this.wake()
   }
 
-  /** What waits, the oldest first, and how much before it was lost. */
-  take(most: number): { readonly missed: number; readonly items: T[] } {
+  /**
+   * What waits, the oldest first, and how much before it was lost.
+   *
+   * @param mostCharacters of all of them together; one alone may have more
+   */
+  take(most: number, mostCharacters = Infinity): { readonly missed: number; readonly items: T[] } {
     const missed = this.#missed
     this.#missed = 0
     const items: T[] = []
-    while (items.length < most && this.#first < this.#items.length) items.push(this.#shift())
+    let characters = 0
+    while (items.length < most && this.#first < this.#items.length) {
+      characters += this.#sizeOf(this.#items[this.#first]!)
+      if (items.length > 0 && characters > mostCharacters) break
+      items.push(this.#shift())
+    }
     return { missed, items }
   }
 

@@ -1,8 +1,12 @@
+import { sleep } from '../node/scopes.ts'
 import { LossyQueue } from './lossy-queue.ts'
 import { type Observed, sizeOf } from './observed.ts'
 
-/** Items that travel together. */
+/** Items that travel together, and characters of their texts. */
 export const OBSERVED_AT_ONCE = 256
+export const MAX_BATCH_CHARACTERS = 64 * 1024
+/** Milliseconds from one batch for an observer to the next, at least: what observing costs a second is bounded. */
+export const BATCH_PACE_MS = 25
 
 /** What waits to be passed on, to an observer or to a parent. */
 export class ObservedQueue {
@@ -25,7 +29,7 @@ export class ObservedQueue {
 
   /** What waits, the oldest first, and before it how much was lost. */
   take(): Observed[] {
-    const { missed, items } = this.#queue.take(OBSERVED_AT_ONCE)
+    const { missed, items } = this.#queue.take(OBSERVED_AT_ONCE, MAX_BATCH_CHARACTERS)
     return missed > 0 ? [{ missed }, ...items] : items
   }
 
@@ -40,7 +44,10 @@ export class ObservedQueue {
   async *batches(): AsyncGenerator<Observed[], never> {
     for (;;) {
       await this.#queue.untilSomething()
+      const until = performance.now() + BATCH_PACE_MS
       yield this.take()
+      const rest = until - performance.now()
+      if (rest > 0) await sleep(rest)
     }
   }
 

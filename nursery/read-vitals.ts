@@ -11,11 +11,19 @@ import { type ActorRuntime, currentRuntime } from './actor-runtime.ts'
 import type { RuntimeOptions } from './runtime-options.ts'
 import { MAX_TREE_TIMEOUT_MS } from './actor-tree.ts'
 import type { StartMethod } from './start-method.ts'
-import { type ActorVitals, type ConnectionVitals, MAX_VITAL_ENTRIES, type StreamVitals } from './actor-vitals.ts'
+import {
+  type ActorVitals,
+  type ConnectionVitals,
+  MAX_BRIEF_STREAMS,
+  MAX_VITAL_ENTRIES,
+  type StreamVitals,
+} from './actor-vitals.ts'
 
 export interface VitalsOptions {
   /** Milliseconds that the actor waits for round trips to those that it is connected to, at most 64, 0 to 60,000; default 0: none is measured. */
   readonly roundTripMs?: number
+  /** Only what a row of a table needs, for those who ask often: no functions, connections and counters, and 16 streams at most; default everything. */
+  readonly brief?: boolean
 }
 
 /**
@@ -31,10 +39,13 @@ export interface VitalsOptions {
  * console.log(`${host}/${pid}: ${cpu.share * 100} %, ${memory.rssBytes / 2 ** 20} MiB`)
  * ```
  */
-export async function readVitals(actor?: Portal, { roundTripMs = 0 }: VitalsOptions = {}): Promise<ActorVitals> {
+export async function readVitals(
+  actor?: Portal,
+  { roundTripMs = 0, brief = false }: VitalsOptions = {},
+): Promise<ActorVitals> {
   checkRoundTripMs(roundTripMs)
-  if (actor === undefined) return await readVitalsOf(currentRuntime(), roundTripMs)
-  return (await actor.call(builtinId('vitals'), roundTripMs)) as ActorVitals
+  if (actor === undefined) return await readVitalsOf(currentRuntime(), roundTripMs, brief)
+  return (await actor.call(builtinId('vitals'), roundTripMs, brief)) as ActorVitals
 }
 
 /** @throws InvalidArgument when it is no time that is waited for round trips */
@@ -44,20 +55,15 @@ export function checkRoundTripMs(ms: number): void {
 }
 
 /** Reads how an actor of this process is. @param roundTripMs milliseconds that round trips are waited for; 0: none is measured */
-export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): Promise<ActorVitals> {
+export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number, brief = false): Promise<ActorVitals> {
   const { actor, options, meter, discovery, host, rpc } = runtime
   const { registry } = discovery.state
-  const peers = new Set(host.connections().map(({ peer }) => peer))
-  const members = roundTripMs > 0 ? [...peers].flatMap((id) => registry.get(id) ?? []) : []
-  const roundTrips = await rpc.roundTrips(
-    members.map(({ name, peerId }) => ({ name, id: peerId })),
-    roundTripMs,
-  )
+  const roundTrips = roundTripMs > 0 ? await roundTripsOf(runtime, roundTripMs) : undefined
   const memory = process.memoryUsage()
-  const { self, counts, arbiter, election, counters } = lookAt(discovery, { limit: 0 })
   const refOf = (id: string): ActorRef => ({ name: registry.get(id)?.name ?? '', id })
-  const connections = host.connections()
+  const connections = brief ? [] : host.connections()
   const streams = rpc.openStreams()
+  const mostStreams = brief ? MAX_BRIEF_STREAMS : MAX_VITAL_ENTRIES
   const offset = Date.now() - performance.now()
   return {
     name: actor.name,
@@ -81,7 +87,7 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
       heapTotalBytes: memory.heapTotal,
       externalBytes: memory.external,
     },
-    stats: actor.stats(),
+    stats: rpc.stats(brief),
     connections: connections
       .slice(0, MAX_VITAL_ENTRIES)
       .map(({ peer, address, direction, since, streams: open }): ConnectionVitals => ({
@@ -91,9 +97,9 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
         since,
         relayed: isRelayed(address),
         streams: open,
-        roundTripMs: roundTrips.get(peer) ?? null,
+        roundTripMs: roundTrips?.get(peer) ?? null,
       })),
-    streams: streams.slice(0, MAX_VITAL_ENTRIES).map((stream): StreamVitals => ({
+    streams: streams.slice(0, mostStreams).map((stream): StreamVitals => ({
       functionId: stream.functionId,
       peer: refOf(stream.peer),
       role: stream.role,
@@ -103,20 +109,35 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number): 
       credit: stream.credit,
       queued: stream.queued,
     })),
-    leftOut: Math.max(0, connections.length - MAX_VITAL_ENTRIES) + Math.max(0, streams.length - MAX_VITAL_ENTRIES),
-    discovery: {
-      joined: self.joined,
-      leaving: self.leaving,
-      stretch: self.stretch,
-      heard: self.heard,
-      links: counts.links,
-      actors: counts.actors,
-      roots: counts.roots,
-      term: election.term,
-      isArbiter: arbiter?.self === true,
-      counters,
-    },
+    leftOut: Math.max(0, connections.length - MAX_VITAL_ENTRIES) + Math.max(0, streams.length - mostStreams),
+    discovery: discoveryOf(runtime, brief),
     children: childrenOf(runtime),
+  }
+}
+
+async function roundTripsOf({ host, rpc, discovery }: ActorRuntime, withinMs: number): Promise<Map<string, number>> {
+  const { registry } = discovery.state
+  const peers = new Set(host.connections().map(({ peer }) => peer))
+  const members = [...peers].flatMap((id) => registry.get(id) ?? [])
+  return await rpc.roundTrips(
+    members.map(({ name, peerId }) => ({ name, id: peerId })),
+    withinMs,
+  )
+}
+
+function discoveryOf({ discovery }: ActorRuntime, brief: boolean): ActorVitals['discovery'] {
+  const { self, counts, arbiter, election, counters } = lookAt(discovery, { limit: 0 })
+  return {
+    joined: self.joined,
+    leaving: self.leaving,
+    stretch: self.stretch,
+    heard: self.heard,
+    links: counts.links,
+    actors: counts.actors,
+    roots: counts.roots,
+    term: election.term,
+    isArbiter: arbiter?.self === true,
+    counters: brief ? {} : counters,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import type { CancelScope } from '../node/cancel-scope.ts'
+import type { ActorStats } from '../node/actor-stats.ts'
 import type { ActorDied, ActorRef, Cancelled, ProtocolError } from '../node/errors.ts'
 import type { CallingHost } from '../node/host.ts'
 import { type Outcome, RelayDesk, type RelayedCall } from './broadcast.ts'
@@ -69,6 +70,8 @@ export interface Rpc {
   onBreach(listener: (peer: string, error: ProtocolError) => void): void
   /** The calls that have not ended, on both sides. */
   underWay(): UnderWay
+  /** What was counted here; a brief one leaves out each function's own counts. */
+  stats(brief: boolean): ActorStats
   /** Streams of calls that are open, the oldest first. */
   openStreams(): OpenStream[]
   /** Milliseconds of a round trip to each of several actors that are connected, of those that answer in time. */
@@ -127,6 +130,7 @@ export async function startRpc(options: RpcOptions): Promise<Rpc> {
     breach: (peer, error) => misconduct.breach(peer, error),
     onBreach: (listener) => void (misconduct.onBreach = listener),
     underWay: () => ({ made: caller.underWay(), served: callee.underWay() }),
+    stats: (brief) => stats.read(brief),
     openStreams: () => stats.openStreams().flatMap(openStreamOf),
     roundTrips: async (peers, withinMs) => await caller.roundTrips(peers, withinMs),
     silence: (reason) => callee.silence(reason),

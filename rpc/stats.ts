@@ -158,7 +158,8 @@ export class Stats {
     return (this.#functions.get(id) ?? this.#count(id, kind)).calls
   }
 
-  read(): ActorStats {
+  /** @param brief leaves out each function's own counts, and the distribution of the calls made */
+  read(brief = false): ActorStats {
     this.#time()
     const served = new CallCounter()
     served.add(this.unnamed)
@@ -167,8 +168,8 @@ export class Stats {
       since: this.since,
       uptimeMs: Math.round(performance.now() - this.#begin),
       served: served.read(),
-      made: this.made.read(),
-      functions: [...this.#functions.values()].map(readFunction),
+      made: brief ? withoutBuckets(this.made.read()) : this.made.read(),
+      functions: brief ? [] : [...this.#functions.values()].map(readFunction),
       bytes: { received: this.bytesReceived, sent: this.bytesSent },
       streams: this.#readStreams(),
       refused: {
@@ -210,6 +211,10 @@ export class Stats {
     }
     return counted
   }
+}
+
+function withoutBuckets(calls: CallStats): CallStats {
+  return { ...calls, latency: { ...calls.latency, buckets: [] } }
 }
 
 function readFunction({ id, kind, calls }: CountedFunction): FunctionStats {

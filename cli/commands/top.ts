@@ -14,6 +14,9 @@ export const TOP_INTERVAL_MS = 1_000
 /** Actors that are shown, unless told otherwise. */
 export const TOP_LIMIT = 20
 
+/** Actors that are asked; of larger meshes the oldest. */
+export const MAX_TOP_ASKED = 1_024
+
 /** How busy an actor is, as `top --json` prints it; rates are for each second. */
 export interface BusyReport {
   readonly name: string
@@ -54,10 +57,10 @@ export async function top(options: TopOptions): Promise<number> {
   const { sort = 'calls', limit = TOP_LIMIT, interval = TOP_INTERVAL_MS } = options
   return await lookInto(options, async (sight, output) => {
     const reader = new MeshReader(sight)
-    await reader.read()
+    await reader.read({ most: MAX_TOP_ASKED })
     do {
       await sleep(interval)
-      await reader.read()
+      await reader.read({ most: MAX_TOP_ASKED })
       const reports = busiest(reader.model.actors, sort).slice(0, limit)
       if (options.follow !== true && reports.every(({ silent }) => silent !== null))
         throw new CommandError('NO_ANSWER', EXIT.failed, "no actor answers: 'greenroom doctor' looks why")

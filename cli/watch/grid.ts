@@ -54,13 +54,23 @@ export function drawGrid<T>(
   const title = fitting.map(([column, width]) => cell(column.title, width, column.right)).join(' ')
   const head: Line = [span(cell(`  ${title}`, size.columns), 'dim')]
   if (rows.length === 0) return [head, [span(cell(`  ${empty}`, size.columns), 'dim')]].slice(0, size.rows)
-  const height = size.rows - 1
-  const at = rows.findIndex(({ key }) => key === chosen)
-  const from = scrolled(at, height, rows.length)
   return [
     head,
-    ...rows.slice(from, from + height).map((row, i) => drawRow(fitting, row.value, from + i === at, size.columns)),
+    ...rowsThatShow(rows, size.rows, chosen).map((row) =>
+      drawRow(fitting, row.value, row.key === chosen, size.columns),
+    ),
   ]
+}
+
+/** Those of a list that is so high, its titles included. */
+export function rowsThatShow<T extends { readonly key: string }>(
+  rows: readonly T[],
+  height: number,
+  chosen: string | undefined,
+): readonly T[] {
+  const at = rows.findIndex(({ key }) => key === chosen)
+  const from = scrolled(at, height - 1, rows.length)
+  return rows.slice(from, from + Math.max(0, height - 1))
 }
 
 /** The first line that shows, so that the chosen one is in the middle where that is possible. */

@@ -13,6 +13,8 @@ export interface Row {
 /** What was on the screen when a key was pressed. */
 export interface Page {
   readonly rows: readonly Row[]
+  /** Ids of the actors that are seen. */
+  readonly shown: readonly string[]
   /** Rows, or lines, that are seen at a time. */
   readonly height: number
   /** Lines of what is scrolled. */

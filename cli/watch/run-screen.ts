@@ -48,6 +48,7 @@ class Stage implements Show {
     this.#heldLog = (this.#view.log?.back ?? 0) > 0 ? (this.#heldLog ?? [...seen.log]) : undefined
     const { model, now } = this.#still ?? seen
     this.#screen = drawScreen({ ...seen, model, now, log: this.#heldLog ?? seen.log }, this.#view, size)
+    this.watching.show(this.#screen.page.shown)
     return this.#screen.lines
   }
 

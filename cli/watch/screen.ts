@@ -4,7 +4,7 @@ import { flatRows, treeRows } from './actor-rows.ts'
 import { detailLines } from './detail.ts'
 import { actorOf, eventColumns, eventRows, goneColumns, goneRows } from './event-list.ts'
 import { footer } from './footer.ts'
-import { drawGrid, type GridColumn, type GridRow } from './grid.ts'
+import { drawGrid, type GridColumn, type GridRow, rowsThatShow } from './grid.ts'
 import { helpLines } from './help.ts'
 import { beside, cutLine, fillLine, type Line, rule, span, withEnd } from './line.ts'
 import { logLines } from './log-lines.ts'
@@ -36,7 +36,7 @@ export function drawScreen(seen: Seen, view: ViewState, size: Size): Screen {
   const below = (id: string): number => belowOf(id, seen)
   if (size.columns < MIN_COLUMNS || size.rows < MIN_ROWS) {
     const lines = fill([[span(`needs ${MIN_COLUMNS} x ${MIN_ROWS}`)]], size)
-    return { lines, page: { rows: [], height: 1, length: 0, below } }
+    return { lines, page: { rows: [], shown: [], height: 1, length: 0, below } }
   }
   const body = { columns: size.columns, rows: size.rows - FRAME_ROWS }
   const { lines, ...page } = view.helping ? helpBody(body) : drawBody(seen, view, body)
@@ -48,7 +48,7 @@ export function drawScreen(seen: Seen, view: ViewState, size: Size): Screen {
 type Body = { readonly lines: readonly Line[] } & Omit<Page, 'below'>
 
 function helpBody({ columns, rows }: Size): Body {
-  return { lines: helpLines(columns, rows), rows: [], height: rows, length: 0 }
+  return { lines: helpLines(columns, rows), rows: [], shown: [], height: rows, length: 0 }
 }
 
 function drawBody(seen: Seen, view: ViewState, size: Size): Body {
@@ -56,12 +56,12 @@ function drawBody(seen: Seen, view: ViewState, size: Size): Body {
     const lines = logLines(seen.log, view.log.level, seen.now, size.columns)
     const end = Math.max(0, lines.length - view.log.back)
     const shown = lines.slice(Math.max(0, end - size.rows), Math.max(end, size.rows))
-    return { lines: shown, rows: [], height: size.rows, length: lines.length }
+    return { lines: shown, rows: [], shown: [], height: size.rows, length: lines.length }
   }
   if (view.detail !== undefined) {
     const lines = detailLines(view.detail.actor.id, seen, size.columns)
     const from = Math.max(0, Math.min(view.detail.offset, lines.length - size.rows))
-    return { lines: lines.slice(from, from + size.rows), rows: [], height: size.rows, length: lines.length }
+    return { lines: lines.slice(from, from + size.rows), rows: [], shown: [], height: size.rows, length: lines.length }
   }
   if (view.tab !== 'mesh') return drawTab(seen, view, view.tab, size)
   if (size.columns >= WIDE_COLUMNS) return drawWide(seen, view, size)
@@ -84,7 +84,8 @@ function drawWide(seen: Seen, view: ViewState, size: Size): Body {
     ...eventPane(seen, { columns: right, rows: size.rows - 2 * third }),
   ]
   const lines = fill(tree.lines, left).map((line, i) => beside(line, left.columns + 1, panes[i] ?? []))
-  return { ...tree, lines }
+  const streaming = streamRows(seen.model, '').slice(0, third)
+  return { ...tree, lines, shown: [...tree.shown, ...streaming.map(({ value }) => value.at.id)] }
 }
 
 function eventPane(seen: Seen, { columns, rows }: Size): Line[] {
@@ -112,8 +113,10 @@ function drawTab(seen: Seen, view: ViewState, tab: Tab, size: Size): Body {
     empty: string,
   ): Body => {
     const all = rows.map(({ key, value }) => ({ key, actor: actor(value) }))
-    const lines = drawGrid(columns, rows, size, chosenRow(view, { rows: all })?.key, empty)
-    return { lines, rows: all, height: Math.max(1, size.rows - 1), length: rows.length }
+    const chosen = chosenRow(view, { rows: all })?.key
+    const lines = drawGrid(columns, rows, size, chosen, empty)
+    const shown = rowsThatShow(all, size.rows, chosen).flatMap((row) => row.actor?.id ?? [])
+    return { lines, rows: all, shown, height: Math.max(1, size.rows - 1), length: rows.length }
   }
   const none = view.filter === '' ? 'nobody is there' : `nothing matches '${visible(view.filter)}': Esc shows all`
   const live = (actor: Row['actor']): Row['actor'] =>

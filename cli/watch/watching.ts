@@ -33,6 +33,7 @@ export class Watching {
   #note: { readonly text: string; readonly bad: boolean; readonly until: number } | undefined
   #trouble: string | undefined
   #followed: ActorRef | undefined
+  #shown: readonly string[] | undefined
   #stopFollowing: () => void = () => {}
   #wake: () => void = () => {}
 
@@ -56,6 +57,11 @@ export class Watching {
       log: this.#log,
       note: note !== undefined && note.until > now ? note : undefined,
     }
+  }
+
+  /** The actors that the screen shows: they are asked in each round, others less often. */
+  show(ids: readonly string[]): void {
+    this.#shown = this.#reader.model.actors.length === 0 ? undefined : ids
   }
 
   /** Another actor may be looked at, or another log followed. */
@@ -85,6 +91,7 @@ export class Watching {
     } catch (error) {
       this.#say(`${who} was not ended: ${describeFailure(error).replaceAll('\n', ' ')}`, true)
     }
+    this.#reader.expectChange()
     this.#wake()
   }
 
@@ -101,7 +108,7 @@ export class Watching {
       const started = performance.now()
       try {
         await Promise.all([
-          this.#reader.read({ first: looked === undefined ? [] : [looked] }),
+          this.#reader.read({ closely: looked, ...(this.#shown === undefined ? {} : { seen: this.#shown }) }),
           ...(looked === undefined ? [] : [this.#readTree(looked)]),
         ])
         this.#trouble = undefined
@@ -132,6 +139,7 @@ export class Watching {
       try {
         for await (const event of this.#sight.observer.events({ recent })) {
           this.#reader.model.takeEvent(event)
+          if ('seenBy' in event) this.#reader.expectChange()
           this.#onChange()
         }
       } catch (error) {

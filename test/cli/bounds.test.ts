@@ -7,7 +7,13 @@ import { items, MAX_BENCH_BYTES, MAX_BENCH_MS, measureTo } from '../../cli/bench
 import { chooseMesh, DEFAULT_MESH } from '../../cli/choose-mesh.ts'
 import { contextsFile, MAX_CONTEXTS_BYTES, readContexts } from '../../cli/contexts.ts'
 import { findOne, MAX_CANDIDATES, MIN_ID_CHARACTERS } from '../../cli/find-one.ts'
-import { MAX_ASKED_A_ROUND, MeshReader } from '../../cli/model/mesh-reader.ts'
+import {
+  MAX_ASKED_A_ROUND,
+  MAX_UNSEEN_A_ROUND,
+  MeshReader,
+  REFRESH_MS,
+  ROUND_TRIP_MS,
+} from '../../cli/model/mesh-reader.ts'
 import type { MeshSight } from '../../cli/mesh-sight.ts'
 import { MIN_RATE_MS, ratesBetween } from '../../cli/model/rates.ts'
 import { readArguments } from '../../cli/read-arguments.ts'
@@ -37,25 +43,73 @@ describe('the bounds of the command', () => {
     expect(answers.map(({ value }) => value)).toEqual(asked)
   })
 
-  test('a round of the model asks so many actors, those first that are looked at', async () => {
-    const members = Array.from({ length: 2 * MAX_ASKED_A_ROUND }, (_, i) => ({
-      id: `x${i}`,
-      name: 'x',
-      parent: 'y',
-      incarnation: 1,
-    }))
-    const asked: string[] = []
-    const portal = ({ id }: { id: string }): object => ({ call: async () => void asked.push(id) })
+  /** A mesh of so many actors who answer nothing, and who of them was asked for what. */
+  const sightOf = (count: number): { sight: MeshSight; asked: [id: string, brief: unknown][]; looks: () => number } => {
+    const members = Array.from({ length: count }, (_, i) => ({ id: `x${i}`, name: 'x', parent: 'y', incarnation: 1 }))
+    const asked: [string, unknown][] = []
+    let looks = 0
+    const portal = ({ id }: { id: string }): object => ({
+      call: async (_what: string, _ms: number, brief: unknown) => void asked.push([id, brief]),
+    })
     const sight = {
-      refresh: async () => {},
+      refresh: async () => void (looks += 1),
       members: () => members,
       arbiter: () => null,
       portal,
     } as unknown as MeshSight
-    const last = members.at(-1)!.id
-    await new MeshReader(sight).read({ first: [last] })
+    return { sight, asked, looks: () => looks }
+  }
+
+  test('a round of the model asks so many actors, those first that are looked at, and them alone for everything', async () => {
+    const { sight, asked } = sightOf(2 * MAX_ASKED_A_ROUND)
+    await new MeshReader(sight).read({ closely: 'x99' })
     expect(asked).toHaveLength(MAX_ASKED_A_ROUND)
-    expect(asked[0]).toBe(last)
+    expect(asked[0]).toEqual(['x99', false])
+    expect(asked.slice(1).every(([, brief]) => brief === true)).toBe(true)
+  })
+
+  test('actors that are not seen are asked in turn, so many in a round, however many there are', async () => {
+    const { sight, asked } = sightOf(10 * MAX_UNSEEN_A_ROUND)
+    const reader = new MeshReader(sight)
+    for (let round = 0; round < 3; round++) await reader.read({ seen: ['x1', 'x2', 'gone'] })
+    const ids = asked.map(([id]) => id)
+    expect(ids).toHaveLength(3 * (2 + MAX_UNSEEN_A_ROUND))
+    expect(ids.filter((id) => id === 'x1')).toHaveLength(3)
+    expect(new Set(ids).size).toBe(2 + 3 * MAX_UNSEEN_A_ROUND)
+  })
+
+  test('who is there is asked after so long, or when something was heard that changes it', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    const { sight, looks } = sightOf(1)
+    const reader = new MeshReader(sight)
+    await reader.read()
+    await reader.read()
+    expect(looks()).toBe(1)
+    vi.advanceTimersByTime(REFRESH_MS)
+    await reader.read()
+    expect(looks()).toBe(2)
+    reader.expectChange()
+    await reader.read()
+    expect(looks()).toBe(3)
+  })
+
+  test('the way to a root is measured after so long again', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    let pings = 0
+    const root = { id: 'root', name: 'root', parent: null, incarnation: 1 }
+    const portal = (): object => ({ call: async () => ({ stats: { uptimeMs: 0 } }), ping: async () => ++pings })
+    const sight = {
+      refresh: async () => {},
+      members: () => [root],
+      arbiter: () => null,
+      portal,
+    } as unknown as MeshSight
+    const reader = new MeshReader(sight)
+    await reader.read()
+    expect(reader.model.actor('root')?.rttMs).toBe(1)
+    vi.advanceTimersByTime(ROUND_TRIP_MS)
+    await reader.read()
+    expect(reader.model.actor('root')?.rttMs).toBe(2)
   })
 
   test('an error lists so many candidates, and the end of an id has so many characters', () => {

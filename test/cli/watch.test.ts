@@ -180,6 +180,23 @@ describe('the screen', () => {
     expect(text).not.toContain('a001')
   })
 
+  test('tells which actors are seen, in a list that is longer than the window too', () => {
+    const model = new MeshModel()
+    const names = Array.from({ length: 100 }, (_, i) => `a${String(i).padStart(3, '0')}`)
+    model.takeMembers(
+      names.map((name) => member(name)),
+      null,
+      NOW,
+    )
+    for (const tab of ['mesh', 'actors'] as const) {
+      const view = { ...START, tab, chosen: { [tab]: 'id-a050' } }
+      const { lines, page } = drawScreen({ ...seen, model }, view, { columns: 80, rows: 24 })
+      const text = lines.map(textOf).join('\n')
+      expect(page.shown).toContain('id-a050')
+      expect(page.shown).toEqual(names.filter((name) => text.includes(name)).map((name) => `id-${name}`))
+    }
+  })
+
   test('shows of a filter what matches, and what is above it; folds what is below an actor', () => {
     const filtered = textAt({ ...START, filter: 'GHO' }, 80, 10)
     expect(filtered).toMatch(/globe[^]*hamlet[^]*ghost/)
@@ -220,7 +237,7 @@ describe('the screen', () => {
 
 describe('keys', () => {
   const rows = [{ key: 'a', actor: { name: 'a', id: 'a' } }, { key: 'b', actor: { name: 'b', id: 'b' } }, { key: 'c' }]
-  const page: Page = { rows, height: 2, length: 3, below: () => 4 }
+  const page: Page = { rows, shown: [], height: 2, length: 3, below: () => 4 }
   const after = (view: ViewState, ...keys: string[]): ViewState =>
     keys.reduce((one, key) => press(one, key, page).view, view)
 

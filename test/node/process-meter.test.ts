@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { METER_LINGER_MS, METER_WINDOW_MS, ProcessMeter } from '../../node/process-meter.ts'
+import { FIRST_METER_WINDOW_MS, METER_LINGER_MS, METER_WINDOW_MS, ProcessMeter } from '../../node/process-meter.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '../support/eventually.ts'
 
 let meter: ProcessMeter
@@ -23,6 +24,16 @@ test('a process is measured from the first question on, and anew from each quest
     compute(200)
     return (meter.read().eventLoop.delayMs?.max ?? 0) > 100
   })
+})
+
+test('the second reading tells of the event loop soon after the first one, later ones are further apart', async () => {
+  meter = new ProcessMeter(false)
+  meter.read()
+  await sleep(FIRST_METER_WINDOW_MS + 10)
+  const second = meter.read()
+  expect(second.eventLoop.delayMs).not.toBeNull()
+  compute(FIRST_METER_WINDOW_MS + 10)
+  expect(meter.read()).toBe(second)
 })
 
 test('a busy process has a share of a processor and no idle loop', () => {

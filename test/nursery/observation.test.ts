@@ -13,7 +13,7 @@ import {
   unionOf,
   type Wish,
 } from '../../nursery/observed.ts'
-import { ObservedQueue } from '../../nursery/observed-queue.ts'
+import { BATCH_PACE_MS, MAX_BATCH_CHARACTERS, OBSERVED_AT_ONCE, ObservedQueue } from '../../nursery/observed-queue.ts'
 import { PASS_UP_MS, PassingUp, UNTAKEN_MS } from '../../nursery/passing-up.ts'
 
 const actor = { name: 'donny', id: 'id-of-donny' }
@@ -43,6 +43,27 @@ describe('what waits for an observer', () => {
     const characters = queue.takeAll().reduce((sum, item) => sum + ('line' in item ? item.line.text.length : 0), 0)
     expect(characters).toBeLessThanOrEqual(MAX_OBSERVED_CHARACTERS)
     expect(queue.isEmpty).toBe(true)
+  })
+
+  test('leaves in batches of so many items and characters, so far apart: the bytes of a second are bounded', async () => {
+    const queue = new ObservedQueue()
+    const batches = queue.batches()
+    const charactersOf = (batch: readonly Observed[]): number =>
+      batch.reduce((sum, item) => sum + ('line' in item ? item.line.text.length : 0), 0)
+    const begin = performance.now()
+    const sizes: number[] = []
+    for (let i = 0; i < 20; i++) {
+      for (let more = 0; more < OBSERVED_AT_ONCE; more++) queue.push(line(more, 'x'.repeat(1_000)))
+      const next = batches.next()
+      if (i > 0) await vi.advanceTimersByTimeAsync(BATCH_PACE_MS)
+      sizes.push(charactersOf((await next).value))
+    }
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(19 * BATCH_PACE_MS)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(MAX_BATCH_CHARACTERS)
+    expect(Math.min(...sizes)).toBeGreaterThan(MAX_BATCH_CHARACTERS / 2)
+    queue.takeAll()
+    for (let more = 0; more < 2 * OBSERVED_AT_ONCE; more++) queue.push(line(more, ''))
+    expect(queue.take()).toHaveLength(OBSERVED_AT_ONCE)
   })
 
   test('of before is the latest, in order, within its bounds', () => {
