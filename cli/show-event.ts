@@ -45,7 +45,7 @@ export function showEvent(event: MeshEvent): string {
     case 'conflict':
       return `another process lives with the identity of ${nameOf(event.seenBy)}`
     case 'spawned':
-      return `${nameOf(event.actor)} has started ${nameOf(event.child)}${event.pid === undefined ? '' : `, process ${event.pid}`}${event.restarts === 0 ? '' : `, for the ${event.restarts + 1}th time`}`
+      return `${nameOf(event.actor)} has started ${nameOf(event.child)}${event.pid === undefined ? '' : `, process ${event.pid}`}${event.restarts === 0 ? '' : ` again, ${event.restarts === 1 ? 'once' : `${event.restarts} times`} so far`}`
     case 'restarting':
       return `${nameOf(event.actor)} starts ${nameOf(event.child)} again in ${showMs(event.delayMs)}: ${visible(event.why)}`
     case 'forced':

@@ -1,11 +1,13 @@
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from 'node:perf_hooks'
 
 /** Milliseconds between two looks at the delay of the event loop: a look wakes an idle process, which costs more than it does. */
-const LOOP_LOOK_MS = 100
+const LOOP_LOOK_MS = 250
 /** The same until the second reading: who asks only once more is told soon. */
 const FIRST_LOOP_LOOK_MS = 20
 /** Milliseconds after the last question when measuring ends by itself. */
 export const METER_LINGER_MS = 75_000
+/** The same for who asks often, or never again: a screen that has scrolled on. */
+export const BRIEF_METER_LINGER_MS = 5_000
 /** Milliseconds that a reading is over, at least; who asks sooner gets the former one. */
 export const METER_WINDOW_MS = 500
 /** The same for the second reading, which is the first that tells of the event loop's delay. */
@@ -37,6 +39,7 @@ export class ProcessMeter {
   #delays: ReturnType<typeof monitorEventLoopDelay> | undefined
   #lookMs = FIRST_LOOP_LOOK_MS
   #end: NodeJS.Timeout | undefined
+  #lingerMs = 0
   #at = performance.now()
   #cpu: NodeJS.CpuUsage
   #loop: EventLoopUtilization
@@ -49,8 +52,9 @@ export class ProcessMeter {
     this.#loop = performance.eventLoopUtilization()
   }
 
-  read(): ProcessReading {
-    this.#stayAwake()
+  /** @param lingerMs milliseconds for which it goes on measuring at least */
+  read(lingerMs = METER_LINGER_MS): ProcessReading {
+    this.#stayAwake(lingerMs)
     const now = performance.now()
     const overMs = now - this.#at
     if (this.#last !== undefined && overMs < windowAfter(this.#last)) return this.#last
@@ -77,17 +81,26 @@ export class ProcessMeter {
     return reading
   }
 
+  /** Whether it costs something now. */
+  get isMeasuring(): boolean {
+    return this.#delays !== undefined
+  }
+
   close(): void {
     clearTimeout(this.#end)
+    this.#lingerMs = 0
     this.#delays?.disable()
     this.#delays = undefined
     this.#last = undefined
   }
 
-  #stayAwake(): void {
+  #stayAwake(lingerMs: number): void {
     if (this.#delays === undefined) this.#measureDelays(FIRST_LOOP_LOOK_MS)
-    if (this.#end === undefined) this.#end = setTimeout(() => this.close(), METER_LINGER_MS).unref()
-    else this.#end.refresh()
+    // what was begun for who asks seldom is not ended sooner for others
+    if (lingerMs < this.#lingerMs) return
+    clearTimeout(this.#end)
+    this.#lingerMs = lingerMs
+    this.#end = setTimeout(() => this.close(), lingerMs).unref()
   }
 
   #measureDelays(lookMs: number): void {

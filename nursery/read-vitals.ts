@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { inspect } from 'node:util'
 import { type ActorRef, InvalidArgument } from '../node/errors.ts'
 import { logLevel } from '../node/log.ts'
+import { BRIEF_METER_LINGER_MS, METER_LINGER_MS } from '../node/process-meter.ts'
 import { isRelayed } from '../node/relay.ts'
 import { GREENROOM_VERSION } from '../node/version.ts'
 import { lookAt } from '../discovery/look.ts'
@@ -80,7 +81,7 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number, b
     versions: { greenroom: GREENROOM_VERSION, node: process.versions.node, program: actor.version ?? null },
     startMethod: startMethodOf(options),
     logLevel: logLevel(),
-    ...meter.read(),
+    ...meter.read(brief ? BRIEF_METER_LINGER_MS : METER_LINGER_MS),
     memory: {
       rssBytes: memory.rss,
       heapUsedBytes: memory.heapUsed,

@@ -11,11 +11,16 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { greenroomCommand } from '../cli/program.ts'
+import { type Run, recordTerminal } from './recording/terminal-recording.ts'
 
 /** Milliseconds that one run of the command, or the start of a root, may take. */
 const LIMIT_MS = 60_000
 /** Characters of one example, so that a page stays one that people read. */
 const MAX_SHOWN = 2_400
+
+/** The window in which `watch` is shown, and milliseconds for which it looks before it is. */
+const SCREEN = { columns: 80, rows: 24 }
+const WATCHED_MS = 6_000
 
 /** What follows it in the page is written here. */
 const MARK = '<!-- written by scripts/command-docs.ts from here on -->'
@@ -112,6 +117,7 @@ async function newExamples(): Promise<Map<string, readonly string[]>> {
       for (const args of examples) shown.push(await example(args))
       outputs.set(name, shown)
     }
+    outputs.set('watch', [await screenExample()])
     return outputs
   } finally {
     for (const child of children) child.kill('SIGTERM')
@@ -164,6 +170,26 @@ async function example(args: readonly string[]): Promise<string> {
   const cleaned = text.replaceAll(directory, '/run/user/1000')
   const lines = cleaned.length > MAX_SHOWN ? `${cleaned.slice(0, cleaned.lastIndexOf('\n', MAX_SHOWN))}\n…` : cleaned
   return `\`\`\`console\n$ ${typed}\n${lines}${code === 0 ? '' : `\n(exit code ${code})`}\n\`\`\``
+}
+
+/** What stands on the screen of `watch` when it is quit. */
+async function screenExample(): Promise<string> {
+  const variables = ['XDG_RUNTIME_DIR', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME', 'GREENROOM_MESH']
+  const settings = variables.map((name) => `${name}='${env[name] ?? ''}'`).join(' ')
+  const { frames } = await recordTerminal({
+    command: `env ${settings} '${process.execPath}' '${command}' watch`,
+    ...SCREEN,
+    limitMs: LIMIT_MS,
+    keys: [{ at: WATCHED_MS, text: 'q' }],
+  })
+  const screens = frames.map(({ lines }) => lines.map(textOf).join('\n').trimEnd())
+  const last = screens.findLast((text) => text.includes('HEALTH'))
+  if (last === undefined) throw new Error(`watch showed no actors: ${screens.at(-1) ?? 'nothing'}`)
+  return `\`\`\`console\n$ greenroom watch\n${last}\n\`\`\``
+}
+
+function textOf(line: readonly Run[]): string {
+  return line.reduce((text, run) => text.padEnd(run.column) + run.text, '').trimEnd()
 }
 
 function page(outputs: ReadonlyMap<string, readonly string[]>): string {

@@ -2,7 +2,7 @@ import type { ActorStats } from '../node/actor-stats.ts'
 import type { ActorRef } from '../node/errors.ts'
 import type { ProcessReading } from '../node/process-meter.ts'
 
-/** What metrics are made of: how one actor is at one moment, as its vitals tell it. Times are milliseconds since 1970. */
+/** What metrics are made of: of how an actor is at one moment, that which is a number. Times are milliseconds since 1970. */
 export interface ActorReading extends ActorRef, ProcessReading {
   /** When this was read. */
   readonly at: number
@@ -18,7 +18,9 @@ export interface ActorReading extends ActorRef, ProcessReading {
   readonly stats: ActorStats
   readonly connections: readonly unknown[]
   readonly streams: readonly {
+    /** What the other side lets it send before it has taken more. */
     readonly credit: { readonly items: number; readonly bytes: number }
+    /** Items that wait here for their consumer. */
     readonly queued: number
   }[]
   readonly discovery: {
@@ -30,7 +32,7 @@ export interface ActorReading extends ActorRef, ProcessReading {
     /** The highest term that it knows of, and whether it is the arbiter. */
     readonly term: number
     readonly isArbiter: boolean
-    /** As in a `DiscoverySnapshot`. */
+    /** As in a `DiscoverySnapshot`; empty in brief vitals. */
     readonly counters: Readonly<Record<string, number>>
   }
   /** Actors and tasks in its open nurseries, by what they are doing, and how often it has restarted some. */

@@ -25,14 +25,8 @@ export async function call(
   args: readonly string[],
   options: CallCommandOptions,
 ): Promise<number> {
-  const values = await readArguments(args)
-  return await lookInto(options, async (sight, output) => {
-    const portal = sight.portal(sight.member(actor)).with(limitsOf(options))
-    const value = await explained(options, output, async () => {
-      await assertKind(portal, functionId, 'value')
-      const outcome = await portal.invoke(functionId, values)
-      return outcome.kind === 'value' ? outcome.value : undefined
-    })
+  return await invokeIn(actor, functionId, args, options, 'value', async (outcome, output) => {
+    const value = outcome.kind === 'value' ? outcome.value : undefined
     if (output.json) await output.document(toJson(value))
     else if (value !== undefined) await output.line(showValue(value, false))
   })
@@ -45,22 +39,40 @@ export async function stream(
   args: readonly string[],
   options: CallCommandOptions,
 ): Promise<number> {
+  let left = options.first ?? Number.POSITIVE_INFINITY
+  return await invokeIn(actor, functionId, args, options, 'stream', async (outcome, output) => {
+    if (outcome.kind === 'value') return
+    for await (const item of outcome.items) {
+      if (output.json) await output.item(toJson(item))
+      else await output.line(showValue(item, true))
+      if (--left <= 0) break
+    }
+  })
+}
+
+async function invokeIn(
+  actor: string,
+  functionId: string,
+  args: readonly string[],
+  options: CallCommandOptions,
+  kind: FunctionDescription['kind'],
+  print: (outcome: Invoked, output: Output) => Promise<void>,
+): Promise<number> {
   const values = await readArguments(args)
   return await lookInto(options, async (sight, output) => {
     const portal = sight.portal(sight.member(actor)).with(limitsOf(options))
-    let left = options.first ?? Number.POSITIVE_INFINITY
-    await explained(options, output, async () => {
-      await assertKind(portal, functionId, 'stream')
-      const outcome = await portal.invoke(functionId, values)
-      if (outcome.kind === 'value') return
-      for await (const item of outcome.items) {
-        if (output.json) await output.item(toJson(item))
-        else await output.line(showValue(item, true))
-        if (--left <= 0) break
-      }
-    })
+    try {
+      await assertKind(portal, functionId, kind)
+      await print(await portal.invoke(functionId, values), output)
+    } catch (error) {
+      if (options.stack === true && error instanceof RemoteActorError && error.remoteStack !== '')
+        output.note(error.remoteStack.split('\n').map(visible).join('\n'))
+      throw error
+    }
   })
 }
+
+type Invoked = Awaited<ReturnType<Portal['invoke']>>
 
 /** Before anything runs. @throws CommandError `OTHER_KIND` */
 async function assertKind(portal: Portal, functionId: string, wanted: FunctionDescription['kind']): Promise<void> {
@@ -73,16 +85,6 @@ async function assertKind(portal: Portal, functionId: string, wanted: FunctionDe
 
 function limitsOf({ timeout }: CallCommandOptions): { timeout?: number } {
   return timeout === undefined ? {} : { timeout }
-}
-
-async function explained<T>({ stack }: CallCommandOptions, output: Output, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (stack === true && error instanceof RemoteActorError && error.remoteStack !== '')
-      output.note(error.remoteStack.split('\n').map(visible).join('\n'))
-    throw error
-  }
 }
 
 /** A text as it is, harmless to a terminal; anything else as Node shows it. */

@@ -57,15 +57,17 @@ export async function top(options: TopOptions): Promise<number> {
   const { sort = 'calls', limit = TOP_LIMIT, interval = TOP_INTERVAL_MS } = options
   return await lookInto(options, async (sight, output) => {
     const reader = new MeshReader(sight)
-    await reader.read({ most: MAX_TOP_ASKED })
+    const follow = options.follow === true
+    const everybody = { most: MAX_TOP_ASKED, unsparing: !follow }
+    await reader.read(everybody)
     do {
       await sleep(interval)
-      await reader.read({ most: MAX_TOP_ASKED })
+      await reader.read(everybody)
       const reports = busiest(reader.model.actors, sort).slice(0, limit)
-      if (options.follow !== true && reports.every(({ silent }) => silent !== null))
+      if (!follow && reports.every(({ silent }) => silent !== null))
         throw new CommandError('NO_ANSWER', EXIT.failed, "no actor answers: 'greenroom doctor' looks why")
-      await show(reports, options.follow === true, output)
-    } while (options.follow === true)
+      await show(reports, follow, output)
+    } while (follow)
   })
 }
 

@@ -7,6 +7,8 @@ import { MeshModel } from './mesh-model.ts'
 export const MAX_ASKED_A_ROUND = 64
 /** Actors that nobody looks at and that are asked in a round all the same, those that were asked longest ago. */
 export const MAX_UNSEEN_A_ROUND = 8
+/** Questions a second, of all actors below a root and itself: what looking costs a host, whatever runs there and how often one looks. */
+export const MAX_ASKED_A_SECOND_A_HOST = 5
 /** Milliseconds after which it is asked again who is there, though nothing was heard that has changed it. */
 export const REFRESH_MS = 5_000
 /** Milliseconds between two round trips to a root. */
@@ -21,6 +23,8 @@ export interface ReadOptions {
   readonly seen?: readonly string[]
   /** How many are asked at most; default 64. */
   readonly most?: number
+  /** Whether no host is spared: for who asks only once or twice. */
+  readonly unsparing?: boolean
   readonly timeoutMs?: number
 }
 
@@ -34,6 +38,8 @@ export class MeshReader {
   readonly model: MeshModel = new MeshModel()
   readonly #sight: MeshSight
   readonly #pingedAt = new Map<string, number>()
+  /** Of each root, the questions that it may be asked now, and when that was so. */
+  readonly #budgets = new Map<string, { readonly left: number; readonly at: number }>()
   #refreshedAt = -Infinity
 
   constructor(sight: MeshSight) {
@@ -74,17 +80,42 @@ export class MeshReader {
       throw error
     }
     this.model.takeMembers(this.#sight.members(), this.#sight.arbiter(), Date.now())
-    for (const id of this.#pingedAt.keys()) if (this.model.actor(id) === undefined) this.#pingedAt.delete(id)
+    for (const ofRoots of [this.#pingedAt, this.#budgets])
+      for (const id of ofRoots.keys()) if (this.model.actor(id) === undefined) ofRoots.delete(id)
   }
 
-  #choose({ closely, seen, most = MAX_ASKED_A_ROUND }: ReadOptions): MemberSnapshot[] {
+  #choose({ closely, seen, most = MAX_ASKED_A_ROUND, unsparing = false }: ReadOptions): MemberSnapshot[] {
     const waiting = this.model.actors.toSorted((a, b) => a.askedAt - b.askedAt).map(({ member }) => member)
-    const wanted = [...(closely === undefined ? [] : [closely]), ...(seen ?? [])].flatMap(
-      (id) => this.model.actor(id)?.member ?? [],
-    )
-    const known = new Set(wanted)
-    const unseen = waiting.filter((member) => !known.has(member))
-    return [...known, ...(seen === undefined ? unseen : unseen.slice(0, MAX_UNSEEN_A_ROUND))].slice(0, most)
+    const isSeen = new Set(seen)
+    const [inSight, unseen] = [[] as MemberSnapshot[], [] as MemberSnapshot[]]
+    for (const member of waiting)
+      if (member.id !== closely) (seen === undefined || isSeen.has(member.id) ? inSight : unseen).push(member)
+    const first = closely === undefined ? undefined : this.model.actor(closely)?.member
+    const chosen = first === undefined ? [] : [first]
+    if (first !== undefined) this.#mayAsk(first)
+    for (const [members, bound] of [
+      [inSight, most],
+      [unseen, MAX_UNSEEN_A_ROUND],
+    ] as const) {
+      let left = Math.min(bound, most - chosen.length)
+      for (const member of members) {
+        if (left === 0) break
+        if (!unsparing && !this.#mayAsk(member)) continue
+        chosen.push(member)
+        left -= 1
+      }
+    }
+    return chosen
+  }
+
+  /** Whether its host has not been asked too much lately; then this question counts. */
+  #mayAsk({ root }: MemberSnapshot): boolean {
+    const now = performance.now()
+    const { left, at } = this.#budgets.get(root) ?? { left: MAX_ASKED_A_SECOND_A_HOST, at: now }
+    const most = Math.min(MAX_ASKED_A_SECOND_A_HOST, left + ((now - at) * MAX_ASKED_A_SECOND_A_HOST) / 1_000)
+    const may = most >= 1
+    this.#budgets.set(root, { left: may ? most - 1 : most, at: now })
+    return may
   }
 
   async #ask(member: MemberSnapshot, closely: boolean): Promise<Reading> {

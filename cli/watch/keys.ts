@@ -24,8 +24,9 @@ export function keysOf(input: string, key: Partial<Key>): string[] {
   if (key.tab === true) return [key.shift === true ? 'backtab' : 'tab']
   const name = NAMES.find(([field]) => key[field] === true)?.[1]
   if (name !== undefined) return [name]
-  if (key.meta === true) return []
-  return Array.from(input)
+  const letters = Array.from(input)
     .slice(0, MAX_KEYS_AT_ONCE)
     .map((one) => (one === '\r' || one === '\n' ? 'enter' : one))
+  // Alt and a letter are the same bytes as Esc and a letter that came fast, or over a slow line
+  return key.meta === true && letters.length > 0 ? ['escape', ...letters] : letters
 }

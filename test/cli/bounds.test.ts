@@ -3,12 +3,13 @@ import { dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { askAll, MAX_ASKED_AT_ONCE } from '../../cli/ask-all.ts'
-import { items, MAX_BENCH_BYTES, MAX_BENCH_MS, measureTo } from '../../cli/bench-service.ts'
+import { benchService, items, MAX_BENCH_BYTES, MAX_BENCH_MS, measureTo } from '../../cli/bench-service.ts'
 import { chooseMesh, DEFAULT_MESH } from '../../cli/choose-mesh.ts'
 import { contextsFile, MAX_CONTEXTS_BYTES, readContexts } from '../../cli/contexts.ts'
 import { findOne, MAX_CANDIDATES, MIN_ID_CHARACTERS } from '../../cli/find-one.ts'
 import {
   MAX_ASKED_A_ROUND,
+  MAX_ASKED_A_SECOND_A_HOST,
   MAX_UNSEEN_A_ROUND,
   MeshReader,
   REFRESH_MS,
@@ -21,10 +22,13 @@ import { MAX_INPUT_BYTES, MAX_INPUT_LINE_BYTES, readInputLine } from '../../cli/
 import { ID_CHARACTERS, shortId } from '../../cli/text.ts'
 import { MAX_VALUE_DEPTH, toJson } from '../../cli/value.ts'
 import type { ActorVitals } from '../../index.ts'
+import { openTestMesh } from '../../testing/index.ts'
+import { failureOf } from '../support/failure-of.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
 
 const runtime = useRuntimeDir()
 afterEach(() => {
+  vi.useRealTimers()
   vi.unstubAllEnvs()
   vi.restoreAllMocks()
 })
@@ -44,8 +48,17 @@ describe('the bounds of the command', () => {
   })
 
   /** A mesh of so many actors who answer nothing, and who of them was asked for what. */
-  const sightOf = (count: number): { sight: MeshSight; asked: [id: string, brief: unknown][]; looks: () => number } => {
-    const members = Array.from({ length: count }, (_, i) => ({ id: `x${i}`, name: 'x', parent: 'y', incarnation: 1 }))
+  const sightOf = (
+    count: number,
+    root?: string,
+  ): { sight: MeshSight; asked: [id: string, brief: unknown][]; looks: () => number } => {
+    const members = Array.from({ length: count }, (_, i) => ({
+      id: `x${i}`,
+      name: 'x',
+      parent: 'y',
+      root: root ?? `y${i}`,
+      incarnation: 1,
+    }))
     const asked: [string, unknown][] = []
     let looks = 0
     const portal = ({ id }: { id: string }): object => ({
@@ -78,6 +91,21 @@ describe('the bounds of the command', () => {
     expect(new Set(ids).size).toBe(2 + 3 * MAX_UNSEEN_A_ROUND)
   })
 
+  test('a host is asked so many questions a second, whatever runs there and however often one looks; the actors in turn', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] })
+    const { sight, asked } = sightOf(12, 'x0')
+    const reader = new MeshReader(sight)
+    const seen = Array.from({ length: 12 }, (_, i) => `x${i}`)
+    for (let round = 0; round < 40; round++) {
+      await reader.read({ seen })
+      vi.advanceTimersByTime(250)
+    }
+    expect(asked.length).toBeGreaterThanOrEqual(9 * MAX_ASKED_A_SECOND_A_HOST)
+    expect(asked.length).toBeLessThanOrEqual(11 * MAX_ASKED_A_SECOND_A_HOST)
+    const times = seen.map((id) => asked.filter(([one]) => one === id).length)
+    expect(Math.max(...times) - Math.min(...times)).toBeLessThanOrEqual(1)
+  })
+
   test('who is there is asked after so long, or when something was heard that changes it', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     const { sight, looks } = sightOf(1)
@@ -96,7 +124,7 @@ describe('the bounds of the command', () => {
   test('the way to a root is measured after so long again', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
     let pings = 0
-    const root = { id: 'root', name: 'root', parent: null, incarnation: 1 }
+    const root = { id: 'root', name: 'root', root: 'root', parent: null, incarnation: 1 }
     const portal = (): object => ({ call: async () => ({ stats: { uptimeMs: 0 } }), ping: async () => ++pings })
     const sight = {
       refresh: async () => {},
@@ -158,5 +186,24 @@ describe('the bounds of the command', () => {
     expect((await all.next()).value).toHaveLength(MAX_BENCH_BYTES)
     await all.return(undefined)
     await expect(measureTo('x', MAX_BENCH_MS + 1)).rejects.toThrow(`1 to ${MAX_BENCH_MS} ms`)
+  })
+
+  test('a member can have another one run one bench at a time, to a member that serves it, and for no longer than its bound', async () => {
+    await using mesh = await openTestMesh()
+    const [one, two, bare] = [
+      await mesh.startActor('one', { modules: [benchService] }),
+      await mesh.startActor('two', { modules: [benchService] }),
+      await mesh.startActor('bare'),
+    ]
+    const order = async (target: { readonly id: string }, forMs: number): Promise<unknown> =>
+      await one.portal.call('greenroom-bench#measureTo', target.id, forMs)
+    await mesh.act(async () => {
+      const [first, second] = await Promise.allSettled([order(two, 30), order(two, 30)])
+      expect(first).toMatchObject({ status: 'fulfilled', value: { callsPerS: expect.any(Number) as number } })
+      expect(second).toMatchObject({ status: 'rejected', reason: { cause: { code: 'BUSY' } } })
+      expect(await failureOf(order(bare, 30))).toMatchObject({ cause: { code: 'NOT_EXPOSED' } })
+      expect(await failureOf(order({ id: 'nobody' }, 30))).toMatchObject({ cause: { code: 'NO_SUCH_ACTOR' } })
+      expect(await failureOf(order(two, MAX_BENCH_MS + 1))).toMatchObject({ cause: { code: 'INVALID_ARGUMENT' } })
+    })
   })
 })

@@ -28,9 +28,9 @@ async function shows(terminal: Terminal, what: string, holds: RegExp | ((screen:
   )
 }
 
-/** The first line about an actor. */
+/** The row of an actor in the tree, or in the list. */
 function lineOf(screen: string, name: string): string {
-  return screen.split('\n').find((line) => new RegExp(`(^|[ *])${name} `).test(line)) ?? ''
+  return screen.split('\n').find((line) => new RegExp(`^[> ] +(└ )?\\*?${name} `).test(line)) ?? ''
 }
 
 /** What the columns of an actor's row say that tell how often it is called and how often that fails. */

@@ -241,6 +241,12 @@ describe('keys', () => {
   const after = (view: ViewState, ...keys: string[]): ViewState =>
     keys.reduce((one, key) => press(one, key, page).view, view)
 
+  test('that came together are taken one by one, also Esc and what follows it', () => {
+    expect(keysOf('/ab\r', {})).toEqual(['/', 'a', 'b', 'enter'])
+    expect(keysOf('1', { meta: true })).toEqual(['escape', '1'])
+    expect(keysOf('', { meta: true })).toEqual([])
+  })
+
   test('choose rows within the list, and tabs', () => {
     expect(after(START, 'down').chosen.mesh).toBe('b')
     expect(after(START, 'down', 'down', 'down', 'down').chosen.mesh).toBe('c')

@@ -8,14 +8,13 @@ const commands = greenroomCommand(() => async () => {}).commands.filter((one) =>
 const sectionOf = (name: string): string =>
   page.split(/^(?=## greenroom )/m).find((section) => section.startsWith(`## greenroom ${name}\n`)) ?? ''
 
-/** Subcommands whose output is no example: scripts, screens, and what concerns other machines. */
+/** Subcommands whose output is no example: scripts, and what concerns other machines. */
 const WITHOUT_EXAMPLE = new Set([
   'up',
   'join',
   'leave',
   'run',
   'completion',
-  'watch',
   'rotate',
   'ban',
   'unban',
@@ -33,6 +32,16 @@ describe('docs/cli.md', () => {
     const wanted = [`greenroom ${name}`, ...options, ...parts.map((part) => `greenroom ${name} ${part}`)]
     const example = WITHOUT_EXAMPLE.has(name) ? [] : ['```console\n$ greenroom ']
     expect([...wanted, ...example].filter((text) => !section.includes(text))).toEqual([])
+  })
+
+  test('shows the screen of watch as it was on a mesh of three roots, in a window of 80 × 24', () => {
+    const [, screen = ''] = /```console\n\$ greenroom watch\n([^]*?)\n```/.exec(sectionOf('watch')) ?? []
+    const lines = screen.split('\n')
+    expect(lines.length).toBeLessThanOrEqual(24)
+    expect(lines.every((line) => line.length <= 80)).toBe(true)
+    expect(screen).toMatch(/^stage {2}\d roots, \d+ actors {2}arbiter \w+, term \d+/)
+    for (const name of ['theatre', 'opera', 'circus', 'tenor', 'lion'])
+      expect(screen).toMatch(new RegExp(`^[> ] +(└ )?\\*?${name} +\\w+ `, 'm'))
   })
 
   test('shows no subcommand that there is not', () => {

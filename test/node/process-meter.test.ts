@@ -1,5 +1,11 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { FIRST_METER_WINDOW_MS, METER_LINGER_MS, METER_WINDOW_MS, ProcessMeter } from '../../node/process-meter.ts'
+import {
+  BRIEF_METER_LINGER_MS,
+  FIRST_METER_WINDOW_MS,
+  METER_LINGER_MS,
+  METER_WINDOW_MS,
+  ProcessMeter,
+} from '../../node/process-meter.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { eventually } from '../support/eventually.ts'
 
@@ -45,15 +51,27 @@ test('a busy process has a share of a processor and no idle loop', () => {
   expect(eventLoop.utilization).toBeGreaterThan(0.9)
 })
 
-test('measuring ends by itself when nobody has asked for a while, and begins anew with the next question', async () => {
+test.each([
+  ['nobody has asked for a while', METER_LINGER_MS],
+  ['nobody has asked for a short while who asks often', BRIEF_METER_LINGER_MS],
+])('measuring ends by itself when %s, and begins anew with the next question', async (_who, lingerMs) => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  meter = new ProcessMeter(false)
+  meter.read(lingerMs)
+  vi.advanceTimersByTime(lingerMs - 1)
+  meter.read(lingerMs)
+  vi.advanceTimersByTime(lingerMs - 1)
+  expect(meter.isMeasuring).toBe(true)
+  vi.advanceTimersByTime(1)
+  expect(meter.isMeasuring).toBe(false)
+  expect(meter.read(lingerMs).eventLoop.delayMs).toBeNull()
+})
+
+test('who asks often does not end what was begun for who asks seldom', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   meter = new ProcessMeter(false)
   meter.read()
-  compute(METER_WINDOW_MS)
-  await new Promise((resolve) => setImmediate(resolve))
-  expect(meter.read().eventLoop).toHaveProperty('delayMs')
+  meter.read(BRIEF_METER_LINGER_MS)
   vi.advanceTimersByTime(METER_LINGER_MS - 1)
-  meter.read()
-  vi.advanceTimersByTime(METER_LINGER_MS)
-  expect(meter.read().eventLoop.delayMs).toBeNull()
+  expect(meter.isMeasuring).toBe(true)
 })
