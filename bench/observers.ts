@@ -22,8 +22,9 @@ const OBSERVERS: Readonly<Record<string, readonly string[]>> = {
   logs: ['logs', '--follow'],
   watch: ['watch'],
 }
-/** Milliseconds after which who has begun to look does so at its usual pace. */
-const SETTLE_MS = 5_000
+/** Milliseconds after which a mesh that has come up is at rest, and who has begun to look does so at its usual pace. */
+const REST_MS = 25_000
+const SETTLE_MS = 4_000
 
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 const command = here('../cli/index.ts')
@@ -106,7 +107,7 @@ try {
       async ([root = '', ...actors]) => await start([program, 'bench', total, root, ...actors], `${root} is ready`),
     ),
   )
-  await delay(SETTLE_MS)
+  await delay(REST_MS)
   for (const [name, args] of Object.entries(OBSERVERS)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue
     const alone = await costs()

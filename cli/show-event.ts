@@ -40,6 +40,12 @@ export function showEvent(event: MeshEvent): string {
       return `${nameOf(event.seenBy)} and ${nameOf(event.peer)} are neighbours no more`
     case 'breach':
       return `${nameOf(event.peer)} broke the protocol: ${visible(event.why)}`
+    case 'banned':
+      return `${nameOf(event.by)} bans ${nameOf(event.peer)}${event.why === '' ? '' : `: ${visible(event.why)}`}`
+    case 'unbanned':
+      return `${nameOf(event.by)} lets ${nameOf(event.peer)} back in${event.why === '' ? '' : `: ${visible(event.why)}`}`
+    case 'rotated':
+      return `${nameOf(event.by)} has changed the secret of the mesh, which is number ${event.epoch} now`
     case 'seedLost':
       return `${nameOf(event.peer)}, an address to join by, was given up: ${event.outcome}`
     case 'conflict':

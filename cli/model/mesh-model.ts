@@ -1,5 +1,6 @@
 import type { ActorVitals, ArbiterSnapshot, MemberSnapshot, MeshEvent } from '../../index.ts'
 import { type Rates, ratesBetween } from './rates.ts'
+import { type Repeat, REPEAT_MS, repeatKey } from './repeats.ts'
 
 /** Events that are kept; the oldest gives way. */
 export const MAX_MODEL_EVENTS = 500
@@ -50,6 +51,10 @@ export class MeshModel {
   #arbiter: ArbiterSnapshot | null = null
   readonly #events: MeshEvent[] = []
   readonly #gone: GoneView[] = []
+  /** Of events that repeat others, which have made room for them. */
+  #repeats = new WeakMap<MeshEvent, Repeat>()
+  /** Of what can repeat itself, the latest that is kept. */
+  readonly #latest = new Map<string, MeshEvent>()
 
   /** The oldest first. */
   get actors(): readonly ActorView[] {
@@ -64,9 +69,14 @@ export class MeshModel {
     return this.#arbiter
   }
 
-  /** The oldest first, at most 500. */
+  /** The oldest first, at most 500; of those that repeat each other the latest. */
   get events(): readonly MeshEvent[] {
     return this.#events
+  }
+
+  /** How often an event has happened lately; nothing for one that did once. */
+  repeat(event: MeshEvent): Repeat | undefined {
+    return this.#repeats.get(event)
   }
 
   /** The latest first, at most 100. */
@@ -102,6 +112,7 @@ export class MeshModel {
     copy.#arbiter = this.#arbiter
     copy.#events.push(...this.#events)
     copy.#gone.push(...this.#gone)
+    copy.#repeats = this.#repeats
     return copy
   }
 
@@ -140,11 +151,32 @@ export class MeshModel {
 
   /** In the order of their times: what was before comes from several actors one after the other. */
   takeEvent(event: MeshEvent): void {
-    const after = this.#events.findLastIndex(({ at }) => at <= event.at)
-    this.#events.splice(after + 1, 0, event)
-    if (this.#events.length > MAX_MODEL_EVENTS) this.#events.shift()
+    const latest = this.#joinRepeats(event)
+    const after = this.#events.findLastIndex(({ at }) => at <= latest.at)
+    this.#events.splice(after + 1, 0, latest)
+    if (this.#events.length > MAX_MODEL_EVENTS) this.#forget(this.#events.shift()!)
     const gone = goneOf(event)
     if (gone !== undefined) this.#noteGone(gone)
+  }
+
+  /** Takes out the event that this one repeats, so that what goes on and on leaves room for the rest; gives the later of them. */
+  #joinRepeats(event: MeshEvent): MeshEvent {
+    const key = repeatKey(event)
+    if (key === undefined) return event
+    const before = this.#latest.get(key)
+    this.#latest.set(key, event)
+    if (before === undefined || Math.abs(event.at - before.at) >= REPEAT_MS) return event
+    this.#events.splice(this.#events.indexOf(before), 1)
+    const { times, since } = this.#repeats.get(before) ?? { times: 1, since: before.at }
+    const latest = before.at > event.at ? before : event
+    this.#latest.set(key, latest)
+    this.#repeats.set(latest, { times: times + 1, since: Math.min(since, event.at) })
+    return latest
+  }
+
+  #forget(event: MeshEvent): void {
+    const key = repeatKey(event)
+    if (key !== undefined && this.#latest.get(key) === event) this.#latest.delete(key)
   }
 
   /** An actor goes once: who saw its end knows best why, whoever misses it knows least. */

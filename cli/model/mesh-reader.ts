@@ -8,7 +8,7 @@ export const MAX_ASKED_A_ROUND = 64
 /** Actors that nobody looks at and that are asked in a round all the same, those that were asked longest ago. */
 export const MAX_UNSEEN_A_ROUND = 8
 /** Questions a second, of all actors below a root and itself: what looking costs a host, whatever runs there and how often one looks. */
-export const MAX_ASKED_A_SECOND_A_HOST = 5
+export const MAX_ASKED_A_SECOND_A_HOST = 3
 /** Milliseconds after which it is asked again who is there, though nothing was heard that has changed it. */
 export const REFRESH_MS = 5_000
 /** Milliseconds between two round trips to a root. */

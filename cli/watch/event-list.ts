@@ -1,7 +1,8 @@
 import type { ActorRef, MeshEvent } from '../../index.ts'
 import type { GoneView, MeshModel } from '../model/mesh-model.ts'
+import { REPEAT_MS, repeatKey } from '../model/repeats.ts'
 import { showEvent } from '../show-event.ts'
-import { shortId, showTime, visible } from '../text.ts'
+import { shortId, showMs, showTime, visible } from '../text.ts'
 import type { GridColumn, GridRow } from './grid.ts'
 import { type Span, span, type Tone } from './line.ts'
 
@@ -14,10 +15,27 @@ export function eventRows(model: MeshModel, filter: string): GridRow<MeshEvent>[
     .toReversed()
 }
 
-export function eventColumns(now: number): readonly GridColumn<MeshEvent>[] {
+/** What fits beside other things: without what follows from another event, or is the mesh keeping itself in order. */
+export function notableRows(model: MeshModel): GridRow<MeshEvent>[] {
+  return eventRows(model, '').filter(({ value }) => isNotable(value))
+}
+
+function isNotable(event: MeshEvent): boolean {
+  if (event.type === 'linkUp' || event.type === 'linkDown') return false
+  if (event.type === 'down') return event.why !== 'subtree'
+  // that an actor below a root is up is told by who has started it
+  return event.type !== 'up' || event.actor.parent === undefined
+}
+
+export function eventColumns(model: MeshModel, now: number): readonly GridColumn<MeshEvent>[] {
+  const text = (event: MeshEvent): string => {
+    const repeat = model.repeat(event)
+    const often = repeat === undefined ? '' : `${repeat.times} times in ${showMs(event.at - repeat.since)}: `
+    return often + showEvent(event)
+  }
   return [
     { title: 'TIME', width: 12, rank: 1, cell: ({ at }) => span(showTime(at, now), 'dim') },
-    { title: 'EVENT', width: 12, wide: true, rank: 0, cell: (event) => span(showEvent(event), toneOf(event)) },
+    { title: 'EVENT', width: 12, wide: true, rank: 0, cell: (event) => span(text(event), toneOf(event)) },
   ]
 }
 
@@ -30,6 +48,8 @@ export function actorOf(event: MeshEvent): ActorRef | undefined {
 }
 
 function keyOf(event: MeshEvent): string {
+  const repeated = repeatKey(event)
+  if (repeated !== undefined) return `${repeated} ${Math.floor(event.at / REPEAT_MS)}`
   if ('seq' in event) return `${event.actor.id} ${event.seq}`
   return `${event.at} ${event.type} ${actorOf(event)?.id ?? ''}`
 }

@@ -12,6 +12,8 @@ export function healthOf({ member, silent, vitals }: ActorView): Span {
   if (vitals === undefined) return { text: 'unasked', tone: 'dim' }
   if ((vitals.eventLoop.delayMs?.p99 ?? 0) >= LATE_LOOP_MS) return { text: 'late', tone: 'warn' }
   if (!vitals.discovery.joined) return { text: 'joining', tone: 'warn' }
-  if (vitals.discovery.stretch > 1 || vitals.discovery.heard < 1) return { text: 'unsure', tone: 'warn' }
+  // only roots watch each other
+  if (member.parent === null && (vitals.discovery.stretch > 1 || vitals.discovery.heard < 1))
+    return { text: 'unsure', tone: 'warn' }
   return { text: 'up', tone: 'good' }
 }

@@ -23,10 +23,10 @@ export function keysOf(input: string, key: Partial<Key>): string[] {
   if (key.ctrl === true) return input === 'c' ? ['ctrl-c'] : []
   if (key.tab === true) return [key.shift === true ? 'backtab' : 'tab']
   const name = NAMES.find(([field]) => key[field] === true)?.[1]
-  if (name !== undefined) return [name]
   const letters = Array.from(input)
     .slice(0, MAX_KEYS_AT_ONCE)
     .map((one) => (one === '\r' || one === '\n' ? 'enter' : one))
-  // Alt and a letter are the same bytes as Esc and a letter that came fast, or over a slow line
-  return key.meta === true && letters.length > 0 ? ['escape', ...letters] : letters
+  const pressed = name === undefined ? letters : [name]
+  // Alt and a key are the same bytes as Esc and a key that came fast, or over a slow line
+  return key.meta === true && pressed.length > 0 ? ['escape', ...pressed] : pressed
 }

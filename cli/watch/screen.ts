@@ -2,7 +2,7 @@ import { shortId, showTime, visible } from '../text.ts'
 import { actorColumns, showUs } from './actor-columns.ts'
 import { flatRows, treeRows } from './actor-rows.ts'
 import { detailLines } from './detail.ts'
-import { actorOf, eventColumns, eventRows, goneColumns, goneRows } from './event-list.ts'
+import { actorOf, eventColumns, eventRows, goneColumns, goneRows, notableRows } from './event-list.ts'
 import { footer } from './footer.ts'
 import { drawGrid, type GridColumn, type GridRow, rowsThatShow } from './grid.ts'
 import { helpLines } from './help.ts'
@@ -89,7 +89,13 @@ function drawWide(seen: Seen, view: ViewState, size: Size): Body {
 }
 
 function eventPane(seen: Seen, { columns, rows }: Size): Line[] {
-  const list = drawGrid(eventColumns(seen.now), eventRows(seen.model, ''), { columns, rows }, undefined, 'nothing yet')
+  const list = drawGrid(
+    eventColumns(seen.model, seen.now),
+    notableRows(seen.model),
+    { columns, rows },
+    undefined,
+    'nothing yet',
+  )
   return [rule('events', columns), ...list.slice(1)]
 }
 
@@ -129,7 +135,12 @@ function drawTab(seen: Seen, view: ViewState, tab: Tab, size: Size): Body {
     case 'streams':
       return list(streamColumns(now), streamRows(model, view.filter), ({ at }) => at, 'no stream is open')
     case 'events':
-      return list(eventColumns(now), eventRows(model, view.filter), (event) => live(actorOf(event)), 'nothing yet')
+      return list(
+        eventColumns(model, now),
+        eventRows(model, view.filter),
+        (event) => live(actorOf(event)),
+        'nothing yet',
+      )
     case 'gone':
       return list(goneColumns(now), goneRows(model, view.filter), () => undefined, 'nobody is gone')
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { greenroom, startGreenroom } from './support/greenroom.ts'
@@ -202,6 +203,32 @@ describe('greenroom describe, ping and rtt', () => {
     })
     expect(report.functions.map(({ id }) => id)).toContain('troupe#hi')
     expect((await greenroom('describe', 'chorus', ...mesh)).stdout).toMatch(/^troupe#count +stream +0 /m)
+  })
+
+  test('describe tells how an actor is, and of its open streams with their credit', async () => {
+    const follower = await startGreenroom('stream', 'lion', 'troupe#count', '100000', ...mesh)
+    await follower.waitForLine(/^5$/)
+    const { vitals } = await json<{
+      vitals: { memory: object; cpu: object; eventLoop: object; streams: { functionId: string; credit: object }[] }
+    }>('describe', 'lion')
+    const some = expect.any(Number) as number
+    expect(vitals).toMatchObject({
+      pid: some,
+      host: hostname(),
+      startMethod: 'thread',
+      memory: { rssBytes: some, heapUsedBytes: some },
+      cpu: { share: some },
+      eventLoop: { utilization: some, delayMs: { p50: some, p99: some, max: some } },
+    })
+    const counting = vitals.streams.find(({ functionId }) => functionId === 'troupe#count')
+    expect(counting).toMatchObject({ role: 'callee', itemsSent: some, credit: { items: some, bytes: some }, queued: 0 })
+    const { stdout } = await greenroom('describe', 'lion', ...mesh)
+    expect(stdout).toMatch(/^ {2}processor +\d+ %, event loop busy \d+ %$/m)
+    expect(stdout).toMatch(/^ {2}timers late +half of them [\d.]+ (µs|ms), the latest [\d.]+ (µs|ms)$/m)
+    expect(stdout).toMatch(/^ {2}memory +\d+ MiB of the process, heap /m)
+    expect(stdout).toMatch(/^troupe#count +serves +\w+ +\d+ +0 +\d+, [\d.]+ [KM]iB +0 /m)
+    follower.kill('SIGINT')
+    await follower.waitForExit()
   })
 
   test('ping and rtt count who answers', async () => {

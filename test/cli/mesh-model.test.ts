@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { busiest } from '../../cli/commands/top.ts'
 import { latencyBetween } from '../../cli/model/latency-between.ts'
+import { REPEAT_MS } from '../../cli/model/repeats.ts'
 import { MAX_MODEL_EVENTS, MAX_MODEL_GONE, MeshModel } from '../../cli/model/mesh-model.ts'
 import { ratesBetween } from '../../cli/model/rates.ts'
 import type { ActorVitals, MemberSnapshot } from '../../index.ts'
@@ -122,6 +123,40 @@ describe('the model of a mesh', () => {
       seenBy: { name: 'a', id: 'a' },
     })
     expect(model.gone).toMatchObject([{ name: 'c', at: 2, why: 'it failed: RangeError: far' }])
+  })
+
+  test('keeps of events that repeat each other the latest, and how often: a crash loop leaves the rest in sight', () => {
+    const model = new MeshModel()
+    const actor = { name: 'a', id: 'a' }
+    const fails = (at: number, child: string, why = 'RangeError: far'): void =>
+      model.takeEvent({
+        at,
+        actor,
+        seq: at,
+        type: 'restarting',
+        child: { name: child, id: `${child}${at}` },
+        why,
+        delayMs: 1,
+      })
+    model.takeEvent({ at: 0, type: 'stands', term: 1, seenBy: actor })
+    for (let i = 1; i <= 2 * MAX_MODEL_EVENTS; i++) fails(i, i % 2 === 0 ? 'even' : 'odd')
+    fails(5, 'even')
+    fails(2 * MAX_MODEL_EVENTS + 1, 'even', 'TypeError: near')
+    expect(model.events.map(({ type, at }) => [type, at])).toEqual([
+      ['stands', 0],
+      ['restarting', 2 * MAX_MODEL_EVENTS - 1],
+      ['restarting', 2 * MAX_MODEL_EVENTS],
+      ['restarting', 2 * MAX_MODEL_EVENTS + 1],
+    ])
+    expect(model.events.map((event) => model.repeat(event))).toEqual([
+      undefined,
+      { times: MAX_MODEL_EVENTS, since: 1 },
+      { times: MAX_MODEL_EVENTS + 1, since: 2 },
+      undefined,
+    ])
+    fails(2 * MAX_MODEL_EVENTS + 2 + REPEAT_MS, 'even')
+    expect(model.events).toHaveLength(5)
+    expect(model.copy().repeat(model.events[1]!)).toEqual({ times: MAX_MODEL_EVENTS, since: 1 })
   })
 
   test('is bounded whatever happens', () => {

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type MemberSnapshot, type MeshObserver, observeMesh, readVitals } from '../../index.ts'
@@ -24,7 +25,7 @@ async function shows(terminal: Terminal, what: string, holds: RegExp | ((screen:
       if (!(typeof holds === 'function' ? holds(screen) : holds.test(screen))) throw new Error(screen)
       return screen
     },
-    20_000,
+    8_000,
   )
 }
 
@@ -76,6 +77,24 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
     wide = watch(200, 50, { NO_COLOR: '1' })
   })
 
+  /** The screen of the narrow terminal as it was at the start. */
+  const atTree = async (): Promise<void> => {
+    for (const key of ['Escape', 'Escape', 'Escape', '1']) narrow.press(key)
+    await shows(narrow, 'the tree of all is there', (text) => {
+      return (
+        text.includes('[1 mesh]') && !text.includes(' /') && lineOf(text, 'tenor') !== '' && lineOf(text, 'lion') !== ''
+      )
+    })
+  }
+  /** Chooses an actor below a root. */
+  const choose = async (name: string): Promise<void> => {
+    await atTree()
+    narrow.press('/', ...name, 'Enter')
+    await shows(narrow, 'it is alone with its root', (text) => text.includes(` /${name}`) && lineOf(text, name) !== '')
+    narrow.press('Down')
+    await shows(narrow, 'it is chosen', (text) => lineOf(text, name).startsWith('>'))
+  }
+
   afterAll(async () => {
     isOver = true
     await traffic
@@ -113,7 +132,7 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
         'they move',
         (text) => numbersOf(text, 'tenor').served !== numbersOf(before, 'tenor').served,
       )
-      expect(numbersOf(before, 'bass')).toEqual({ served: 0, failed: 0 })
+      await shows(terminal, 'who is not called is told apart', (text) => numbersOf(text, 'bass').served === 0)
     },
   )
 
@@ -140,12 +159,12 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
     expect(detail).toMatch(/event loop busy/)
     narrow.press('Escape')
     await shows(narrow, 'the list is back', /\[2 actors\]/)
-    narrow.press('Escape', '1')
-    await shows(narrow, 'the tree of all is back', (text) => EVERYBODY.every((name) => lineOf(text, name) !== ''))
+    await atTree()
   })
 
   test('follows the log of one actor, its new lines and from a level on', async () => {
-    narrow.press('/', 'l', 'i', 'o', 'n', 'Enter', 'Down', 'l')
+    await choose('lion')
+    narrow.press('l')
     await shows(narrow, 'the log is there', /log of lion \(\w{8}\) from trace on/)
     await call('lion', 'troupe#mutter', 'roar 1')
     await shows(narrow, 'a line has come', /WARN +actor: roar 1/)
@@ -153,8 +172,7 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
     await shows(narrow, 'the next one comes, harmless', /roar 1\n.*roar 2\\x1b\[2J/)
     narrow.press('v', 'v', 'v', 'v')
     await shows(narrow, 'only errors are left, of which there is none', (text) => !text.includes('roar 1'))
-    narrow.press('Escape', 'Escape')
-    await shows(narrow, 'the tree is back', /\[1 mesh\][^]*tenor/)
+    await atTree()
   })
 
   test('stands still when it is asked to, and goes on', async () => {
@@ -168,6 +186,7 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
   })
 
   test('draws itself anew in a window that grows and shrinks', async () => {
+    await atTree()
     narrow.resize(150, 40)
     await shows(narrow, 'streams and the gone have come', /── gone[^]*── events/)
     narrow.resize(60, 15)
@@ -179,7 +198,8 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
 
   test('kills an actor when it was asked twice; both screens tell who did so, and that it was started again', async () => {
     const { id } = await memberOf('chorus')
-    narrow.press('/', 'c', 'h', 'o', 'r', 'u', 's', 'Enter', 'Down', 'X')
+    await choose('chorus')
+    narrow.press('X')
     await shows(narrow, 'it asks', /kill chorus \(\w{8}\)\? y: yes, any other key: no/)
     narrow.press('n')
     await shows(narrow, 'it does not ask any more', (text) => !text.includes('kill chorus'))
@@ -190,20 +210,20 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
     expect((await memberOf('chorus'))?.id).not.toBe(id)
     await shows(wide, 'its end is told', /an observer, kills chorus/)
     await shows(wide, 'and that it is there again', /opera \(\w{8}\) starts chorus \(\w{8}\) again in /)
-    narrow.press('Escape')
   })
 
   test('cancels an actor when it was asked twice, and shows who is gone and why', async () => {
-    narrow.press('/', 'c', 'l', 'o', 'w', 'n', 'Enter', 'Down', 'c')
+    await choose('clown')
+    narrow.press('c')
     await shows(narrow, 'it asks', /cancel clown \(\w{8}\)\? y: yes/)
     narrow.press('y')
     await shows(narrow, 'it asks again', /really cancel clown \(\w{8}\)\? capital Y: yes/)
     narrow.press('Y')
     await shows(narrow, 'it is done', /clown \(\w{8}\) was asked to end, and agreed/)
-    narrow.press('Escape', '5')
+    await atTree()
+    narrow.press('5')
     await shows(narrow, 'why it is gone', /clown +\w{8} .*(cancel|greenroom watch)/)
     await shows(wide, 'the other screen says so too', /── gone[^]*clown/)
-    narrow.press('1')
   })
 
   test('is killed without leaving a trace on others', async () => {
@@ -247,6 +267,36 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
     const screen = await expectGivenBack(terminal, 1)
     expect(screen).toContain('a lamp fell down')
     expect(screen).not.toContain('HEALTH')
+  })
+
+  test('listens nowhere while it looks', () => {
+    for (const terminal of [narrow, wide]) {
+      const folder = `/proc/${terminal.pid()}`
+      const links = readdirSync(`${folder}/fd`).flatMap((fd) => {
+        try {
+          return [readlinkSync(`${folder}/fd/${fd}`)]
+        } catch {
+          return []
+        }
+      })
+      const sockets = new Set(links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []))
+      const rowsOf = (file: string): string[][] =>
+        readFileSync(`${folder}/net/${file}`, 'utf8')
+          .split('\n')
+          .map((line) => line.trim().split(/ +/))
+      const listening = [
+        ...['tcp', 'tcp6'].flatMap((file) =>
+          rowsOf(file)
+            .filter((row) => row[3] === '0A')
+            .map((row) => row[9]),
+        ),
+        ...['udp', 'udp6'].flatMap((file) => rowsOf(file).map((row) => row[9])),
+        ...rowsOf('unix').flatMap((row) => (row[3] === '00010000' ? [row[6]] : [])),
+      ]
+      expect(sockets.size).toBeGreaterThan(0)
+      expect(listening.length).toBeGreaterThan(0)
+      expect(listening.filter((inode) => sockets.has(inode ?? ''))).toEqual([])
+    }
   })
 
   test('shows that another root rules when the arbiter has died, and that it is dead', async () => {

@@ -197,6 +197,29 @@ describe('the screen', () => {
     }
   })
 
+  test('shows beside the tree what is notable, and in a list of its own all events, repeated ones counted', () => {
+    const model = meshOf()
+    const gone = { ...member('ghost', 'hamlet', 'globe'), parent: 'id-hamlet', version: undefined }
+    const seenBy = { name: 'globe', id: 'id-globe' }
+    model.takeEvent({ at: NOW - 900, type: 'down', actor: gone, why: 'subtree', by: undefined, seenBy })
+    model.takeEvent({ at: NOW - 900, type: 'linkDown', peer: { name: 'rose', id: 'id-rose' }, seenBy })
+    model.takeEvent({
+      at: NOW - 500,
+      seq: 2,
+      actor: seenBy,
+      type: 'restarting',
+      child: { name: 'hamlet', id: 'id-hamlet-2' },
+      why: 'RangeError: forgotten',
+      delayMs: 50,
+    })
+    const pane = textAt(START, 100, 24, { ...seen, model })
+    expect(pane).toContain('2 times in 500 ms: globe (id-globe) starts hamlet (hamlet-2) again')
+    expect(pane).not.toMatch(/an actor above it is gone|neighbours/)
+    const all = textAt({ ...START, tab: 'events' }, 100, 24, { ...seen, model })
+    expect(all).toMatch(/an actor above it is gone[^]*|neighbours no more/)
+    expect(all.match(/starts hamlet/g)).toHaveLength(1)
+  })
+
   test('shows of a filter what matches, and what is above it; folds what is below an actor', () => {
     const filtered = textAt({ ...START, filter: 'GHO' }, 80, 10)
     expect(filtered).toMatch(/globe[^]*hamlet[^]*ghost/)
@@ -244,6 +267,7 @@ describe('keys', () => {
   test('that came together are taken one by one, also Esc and what follows it', () => {
     expect(keysOf('/ab\r', {})).toEqual(['/', 'a', 'b', 'enter'])
     expect(keysOf('1', { meta: true })).toEqual(['escape', '1'])
+    expect(keysOf('', { meta: true, escape: true })).toEqual(['escape', 'escape'])
     expect(keysOf('', { meta: true })).toEqual([])
   })
 
