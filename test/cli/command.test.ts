@@ -220,13 +220,13 @@ describe('greenroom describe, ping and rtt', () => {
       cpu: { share: some },
       eventLoop: { utilization: some, delayMs: { p50: some, p99: some, max: some } },
     })
-    const counting = vitals.streams.find(({ functionId }) => functionId === 'troupe#count')
+    const counting = vitals.streams.find(({ functionId }) => functionId === 'greenroom#stream')
     expect(counting).toMatchObject({ role: 'callee', itemsSent: some, credit: { items: some, bytes: some }, queued: 0 })
     const { stdout } = await greenroom('describe', 'lion', ...mesh)
     expect(stdout).toMatch(/^ {2}processor +\d+ %, event loop busy \d+ %$/m)
     expect(stdout).toMatch(/^ {2}timers late +half of them [\d.]+ (µs|ms), the latest [\d.]+ (µs|ms)$/m)
     expect(stdout).toMatch(/^ {2}memory +\d+ MiB of the process, heap /m)
-    expect(stdout).toMatch(/^troupe#count +serves +\w+ +\d+ +0 +\d+, [\d.]+ [KM]iB +0 /m)
+    expect(stdout).toMatch(/^greenroom#stream +serves +\w+ +\d+ +0 +\d+, [\d.]+ [KM]iB +0 /m)
     follower.kill('SIGINT')
     await follower.waitForExit()
   })
