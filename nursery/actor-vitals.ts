@@ -29,8 +29,6 @@ export interface ActorVitals extends ActorReading {
   /** How it was started; null for a root. */
   readonly startMethod: StartMethod | null
   readonly logLevel: LogLevel
-  /** Brief vitals have no functions in it, and no buckets of the calls made. */
-  readonly stats: ActorStats
   /** At most 256, the oldest first; none in brief vitals. */
   readonly connections: readonly ConnectionVitals[]
   /** Streams of calls that are open, at most 256, or 16 in brief vitals, the oldest first. */

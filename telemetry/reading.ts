@@ -15,6 +15,7 @@ export interface ActorReading extends ActorRef, ProcessReading {
     readonly heapTotalBytes: number
     readonly externalBytes: number
   }
+  /** Brief vitals have no functions in it, and no buckets of the calls made. */
   readonly stats: ActorStats
   readonly connections: readonly unknown[]
   readonly streams: readonly {
