@@ -89,7 +89,7 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
   /** Chooses an actor below a root. */
   const choose = async (name: string): Promise<void> => {
     await atTree()
-    narrow.press('/', ...name, 'Enter')
+    narrow.press('/', ...Array.from(name), 'Enter')
     await shows(narrow, 'it is alone with its root', (text) => text.includes(` /${name}`) && lineOf(text, name) !== '')
     narrow.press('Down')
     await shows(narrow, 'it is chosen', (text) => lineOf(text, name).startsWith('>'))
