@@ -11,7 +11,7 @@ export const BRIEF_METER_LINGER_MS = 5_000
 /** Milliseconds that a reading is over, at least; who asks sooner gets the former one. */
 export const METER_WINDOW_MS = 500
 /** The same for the second reading, which is the first that tells of the event loop's delay. */
-export const FIRST_METER_WINDOW_MS = 100
+export const FIRST_METER_WINDOW_MS = 50
 
 /** How busy this process is. */
 export interface ProcessReading {

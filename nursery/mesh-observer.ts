@@ -114,6 +114,8 @@ export interface FollowOptions {
 export interface EventOptions extends FollowOptions {
   /** What happened in actors before and comes first, 0 to 1,000; default 0. */
   readonly recent?: number
+  /** Whether to go on with what happens from now on; default it does. */
+  readonly follow?: boolean
 }
 
 export interface LogOptions extends FollowOptions {

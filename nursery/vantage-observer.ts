@@ -80,14 +80,14 @@ export class VantageObserver implements MeshObserver {
     return { trees, silent }
   }
 
-  events({ recent = 0, actors }: EventOptions = {}): AsyncGenerator<MeshEvent, void> {
+  events({ recent = 0, follow = true, actors }: EventOptions = {}): AsyncGenerator<MeshEvent, void> {
     checkRecent(recent)
     const request: FollowRequest = {
       events: true,
       level: 'silent',
       discovery: true,
       recent,
-      follow: true,
+      follow,
       ...named(actors),
     }
     return followMesh(this.#vantage, request, (followed): MeshEvent | undefined => {

@@ -168,6 +168,13 @@ describe('what happens in a mesh', () => {
     await end()
   })
 
+  test('before somebody looked is told alone when nothing is to be followed', async () => {
+    const past: MeshEvent[] = []
+    for await (const event of observer.events({ recent: 1_000, follow: false })) past.push(event)
+    expect(past.map(({ type }) => type)).toContain('spawned')
+    expect(past.map(({ at }) => at)).toEqual(past.map(({ at }) => at).toSorted((a, b) => a - b))
+  })
+
   test('nobody is heard any more when the last observer has left', async () => {
     const events = observer.events()
     const first = events.next()
