@@ -25,7 +25,7 @@ async function shows(terminal: Terminal, what: string, holds: RegExp | ((screen:
       if (!(typeof holds === 'function' ? holds(screen) : holds.test(screen))) throw new Error(screen)
       return screen
     },
-    8_000,
+    5_000,
   )
 }
 
@@ -260,7 +260,7 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
   })
 
   test('gives the terminal back when an error is caught by nobody, and shows the error on it', async () => {
-    const source = "process.on('SIGUSR2', () => setImmediate(() => { throw new Error('a lamp fell down') }))"
+    const source = 'process.on("SIGUSR2", () => setImmediate(() => { throw new Error("a lamp fell down") }))'
     using terminal = watch(80, 24, { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(source)}` })
     await shows(terminal, 'it has the terminal', /tenor/)
     process.kill(terminal.pid(), 'SIGUSR2')
