@@ -56,7 +56,10 @@ const SHOWN: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['events', '--type', 'act', '--recent', '2', '--json'],
   ],
   arbiter: [['arbiter'], ['arbiter', '--json']],
-  describe: [['describe', 'tenor']],
+  describe: [
+    ['describe', 'tenor'],
+    ['describe', 'tenor', '--json'],
+  ],
   ping: [
     ['ping', 'tenor'],
     ['ping', 'tenor', '--json'],

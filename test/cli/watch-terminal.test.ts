@@ -345,6 +345,6 @@ describe('greenroom watch', () => {
     using runtime = makeRuntimeDir()
     using terminal = openTerminal(runtime.path, 80, 24, ['watch', '--demo'], { TERM: 'dumb' })
     const screen = await expectGivenBack(terminal, 2)
-    expect(screen.replaceAll('\n', ' ')).toMatch(/TERM=dumb.*greenroom top --follow/)
+    expect(screen.replaceAll('\n', '')).toMatch(/TERM=dumb.*greenroom top --follow/)
   })
 })
