@@ -215,6 +215,10 @@ function goneOf(event: MeshEvent): GoneView | undefined {
     const said = by === undefined || by.name === '' ? '' : `, says ${by.name}`
     return { name: actor.name, id: actor.id, at, why: `${words[why]}${said}`, source: DECLARED }
   }
+  if (event.type === 'restarting') {
+    const { child, why, at } = event
+    return { name: child.name, id: child.id, at, why: `${why}; it is started again`, source: SEEN }
+  }
   if (event.type !== 'ended' || event.kind === 'task') return undefined
   const { child, outcome, why, at } = event
   const words = { done: 'it was done', cancelled: 'it was cancelled', failed: 'it failed' }[outcome]

@@ -1,4 +1,4 @@
-import { type ActorVitals, type MemberSnapshot, readVitals } from '../../index.ts'
+import { type MemberSnapshot, readVitals } from '../../index.ts'
 import { askAll } from '../ask-all.ts'
 import type { MeshSight } from '../mesh-sight.ts'
 import { MeshModel } from './mesh-model.ts'
@@ -28,11 +28,6 @@ export interface ReadOptions {
   readonly timeoutMs?: number
 }
 
-interface Reading {
-  readonly vitals: ActorVitals
-  readonly rttMs: number | undefined
-}
-
 /** Keeps a model of a mesh up to date: asks in rounds, at whatever pace somebody calls it, and takes in what happens. */
 export class MeshReader {
   readonly model: MeshModel = new MeshModel()
@@ -42,8 +37,12 @@ export class MeshReader {
   readonly #budgets = new Map<string, { readonly left: number; readonly at: number }>()
   #refreshedAt = -Infinity
 
-  constructor(sight: MeshSight) {
+  readonly #onChange: () => void
+
+  /** @param onChange called when something was learnt within a round */
+  constructor(sight: MeshSight, onChange: () => void = () => {}) {
     this.#sight = sight
+    this.#onChange = onChange
   }
 
   /** Who is there is asked in the next round: something has changed that. */
@@ -56,16 +55,13 @@ export class MeshReader {
     const { model } = this
     await this.#refresh()
     const chosen = this.#choose(options)
-    const ask = async (member: MemberSnapshot): Promise<Reading> =>
-      await this.#ask(member, member.id === options.closely)
-    const answers = await askAll(chosen, ask, options.timeoutMs ?? ROUND_MS)
+    const timeoutMs = options.timeoutMs ?? ROUND_MS
+    const ask = async (member: MemberSnapshot): Promise<void> =>
+      await this.#ask(member, member.id === options.closely, timeoutMs)
+    const answers = await askAll(chosen, ask, timeoutMs)
     for (const [i, { id }] of chosen.entries()) {
-      const { value, silent } = answers[i]!
-      if (value === undefined) model.takeSilence(id, silent ?? '', Date.now())
-      else {
-        model.takeVitals(id, value.vitals, Date.now())
-        if (value.rttMs !== undefined) model.takeRoundTrip(id, value.rttMs)
-      }
+      const { silent } = answers[i]!
+      if (silent !== undefined) model.takeSilence(id, silent, Date.now())
     }
   }
 
@@ -118,10 +114,22 @@ export class MeshReader {
     return may
   }
 
-  async #ask(member: MemberSnapshot, closely: boolean): Promise<Reading> {
-    const portal = this.#sight.portal(member)
-    const vitals = await readVitals(portal, { brief: !closely })
-    return { vitals, rttMs: this.#isFar(member) ? await portal.ping() : undefined }
+  async #ask(member: MemberSnapshot, closely: boolean, timeoutMs: number): Promise<void> {
+    const { model } = this
+    const { id } = member
+    // a call that is given up waits for who is called to hear of that, and who is silent is shown before
+    const late = setTimeout(() => {
+      model.takeSilence(id, `no answer within ${timeoutMs} ms`, Date.now())
+      this.#onChange()
+    }, timeoutMs)
+    try {
+      const portal = this.#sight.portal(member)
+      const vitals = await readVitals(portal, { brief: !closely })
+      model.takeVitals(id, vitals, Date.now())
+      if (this.#isFar(member)) model.takeRoundTrip(id, await portal.ping())
+    } finally {
+      clearTimeout(late)
+    }
   }
 
   /** Whether the way to it is measured now: that to a root, now and then. */

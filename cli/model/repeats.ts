@@ -16,7 +16,7 @@ export function repeatKey(event: MeshEvent): string | undefined {
     case 'spawned':
     case 'forced':
     case 'ended':
-      return JSON.stringify([event.type, event.actor.id, event.child.name, 'why' in event ? event.why : ''])
+      return JSON.stringify([event.type, event.actor.id, event.child.name, 'why' in event ? withoutIds(event.why) : ''])
     case 'act':
       return JSON.stringify(['act', event.act, event.by.name, event.target.name, event.what, event.why])
     case 'up':
@@ -34,4 +34,9 @@ export function repeatKey(event: MeshEvent): string | undefined {
     default:
       return undefined
   }
+}
+
+/** A reason names the incarnation that it is about. */
+function withoutIds(why: string | undefined): string {
+  return (why ?? '').replaceAll(/\(\w+\)/g, '')
 }

@@ -22,9 +22,8 @@ export function notableRows(model: MeshModel): GridRow<MeshEvent>[] {
 
 function isNotable(event: MeshEvent): boolean {
   if (event.type === 'linkUp' || event.type === 'linkDown') return false
-  if (event.type === 'down') return event.why !== 'subtree'
-  // that an actor below a root is up is told by who has started it
-  return event.type !== 'up' || event.actor.parent === undefined
+  // of an actor below a root, who has started it tells more
+  return (event.type !== 'up' && event.type !== 'down') || event.actor.parent === undefined
 }
 
 export function eventColumns(model: MeshModel, now: number): readonly GridColumn<MeshEvent>[] {

@@ -1,3 +1,4 @@
+import type { LogLevel } from '../../index.ts'
 import { shortId, showTime, visible } from '../text.ts'
 import { actorColumns, showUs } from './actor-columns.ts'
 import { flatRows, treeRows } from './actor-rows.ts'
@@ -53,7 +54,7 @@ function helpBody({ columns, rows }: Size): Body {
 
 function drawBody(seen: Seen, view: ViewState, size: Size): Body {
   if (view.log !== undefined) {
-    const lines = logLines(seen.log, view.log.level, seen.now, size.columns)
+    const lines = logLines(seen.log, view.log.level, seen.now, size.columns, logLevelOf(view.log.actor.id, seen))
     const end = Math.max(0, lines.length - view.log.back)
     const shown = lines.slice(Math.max(0, end - size.rows), Math.max(end, size.rows))
     return { lines: shown, rows: [], shown: [], height: size.rows, length: lines.length }
@@ -70,6 +71,10 @@ function drawBody(seen: Seen, view: ViewState, size: Size): Body {
   const top = { columns: size.columns, rows: size.rows - eventCount }
   const tree = drawTab(seen, view, 'mesh', top)
   return { ...tree, lines: [...fill(tree.lines, top), ...eventPane(seen, { ...size, rows: eventCount })] }
+}
+
+function logLevelOf(id: string, { model }: Seen): LogLevel | undefined {
+  return model.actor(id)?.vitals?.logLevel
 }
 
 /** The tree on the left; on the right streams, events and who is gone. */

@@ -40,7 +40,7 @@ export class Watching {
   /** @param onChange called when there is something else to see */
   constructor(sight: MeshSight, view: ViewState, intervalMs: number, onChange: () => void) {
     this.#sight = sight
-    this.#reader = new MeshReader(sight)
+    this.#reader = new MeshReader(sight, onChange)
     this.#view = view
     this.#intervalMs = intervalMs
     this.#onChange = onChange

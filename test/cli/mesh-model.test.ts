@@ -128,7 +128,7 @@ describe('the model of a mesh', () => {
   test('keeps of events that repeat each other the latest, and how often: a crash loop leaves the rest in sight', () => {
     const model = new MeshModel()
     const actor = { name: 'a', id: 'a' }
-    const fails = (at: number, child: string, why = 'RangeError: far'): void =>
+    const fails = (at: number, child: string, why = `ActorDied: it (id${at}) died: RangeError: far`): void =>
       model.takeEvent({
         at,
         actor,
@@ -154,6 +154,7 @@ describe('the model of a mesh', () => {
       { times: MAX_MODEL_EVENTS + 1, since: 2 },
       undefined,
     ])
+    expect(model.gone.every(({ why }) => why.endsWith('; it is started again'))).toBe(true)
     fails(2 * MAX_MODEL_EVENTS + 2 + REPEAT_MS, 'even')
     expect(model.events).toHaveLength(5)
     expect(model.copy().repeat(model.events[1]!)).toEqual({ times: MAX_MODEL_EVENTS, since: 1 })
