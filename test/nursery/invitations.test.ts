@@ -80,7 +80,7 @@ describe('with an invitation', () => {
     await end(root)
   })
 
-  test('that is used up, or whose mesh does not answer, nobody joins, and hears why', async () => {
+  test('that is used up or has expired, or whose mesh does not answer, nobody joins, and hears why', async () => {
     const root = await startInviter()
     const line = await inviteTo(root.addresses, { uses: 1 })
     await onMachine('guest', async () => await (await joinMesh({ join: line })).leave())
@@ -88,6 +88,15 @@ describe('with an invitation', () => {
       await expect(joinMesh({ join: line })).rejects.toMatchObject({
         code: 'INVITATION_REFUSED',
         message: expect.stringContaining('used already') as string,
+      })
+    })
+    const brief = await inviteTo(root.addresses, { expiresInMs: 1_000 })
+    const over = Date.now() + 1_000
+    await eventually('it has expired', () => Date.now() > over)
+    await onMachine('late', async () => {
+      await expect(joinMesh({ join: brief })).rejects.toMatchObject({
+        code: 'INVITATION_REFUSED',
+        message: expect.stringMatching(/expired at .*: ask for a new one/) as string,
       })
     })
     await end(root)

@@ -331,6 +331,38 @@ describe('a host', () => {
   })
 })
 
+describe('a host that dies under several actors of one nursery', () => {
+  test.each([
+    ['one-for-all', ['home', 'first', 'second']],
+    ['rest-for-one', ['first', 'second']],
+  ] as const)('%s restarts %j on the host that is left, or where they were', async (strategy, restarted) => {
+    const { alpha, beta } = await startHosts('alpha', 'beta')
+    await openNursery(
+      async (nursery) => {
+        const placedOn = { modules, on: ['alpha', 'beta'] }
+        const portals = [
+          await nursery.startActor('home', { modules }),
+          await nursery.startActor('first', placedOn),
+          await nursery.startActor('second', placedOn),
+        ]
+        const before = await Promise.all(portals.map(async (portal) => await portal.run(whereAmI)))
+        const [lost, left] = before[1]!.parent === alpha.pid ? [alpha, beta] : [beta, alpha]
+        lost.kill('SIGKILL')
+        const counts = (): Record<string, number> =>
+          Object.fromEntries(nursery.report.children.map(({ name, restartCount }) => [name, restartCount]))
+        await eventually('they are restarted', () => restarted.every((name) => counts()[name] === 1), 10_000)
+        const after = await Promise.all(portals.map(async (portal) => await portal.run(whereAmI)))
+        expect(after.map(({ parent }) => parent)).toEqual([process.pid, left.pid, left.pid])
+        expect(after.map(({ name }) => name)).toEqual(['home', 'first', 'second'])
+        expect(counts()).toEqual({ home: restarted.includes('home' as never) ? 1 : 0, first: 1, second: 1 })
+        for (const [i, { pid }] of before.entries()) expect(isAlive(pid)).toBe(after[i]!.pid === pid)
+        nursery.cancel()
+      },
+      { ...swift, strategy },
+    )
+  })
+})
+
 describe('a connection between owner and host that is lost', () => {
   test('for less than the bound changes nothing', async () => {
     const { alpha } = await startHosts('alpha')
