@@ -100,7 +100,8 @@ export interface ActorOptions extends MetadataOptions {
   /**
    * Where it runs: on a host peer that starts actors for others (`allowSpawn`, `greenroom up --allow-spawn`), given by name,
    * by `{ id }`, by what has to hold for it (`{ where: { tags: ['gpu'] } }`), or as a list of those. Of several, the one with
-   * the fewest actors. Its lifetime is still this nursery's. Default: below this process.
+   * the fewest actors; the next one when that refuses, or is lost before the actor is up. Its lifetime is still this nursery's.
+   * Default: below this process.
    */
   readonly on?: HostChoice | readonly HostChoice[]
   /** What it may use; default no limit. */

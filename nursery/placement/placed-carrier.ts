@@ -29,8 +29,8 @@ export interface PlacedCarrierOptions {
   readonly avoid: string | undefined
 }
 
-/** Whether somebody has to be asked, and what came of it. */
-type Attempt = 'accepted' | { readonly refused: string; readonly final: boolean }
+/** What came of asking a host: the actor is up, or has come to its own end there; or it is not, and others may be asked. */
+type Attempt = 'settled' | { readonly failed: string; readonly final: boolean }
 
 /** The placements of this actor: by peer id of the host, those that others may not know of yet. */
 const placedOn = new WeakMap<ActorRuntime, Map<string, Set<PlacedCarrier>>>()
@@ -89,9 +89,10 @@ export class PlacedCarrier implements Carrier, Ladder {
       this.#link?.pass(message)
   }
 
-  /** Its host has the ladder. */
-  kill(): boolean {
-    if (!this.#started) queueMicrotask(() => this.#exit('it was not started', null))
+  /** Its host has the ladder, and kills what is not up yet at once. */
+  kill(why: string): boolean {
+    if (this.#started) this.#end(this.#options.runtime.self.name, why)
+    else queueMicrotask(() => this.#exit('it was not started', null))
     return false
   }
 
@@ -116,7 +117,7 @@ export class PlacedCarrier implements Carrier, Ladder {
     this.#link?.end(by, why)
   }
 
-  /** Asks one host after the other, the best one first, until one takes it. */
+  /** Asks one host after the other, the best one first, until it is up on one: a host may refuse, and may be lost meanwhile. */
   async #place(order: SpawnOrder): Promise<void> {
     const { runtime, on, avoid } = this.#options
     const { registry } = runtime.discovery.state
@@ -125,8 +126,8 @@ export class PlacedCarrier implements Carrier, Ladder {
     for (const host of hosts) {
       if (this.#reason !== undefined) break
       const attempt = await this.#ask(host, order)
-      if (attempt === 'accepted') return
-      tried.push(`${showActor({ name: host.name, id: host.peerId })}: ${attempt.refused}`)
+      if (attempt === 'settled') return
+      tried.push(`${showActor({ name: host.name, id: host.peerId })}: ${attempt.failed}`)
       if (attempt.final) break
     }
     const why = tried.length === 0 ? noHost(registry, on) : `no host has taken it: ${tried.join('; ')}`
@@ -138,6 +139,9 @@ export class PlacedCarrier implements Carrier, Ladder {
     const { runtime } = this.#options
     const host = targetOf(record)
     const outcome = Promise.withResolvers<Attempt>()
+    let isUp = false
+    let hostsEnd: string | undefined
+    const mayMove = (): boolean => !isUp && this.#reason === undefined
     const forget = this.#countOn(host.id)
     const times = { beatMs: order.beatMs, lostAfterMs: order.lostAfterMs }
     this.#link = new HostLink(
@@ -158,24 +162,35 @@ export class PlacedCarrier implements Carrier, Ladder {
         onAccepted: (pid) => {
           this.#host = { name: host.name, id: host.id }
           this.#pid = pid
-          outcome.resolve('accepted')
         },
         onRefused: (code, why) => {
           forget()
           this.#link = undefined
-          outcome.resolve({ refused: why, final: code === 'module' || code === 'invalid' })
+          outcome.resolve({ failed: why, final: code === 'module' || code === 'invalid' })
         },
         onTold: (event) => {
           if (event.type === 'exited') forget()
+          if (event.type === 'givenUp' && mayMove()) {
+            hostsEnd = `it ends it: ${event.why}`
+            return
+          }
+          if (event.type === 'exited' && hostsEnd !== undefined && mayMove())
+            return outcome.resolve({ failed: hostsEnd, final: false })
           this.#hear(event)
+          isUp ||= event.type === 'ready'
+          if (isUp || event.type === 'exited') outcome.resolve('settled')
         },
         onPassed: (message) => this.#events.onMessage(message),
         onOutput: (fd, bytes) => this.#output.write(fd, bytes),
         onLost: (how, goneInMs) => {
           forget()
-          this.#events.onLost?.(how)
+          const moves = mayMove()
+          if (!moves) this.#events.onLost?.(how)
           // Nobody starts it elsewhere while it may still run there.
-          this.#late = setTimeout(() => this.#exit(how, null), goneInMs)
+          this.#late = setTimeout(() => {
+            if (moves) outcome.resolve({ failed: how, final: false })
+            else this.#exit(how, null)
+          }, goneInMs)
         },
       },
     )

@@ -27,7 +27,7 @@ import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { failureOf } from '../support/failure-of.ts'
 import { deadline } from '../support/headroom.ts'
-import { isAlive } from '../support/process-watcher.ts'
+import { isAlive, watchProcesses } from '../support/process-watcher.ts'
 import { type Program, startProgram } from '../support/program.ts'
 import { useRuntimeDir } from '../support/runtime-dir.ts'
 import { within } from '../support/within.ts'
@@ -312,6 +312,28 @@ describe('a host', () => {
       nursery.cancel()
     }, swift)
   })
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)(
+    'that ends by %s while actors start there fails no start: the next one has them',
+    async (signal) => {
+      const { alpha, beta } = await startHosts('alpha', 'beta')
+      const processes = watchProcesses()
+      await openNursery(async (nursery) => {
+        const starts = ['one', 'two', 'three', 'four'].map(
+          async (name) => await nursery.startActor(name, { modules, on: { where: {} } }),
+        )
+        await eventually('some start there', () => processes.list().some(({ ppid }) => ppid === alpha.pid))
+        alpha.kill(signal)
+        // one that was up already is restarted
+        for (const portal of await within('all are up', Promise.all(starts), 20_000))
+          await eventually('it is on the other one', async () => {
+            const { parent } = await portal.run(whereAmI).catch(() => ({ parent: 0 }))
+            return parent === beta.pid
+          })
+        nursery.cancel()
+      }, swift)
+    },
+  )
 
   test('that dies takes its actors with it; its owner is told at once, and a supervisor places them elsewhere', async () => {
     const { alpha, beta } = await startHosts('alpha', 'beta')
