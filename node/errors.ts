@@ -149,9 +149,12 @@ export class TooManyRestarts extends GreenroomError {
   readonly child: string
 
   constructor(child: string, maxRestarts: number, withinMs: number, options?: ErrorOptions) {
+    const restarts = maxRestarts === 1 ? 'restart' : 'restarts'
+    // one that ended by itself, without an error, has no cause
+    const why = options?.cause === undefined ? '' : ` (${describeError(options.cause)})`
     super(
       'TOO_MANY_RESTARTS',
-      `'${child}' is not restarted: more than ${maxRestarts} restarts within ${withinMs} ms would be needed (${describeError(options?.cause)})`,
+      `'${child}' is not restarted: more than ${maxRestarts} ${restarts} within ${withinMs} ms would be needed${why}`,
       options,
     )
     this.child = child

@@ -233,7 +233,14 @@ export class Supervisor {
     this.#gaveUp = true
     const { maxRestarts, withinMs } = this.#options.settings
     this.#finish(slot, exit)
-    this.#options.onGiveUp(new TooManyRestarts(slot.child.name, maxRestarts, withinMs, { cause: exit.error }))
+    this.#options.onGiveUp(
+      new TooManyRestarts(
+        slot.child.name,
+        maxRestarts,
+        withinMs,
+        exit.kind === 'abnormal' ? { cause: exit.error } : {},
+      ),
+    )
   }
 
   #finish(slot: Slot, exit: ChildExit): void {

@@ -20,7 +20,7 @@ expectNothingLeft()
 
 let mesh: JoinedMesh
 beforeEach(async () => {
-  mesh = await joinMesh({ name: 'root' })
+  mesh = await joinMesh({ name: 'root', logLevel: 'error' })
 })
 afterEach(async () => await mesh.leave())
 
@@ -202,6 +202,19 @@ describe('intensity', () => {
       ),
     )
     expect(error).toBeInstanceOf(TooManyRestarts)
+  })
+
+  test('a child that ends too often by itself, without an error, is no cause', async () => {
+    const error = await failureOf(
+      openNursery((nursery) => void nursery.start(function idle() {}, { restart: 'permanent' }), {
+        ...swift,
+        strategy: 'one-for-one',
+        maxRestarts: 1,
+      }),
+    )
+    expect(error).toBeInstanceOf(TooManyRestarts)
+    expect(error).not.toHaveProperty('cause')
+    expect((error as Error).message).toBe("'idle' is not restarted: more than 1 restart within 5000 ms would be needed")
   })
 
   test('restarts that are further apart than the window go on', async () => {
