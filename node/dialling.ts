@@ -4,6 +4,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { BarredPeers } from './barred-peers.ts'
 import { outsideScopes } from './cancel-scope.ts'
 import { firstToAnswer } from './dial-race.ts'
+import { forgetIfGone } from './gone-peers.ts'
 import { ipOf, ownInterfaces } from './own-interfaces.ts'
 import { isRelayed, leadsOutside } from './relay.ts'
 
@@ -87,10 +88,15 @@ export class Dialling {
   }
 
   async #dial(peer: string, addresses: readonly string[], signal?: AbortSignal): Promise<Connection> {
-    return await this.#node.dial(
-      addresses.map((address) => withPeer(address, peer)),
-      signal === undefined ? {} : { signal },
-    )
+    try {
+      return await this.#node.dial(
+        addresses.map((address) => withPeer(address, peer)),
+        signal === undefined ? {} : { signal },
+      )
+    } catch (error) {
+      forgetIfGone(this.#node, peerIdFromString(peer))
+      throw error
+    }
   }
 
   async #race(peer: string, addresses: readonly string[]): Promise<Connection> {

@@ -30,6 +30,7 @@ import {
 } from './relay.ts'
 import { listenAt } from './listen-at.ts'
 import { MeshSecrets } from './mesh-secrets.ts'
+import { forgetGonePeers } from './gone-peers.ts'
 import { guardOpens } from './open-guard.ts'
 import { secretNoise } from './secret-noise.ts'
 import { stackLogger } from './stack-logger.ts'
@@ -314,6 +315,7 @@ function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
   }
   const { parts } = node.services as unknown as Pick<Services, 'parts'>
   const dialling = new Dialling(node, barred, parts)
+  forgetGonePeers(node)
   return {
     peerId: node.peerId.toString(),
     addresses: () => {
