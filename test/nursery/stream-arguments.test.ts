@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { joinMesh, type JoinedMesh, openNursery, type RemoteStream } from '../../index.ts'
+import { cancelScope, joinMesh, type JoinedMesh, openNursery, type RemoteStream } from '../../index.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
 import { within } from '../support/within.ts'
-import { listeners, sum, take, upper } from '../rpc/fixtures/listeners.ts'
+import { listeners, remainingAlong, sum, take, upper } from '../rpc/fixtures/listeners.ts'
 
 expectNothingLeft()
 
@@ -32,6 +32,19 @@ test('arguments stream to the main task of another process, and what it streams 
     for await (const word of stream) shouted.push(word)
   })
   expect(shouted).toEqual(['HI', 'HO'])
+})
+
+test('what a main task streams is over for everybody when a reader in a shorter scope was cancelled, and so is its actor', async () => {
+  const open = openNursery(async (nursery) => {
+    const portal = await nursery.runInActor('endless', remainingAlong, [])
+    let read = 0
+    const { cancelled } = await cancelScope(async (scope) => {
+      for await (const _ of portal.result()) if (++read === 3) scope.cancel()
+    })
+    expect([cancelled, read]).toEqual([true, 3])
+    expect(await portal.result().next()).toEqual({ done: true, value: undefined })
+  })
+  await within('the nursery', open)
 })
 
 test('arguments stream to a daemon, and leaving them ends their source here', async () => {
