@@ -1,5 +1,5 @@
 /** Bytes of buffers that are made until those that nobody uses any more are collected. */
-export const BYTES_PER_COLLECTION = 8 * 1024 * 1024
+export const BYTES_PER_COLLECTION = 4 * 1024 * 1024
 
 type Collect = (options: { readonly type: 'minor'; readonly execution: 'sync' }) => void
 
