@@ -37,7 +37,12 @@ export function relayAddress(addresses: readonly string[]): string | undefined {
 
 /** The address of the relay by which a root is reached itself; actors below it are reached by the same one. */
 export function outerRelay(addresses: readonly string[]): string | undefined {
-  return addresses.find(isRelayed)?.split(CIRCUIT)[0]
+  return relayIn(addresses.find(isRelayed) ?? '')
+}
+
+/** The address of the relay in one that leads through it. */
+export function relayIn(address: string): string | undefined {
+  return isRelayed(address) ? address.split(CIRCUIT)[0] : undefined
 }
 
 /**

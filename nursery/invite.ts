@@ -3,7 +3,7 @@ import { type InvitationLimits, Invitations } from '../discovery/invitations.ts'
 import { readJoinAddresses } from '../discovery/join-addresses.ts'
 import { openMesh } from '../discovery/mesh-files.ts'
 import { GreenroomError } from '../node/errors.ts'
-import { leadsOutside } from '../node/relay.ts'
+import { leadsOutside, relayIn } from '../node/relay.ts'
 
 export interface InviteOptions extends InvitationLimits {
   /**
@@ -32,7 +32,7 @@ export async function invite(mesh: string, options: InviteOptions = {}): Promise
     const { directory } = rendezvous
     const given = options.addresses?.slice(0, MAX_INVITATION_ADDRESSES)
     if (given !== undefined) readJoinAddresses(given)
-    const addresses = given ?? outward(await rendezvous.entries())
+    const addresses = given ?? outward(await rendezvous.entries(), options.uses !== undefined)
     if (addresses.length === 0)
       throw new GreenroomError(
         'NO_OPEN_ROOT',
@@ -47,11 +47,20 @@ export async function invite(mesh: string, options: InviteOptions = {}): Promise
   }
 }
 
-/** The addresses that mean something on another machine, of several roots in turn. */
-function outward(entries: readonly { readonly peerId: string; readonly addrs: readonly string[] }[]): string[] {
-  return entries
-    .flatMap(({ peerId, addrs }) =>
-      addrs.filter(leadsOutside).map((addr) => (addr.includes('/p2p/') ? addr : `${addr}/p2p/${peerId}`)),
-    )
-    .slice(0, MAX_INVITATION_ADDRESSES)
+/**
+ * The addresses that mean something on another machine, of several roots in turn. Strangers pass no relay: the door of the relay
+ * itself lets them in, unless uses are counted, which is done here alone.
+ */
+function outward(
+  entries: readonly { readonly peerId: string; readonly addrs: readonly string[] }[],
+  isCounted: boolean,
+): string[] {
+  const all = entries.flatMap(({ peerId, addrs }) =>
+    addrs.filter(leadsOutside).flatMap((addr) => {
+      const relay = relayIn(addr)
+      if (relay !== undefined) return isCounted ? [] : [relay]
+      return [addr.includes('/p2p/') ? addr : `${addr}/p2p/${peerId}`]
+    }),
+  )
+  return [...new Set(all)].slice(0, MAX_INVITATION_ADDRESSES)
 }
