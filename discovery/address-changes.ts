@@ -86,7 +86,8 @@ export class AddressChanges {
       return
     const left = ipsIn(record.addrs)
     const gone = new Set([...ipsIn(previous.addrs)].filter((ip) => !left.has(ip)))
-    this.#options.host.ends.abortAt(record.peerId, gone)
+    // of a record that is full the last ones may merely have found no room
+    if (record.addrs.length < recordLimits.addrs) this.#options.host.ends.abortAt(record.peerId, gone)
     if (this.#told.some((address) => relayOf(address) === record.peerId)) this.#tell()
   }
 

@@ -18,22 +18,15 @@ import { type Door, doorEncrypter } from './door.ts'
 import { fastEncrypter, fastMuxer } from './fast-path/fast-path.ts'
 import type { Identity } from './identity.ts'
 import { type IntroductionComponents, Introductions } from './introductions.ts'
-import { inOrderOfReach, ownInterfaces } from './own-interfaces.ts'
-import {
-  isOfThisMachine,
-  isRelayed,
-  lazyRelay,
-  leadsOutside,
-  relayedBy,
-  relayService,
-  relayTransport,
-} from './relay.ts'
+import { ownInterfaces } from './own-interfaces.ts'
+import { isOfThisMachine, isRelayed, lazyRelay, relayedBy, relayService, relayTransport } from './relay.ts'
 import { listenAt } from './listen-at.ts'
 import { MeshSecrets } from './mesh-secrets.ts'
 import { forgetGonePeers } from './gone-peers.ts'
 import { guardOpens } from './open-guard.ts'
 import { secretNoise } from './secret-noise.ts'
 import { stackLogger } from './stack-logger.ts'
+import { toldAddresses } from './told-addresses.ts'
 
 /** Streams of one protocol that one peer may hold open at a time, in each direction. */
 export const MAX_STREAMS_PER_PEER = 2_048
@@ -318,14 +311,7 @@ function wrap(node: Libp2p, barred: BarredPeers, floods: Floods): CallingHost {
   forgetGonePeers(node)
   return {
     peerId: node.peerId.toString(),
-    addresses: () => {
-      vouchForOwn(parts.addressManager)
-      const told = node
-        .getMultiaddrs()
-        .map(String)
-        .filter((address) => !isRelayed(address) || leadsOutside(address))
-      return told.length < 2 ? told : inOrderOfReach(told, ownInterfaces())
-    },
+    addresses: () => toldAddresses(node, parts.addressManager),
     handle: (protocol, handler) =>
       node.handle(
         protocol,
@@ -391,12 +377,6 @@ export function localAddresses(): string[] {
 
 function abstractSocket(): string {
   return `${UNIX}${encodeURIComponent(`\0greenroom-${randomBytes(16).toString('hex')}`)}`
-}
-
-/** libp2p tells of a public address only once strangers have reached it there; these are the own listeners of this actor. */
-function vouchForOwn(addresses: InnerParts['addressManager']): void {
-  for (const { multiaddr: address, type, verified } of addresses.getAddressesWithMetadata())
-    if (type === 'transport' && !verified) addresses.confirmObservedAddr(address, { type: 'transport' })
 }
 
 /**

@@ -92,6 +92,14 @@ test('connections to a peer end at the addresses that it has signed to have left
   changes.close()
 })
 
+test('an address that a full record has no room for is not one that was left', () => {
+  const { changes, left, hear } = machine('192.0.2.1')
+  const many = (from: number): string[] => Array.from({ length: 8 }, (_, i) => `/ip4/198.51.100.${from + i}/tcp/1`)
+  hear({ type: 'updated', record: { peerId: 'peer', addrs: many(2) }, previous: { addrs: many(1) } })
+  expect(left).toEqual([])
+  changes.close()
+})
+
 test('an actor behind a relay tells its new address when the relay has moved', () => {
   const { changes, told, records, relay, become, hear } = machine()
   const through = (ip: string): string => `/ip4/${ip}/tcp/4001/p2p/12D3KooWRelay/p2p-circuit/p2p/12D3KooWSelf`

@@ -52,7 +52,16 @@ export interface Network extends Disposable {
   plug(host: Host, state: 'up' | 'down'): void
   /** Takes a host's address away and gives it another one of its subnet, as a router does after a while. */
   readdress(host: Host): void
+  /** Gives a host an interface more, to which nothing is connected, with an address. */
+  addInterface(host: Host, name: string, address: string): void
   /** What a name stands for on a host; it replaces what it stood for before. */
+  addInterface(host: Host, name: string, address: string): void {
+    const namespace = this.#names[host.number] ?? ''
+    run('ip', ['-n', namespace, 'link', 'add', name, 'type', 'dummy'])
+    run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', name])
+    run('ip', ['-n', namespace, 'link', 'set', name, 'up'])
+  }
+
   name(on: Host, name: string, addresses: readonly string[]): void
   /** Takes all cuts back and all plugs in. */
   heal(): void
