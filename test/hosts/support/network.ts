@@ -55,13 +55,6 @@ export interface Network extends Disposable {
   /** Gives a host an interface more, to which nothing is connected, with an address. */
   addInterface(host: Host, name: string, address: string): void
   /** What a name stands for on a host; it replaces what it stood for before. */
-  addInterface(host: Host, name: string, address: string): void {
-    const namespace = this.#names[host.number] ?? ''
-    run('ip', ['-n', namespace, 'link', 'add', name, 'type', 'dummy'])
-    run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', name])
-    run('ip', ['-n', namespace, 'link', 'set', name, 'up'])
-  }
-
   name(on: Host, name: string, addresses: readonly string[]): void
   /** Takes all cuts back and all plugs in. */
   heal(): void
@@ -160,6 +153,13 @@ class Namespaces implements Network {
     run('ip', ['-n', name, 'address', 'add', `${after}/24`, 'dev', 'eth0'])
     run('ip', ['-n', name, 'route', 'replace', 'default', 'via', gatewayOf(host.number)])
     this.#addresses.set(host.number, after)
+  }
+
+  addInterface(host: Host, name: string, address: string): void {
+    const namespace = this.#names[host.number] ?? ''
+    run('ip', ['-n', namespace, 'link', 'add', name, 'type', 'dummy'])
+    run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', name])
+    run('ip', ['-n', namespace, 'link', 'set', name, 'up'])
   }
 
   name(on: Host, name: string, addresses: readonly string[]): void {
