@@ -5,7 +5,7 @@ import type { BarredPeers } from './barred-peers.ts'
 import { outsideScopes } from './cancel-scope.ts'
 import { firstToAnswer } from './dial-race.ts'
 import { forgetIfGone } from './gone-peers.ts'
-import { ipOf, ownInterfaces } from './own-interfaces.ts'
+import { ipOf, isOwn, ownInterfaces } from './own-interfaces.ts'
 import { isRelayed, leadsOutside } from './relay.ts'
 
 /** Milliseconds that a dial may take, handshake included. */
@@ -114,7 +114,7 @@ function ofThatMachine(addresses: readonly string[]): readonly string[] {
   const outside = addresses.filter(leadsOutside)
   if (outside.length === 0) return addresses
   const own = ownInterfaces()
-  const isHere = outside.some((address) => !isRelayed(address) && own.has(ipOf(address) ?? ''))
+  const isHere = outside.some((address) => !isRelayed(address) && isOwn(ipOf(address), own))
   return isHere ? addresses : outside
 }
 

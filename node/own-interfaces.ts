@@ -11,6 +11,12 @@ export function ownInterfaces(): ReadonlyMap<string, string> {
   return found
 }
 
+/** Whether this machine has an address that others reach it at, and not every machine with containers has as well. */
+export function isOwn(ip: string | undefined, interfaces: ReadonlyMap<string, string>): boolean {
+  const name = interfaces.get(ip ?? '')
+  return name !== undefined && !INNER.test(name)
+}
+
 /** The address of an interface that a multiaddr begins with; undefined when it begins with something else. */
 export function ipOf(address: string): string | undefined {
   return /^\/ip[46]\/([^/]+)/.exec(address)?.[1]

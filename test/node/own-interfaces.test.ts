@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { expect, test } from 'vitest'
-import { inOrderOfReach, ipOf, ownInterfaces, plainIp } from '../../node/own-interfaces.ts'
+import { inOrderOfReach, ipOf, isOwn, ownInterfaces, plainIp } from '../../node/own-interfaces.ts'
 
 test('addresses are told in the order in which others should try them: interfaces, relays, bridges, this machine, its files', () => {
   const interfaces = new Map([
@@ -58,4 +58,17 @@ test('the address of a socket of both families is the one of its interface', () 
     undefined,
   ])
   expect([ipOf('/ip6/2001:db8::1/tcp/1'), ipOf('/unix/x')]).toEqual(['2001:db8::1', undefined])
+})
+
+test('the address of a bridge is not known as that of one machine: each with containers has it', () => {
+  const own = new Map([
+    ['172.17.0.1', 'docker0'],
+    ['192.168.1.5', 'eth0'],
+  ])
+  expect(['172.17.0.1', '192.168.1.5', '192.168.1.6', undefined].map((ip) => isOwn(ip, own))).toEqual([
+    false,
+    true,
+    false,
+    false,
+  ])
 })
