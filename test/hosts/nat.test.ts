@@ -8,7 +8,7 @@ import { useRuntimeDir } from '../support/runtime-dir.ts'
 import { expectAgreement, expectFoundEverywhere } from './support/agreement.ts'
 import { translate, whyNoFirewall } from './support/firewall.ts'
 import { knock } from './support/knock.ts'
-import { shareSecret, startMember } from './support/member.ts'
+import { type Member, shareSecret, startMember } from './support/member.ts'
 import { type Host, makeNetwork, whyNoNetwork } from './support/network.ts'
 
 const reason = whyNoNetwork()
@@ -42,7 +42,9 @@ describe.skipIf(reason !== undefined)(`hosts behind routers${reason === undefine
       profile: 'lan' as const,
     })
     const a = await startMember({ ...at(0), name: 'a' })
-    const r = await startMember({ ...at(1), name: 'r', join: a.addresses, also: { relay: 'offer' } })
+    const startRelay = async (): Promise<Member> =>
+      await startMember({ ...at(1), name: 'r', identity: 'kept', join: a.addresses, also: { relay: 'offer' } })
+    const r = await startRelay()
     // the one of the two that offers nothing is asked as well
     const inside = { join: [...a.addresses, ...r.addresses], also: { relay: 'use' } }
     const b = await startMember({ ...at(2), ...inside, name: 'b', actors: ['donny'] })
@@ -56,6 +58,11 @@ describe.skipIf(reason !== undefined)(`hosts behind routers${reason === undefine
       `/ip4/${one.address}/tcp/${PORT}/p2p/${b.id}`,
       `/ip4/${relay.address}/tcp/${PORT}/p2p/${r.id}`,
     ])
-    for (const member of [c, b, r, a]) await member.leave()
+    // a relay that starts again is asked again
+    await r.kill()
+    const again = await startRelay()
+    await expectAgreement([a, again, b, c], names, 20_000)
+    await expectFoundEverywhere([a, again, b, c], names)
+    for (const member of [c, b, again, a]) await member.leave()
   }, 120_000)
 })
