@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import multicastDns, { type MulticastDNS, type ResponsePacket } from 'multicast-dns'
+import type { MulticastDNS, ResponsePacket } from 'multicast-dns'
 import { describeError } from '../node/errors.ts'
 import type { Host } from '../node/host.ts'
 import { areaLog } from '../node/log.ts'
@@ -40,9 +40,9 @@ export class LanWatch {
   #second = 0
   #reads = 0
 
-  constructor(options: LanWatchOptions) {
+  private constructor(options: LanWatchOptions, mdns: MulticastDNS) {
     this.#options = options
-    this.#mdns = multicastDns(options.port === undefined ? {} : { port: options.port })
+    this.#mdns = mdns
     this.#mdns.on('response', (packet) => this.#hear(packet))
     // without a network nobody is announced to; it is tried again
     this.#mdns.on('warning', (error) => this.#log.debug(`multicast DNS: ${describeError(error)}`))
@@ -50,6 +50,12 @@ export class LanWatch {
       this.#log.warn(`nobody is found on the local network, multicast DNS does not work: ${describeError(error)}`),
     )
     this.#mdns.once('ready', () => this.#announce())
+  }
+
+  static async open(options: LanWatchOptions): Promise<LanWatch> {
+    // few look around, and whatever is imported at the top is loaded by every actor
+    const { default: multicastDns } = await import('multicast-dns')
+    return new LanWatch(options, multicastDns(options.port === undefined ? {} : { port: options.port }))
   }
 
   /** Tells the local network anew where this root is. */

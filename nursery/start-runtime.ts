@@ -215,7 +215,7 @@ async function boot(options: RuntimeOptions): Promise<ActorRuntime> {
     let lan: LanWatch | undefined
     if (options.mdns === true) {
       const { LanWatch } = await import('../discovery/lan-watch.ts')
-      lan = new LanWatch({ host, discovery, secrets })
+      lan = await LanWatch.open({ host, discovery, secrets })
       stops.push(async () => await lan?.close())
     }
     const nurseries = new Map<LiveNursery, Promise<void>>()
