@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { profiles } from '../../discovery/profile.ts'
 import { seeded } from '../simulator/rng.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
@@ -18,6 +19,8 @@ const reason = whyNoNetwork()
 /** Milliseconds within which hosts that are cut off are known to be gone, and within which a healed mesh is one again. */
 const APART_MS = 10_000
 const HEALED_MS = 20_000
+/** Milliseconds within which one that hears nobody has given up all others: twice the longest suspicion, and a round. */
+const ALONE_MS = 2 * profiles.loopback.suspicion.max + profiles.loopback.suspicion.min + 5_000
 /** Milliseconds for which a fault lasts that nobody may take for a death, or that comes and goes. */
 const FAULT_MS = 8_000
 const TEST_MS = 180_000
@@ -122,6 +125,8 @@ describe.skipIf(reason !== undefined)(`hosts${reason === undefined ? '' : `: ${r
       const [deaf, ...others] = network.hosts.toReversed() as [Host, ...Host[]]
       for (const other of others) network.cut(other, deaf)
       await expectAgreement(members.slice(0, 4), ['h1', 'h2', 'h3', 'h4'], APART_MS)
+      // it distrusts itself first, and gives all others up at one moment
+      await expectAgreement(members.slice(4), ['h5'], ALONE_MS)
       await expectHealed(hosts)
     },
     TEST_MS,

@@ -33,8 +33,9 @@ function livingAreNotCalledDead(world: World): Law {
         const { record } = effect.event
         const target = world.get(record.peerId)
         if (target === undefined || target.core.leaving || record.inc < target.inc) continue
-        // whoever flaps stays out on purpose until it has been well for a while
-        if (target.core.liveness.health.cutOff) continue
+        // whoever flaps stays out on purpose until it has been well for a while, and its refutation takes its way
+        const { cutOff, cutOffAt } = target.core.liveness.health
+        if (cutOff || target.localTime(now) - cutOffAt < probe.timeout) continue
         throw new Broken(title, `${actor.id} calls ${target.id} dead after ${(quiet / 1_000).toFixed(1)} s of quiet`)
       }
     },

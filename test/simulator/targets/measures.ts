@@ -4,7 +4,7 @@ import type { Bench, Measured, Target } from './bench.ts'
 import { countFalsePositives, plainSwim, withoutLifeguard } from './false-positives.ts'
 import { heal, succession } from './measure-arbiter.ts'
 import { crash, hang, isolation, lostHost, sick } from './measure-detection.ts'
-import { change, idle, storm } from './measure-spread.ts'
+import { change, idle, latecomers, storm } from './measure-spread.ts'
 
 /** The shares of plain SWIM's false positives that Lifeguard left, in percent: everywhere, and at healthy members. */
 const lifeguard = { all: 1.53, atHealthy: 1.89 }
@@ -128,8 +128,16 @@ export const targets: readonly Target[] = [
     anchor: 'Akka 155 s, Rapid ~45 s, memberlist 95 s',
     target: '≤ 15 s (1,000), ≤ 30 s (2,000)',
     sizes: [100, 1_000, 2_000],
-    longSizes: [10_000],
     measure: storm,
+  },
+  {
+    id: 'latecomers',
+    what: 'a tenth joins at once, while the others are there, until all know all',
+    anchor: 'not known',
+    target: '≤ 30 s',
+    sizes: [],
+    longSizes: [10_000],
+    measure: latecomers,
   },
   {
     id: 'false-positives',
