@@ -26,6 +26,9 @@ export interface ShellOptions {
 /** Takes the terminal until it is asked to give it back, which it does as it found it. */
 export function openShell(show: Show, { coloured, showErrors }: ShellOptions): { close(): Promise<void> } {
   const release = holdErrors()
+  // the first frame begins where the cursor is: what is typed ahead must not be echoed into it
+  process.stdin.setRawMode(true)
+  process.stdout.write('\r')
   const shell = render(createElement(Screen, { show, coloured }), {
     alternateScreen: true,
     incrementalRendering: true,

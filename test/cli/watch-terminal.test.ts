@@ -226,6 +226,16 @@ describe('greenroom watch on a mesh of three roots with ten actors', () => {
     await shows(wide, 'the other screen says so too', /── gone[^]*clown/)
   })
 
+  test('takes keys that were pressed before it was there', async () => {
+    using terminal = watch(80, 24)
+    terminal.press('2', 'Escape', 'Escape', '/', 'o', 'r', 'u', 's', 'Enter')
+    await shows(
+      terminal,
+      'they count, and have left nothing',
+      /^watched {2}3 roots.*\n1 mesh \[2 actors\].*\/orus[^]*chorus/,
+    )
+  })
+
   test('is killed without leaving a trace on others', async () => {
     const roots = (await mesh.members()).filter(({ parent }) => parent === null)
     const traces = async (): Promise<string[]> => {

@@ -38,7 +38,9 @@ export function openTerminal(
   // the shell stays, so that what the command leaves behind can be seen: among that, whether lines are edited and echoed
   const after =
     'echo "it ended with $?"; stty -a | tr " ;" "\\n\\n" | grep -E "^-?(icanon|echo)$" | sort | xargs; exec cat'
-  tmux('new-session', '-d', ...size, `${settings.join('')}${typed}; ${after}`)
+  // tmux is nobody's child: it has to see for itself when the tests are killed
+  const untilLeft = `(while kill -0 ${process.pid}; do sleep 1; done; tmux -S '${socket}' kill-server) >/dev/null 2>&1 &`
+  tmux('new-session', '-d', ...size, `${untilLeft} ${settings.join('')}${typed}; ${after}`)
   return {
     screen: () => tmux('capture-pane', '-p').split('\n'),
     painted: () => tmux('capture-pane', '-p', '-e'),
@@ -47,7 +49,7 @@ export function openTerminal(
     ask: (format) => tmux('display-message', '-p', format).trim(),
     pid: () => {
       const shell = tmux('display-message', '-p', '#{pane_pid}').trim()
-      return Number(execFileSync('pgrep', ['-P', shell], { encoding: 'utf8' }).trim())
+      return Number(execFileSync('pgrep', ['-P', shell, '-f', command], { encoding: 'utf8' }).trim())
     },
     [Symbol.dispose]: () => void tmux('kill-server'),
   }
