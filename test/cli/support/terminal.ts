@@ -49,7 +49,7 @@ export function openTerminal(
     ask: (format) => tmux('display-message', '-p', format).trim(),
     pid: () => {
       const shell = tmux('display-message', '-p', '#{pane_pid}').trim()
-      return Number(execFileSync('pgrep', ['-P', shell, '-f', command], { encoding: 'utf8' }).trim())
+      return Number(execFileSync('pgrep', ['-P', shell, '-f', `^${process.execPath} `], { encoding: 'utf8' }).trim())
     },
     [Symbol.dispose]: () => void tmux('kill-server'),
   }
