@@ -37,6 +37,9 @@ export function holdLifelines(count: number, limits: ActorLimits, onOrphaned: ()
     eval: true,
     workerData: { fds: inherited, graceMs: ORPHAN_GRACE_MS, limits, signals: LIMIT_SIGNALS, checkMs: LIMIT_CHECK_MS },
     execArgv: [],
+    // it writes nothing: else the standard streams of the process would be made, to pass on what it does
+    stdout: true,
+    stderr: true,
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 },
   })
   worker.once('message', onOrphaned)

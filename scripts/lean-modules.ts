@@ -11,6 +11,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
   '@noble/curves/ed25519.js': 'ed25519.ts',
   '@noble/curves/secp256k1.js': 'secp256k1.ts',
   'mortice/dist/src/node.js': 'mortice.ts',
+  'multiformats/dist/src/vendor/base-x.js': 'base-x.ts',
 }
 
 /** Sorts words that nobody reads: the rules of a language for that take five milliseconds to load. */

@@ -13,6 +13,8 @@ type Import = Extract<Statement, { type: 'ImportDeclaration' }>
 /** Files of the bundle: the library's code, and the module that runs it. */
 const SCRIPT = 'library.js'
 const MODULE = 'library.mjs'
+/** Built-in modules that few processes use: their functions are looked up when they are called. */
+const SELDOM = new Set(['node:fs/promises', 'node:dns/promises'])
 /** What the script is given by the module that runs it. */
 const GIVEN = ['$meta', '$import', '$builtin', '$modules'] as const
 
@@ -111,12 +113,15 @@ function edited(code: string, edits: readonly Edit[]): string {
 }
 
 /** As in `{a: b} = source`; a built-in module is its own default export. */
-function declarationsOf({ specifiers }: Import, source: string, builtin: boolean): string[] {
+function declarationsOf({ specifiers, source: { value: from } }: Import, source: string, builtin: boolean): string[] {
+  const seldom = SELDOM.has(from)
   const whole: string[] = []
   const parts: string[] = []
   for (const specifier of specifiers) {
     const { name } = specifier.local
     if (specifier.type === 'ImportNamespaceSpecifier') whole.push(`${name}=${source}`)
+    else if (specifier.type === 'ImportSpecifier' && seldom)
+      whole.push(`${name}=(...given)=>${source}.${nameOf(specifier.imported)}(...given)`)
     else if (specifier.type === 'ImportSpecifier' && nameOf(specifier.imported) !== 'default')
       parts.push(`${JSON.stringify(nameOf(specifier.imported))}:${name}`)
     else whole.push(`${name}=${builtin ? source : `${source}.default`}`)

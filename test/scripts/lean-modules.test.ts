@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { ipVersion, isIP, isIPv4, isIPv6 } from '../../scripts/lean/is-ip.ts'
+import baseX from '../../scripts/lean/base-x.ts'
 import { BUSY_FRAMES, ChaCha20Poly1305, isBusy } from '../../scripts/lean/as-chacha20poly1305.ts'
 import { digest } from '../../scripts/lean/as-sha256.ts'
 import { ed25519 } from '../../scripts/lean/ed25519.ts'
@@ -52,6 +53,33 @@ describe('what stands in for a module of a package does the same as that', () =>
       return isBusy()
     })
     check()
+  })
+
+  test.each([
+    ['base58btc', '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz', false],
+    ['base36', '0123456789abcdefghijklmnopqrstuvwxyz', true],
+    ['base10', '0123456789', false],
+  ] as const)('%s', async (name, alphabet, caseInsensitive) => {
+    const { default: theirs } = await original<{ default: typeof baseX }>('multiformats/dist/src/vendor/base-x.js')
+    const [ours, stock] = [baseX(alphabet, name, caseInsensitive), theirs(alphabet, name, caseInsensitive)]
+    const zeros = [1, 2, 9, 40].map((length) => new Uint8Array(length))
+    const edges = [
+      Uint8Array.of(0, 0, 1),
+      Uint8Array.of(255),
+      new Uint8Array(38).fill(255),
+      Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0),
+    ]
+    const random = Array.from({ length: 300 }, (_, i) => new Uint8Array(randomBytes(i % 70)))
+    for (const input of [...inputs, ...zeros, ...edges, ...random]) {
+      const text = stock.encode(input)
+      expect(ours.encode(input)).toBe(text)
+      expect(ours.decode(text)).toEqual(input)
+      expect(ours.decodeUnsafe(text.toUpperCase())).toEqual(stock.decodeUnsafe(text.toUpperCase()))
+    }
+    for (const text of ['', ' ', '1 ', '-', 'é', '1-', `${alphabet[1]} `, alphabet, `${alphabet[0]}${alphabet}`])
+      expect(ours.decodeUnsafe(text)).toEqual(stock.decodeUnsafe(text))
+    expect(() => ours.decode('-')).toThrow(`Non-${name} character`)
+    expect(() => ours.encode('text' as never)).toThrow(TypeError)
   })
 
   test('the public key of an Ed25519 seed', async () => {
