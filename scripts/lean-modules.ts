@@ -17,9 +17,29 @@ const STAND_INS: Readonly<Record<string, string>> = {
 /** Sorts words that nobody reads: the rules of a language for that take five milliseconds to load. */
 const SORTING = [/\b([\w.()]+)\.localeCompare\(([\w.()]+)\)/g, '($1 < $2 ? -1 : $1 > $2 ? 1 : 0)'] as const
 
+/** What is known of a peer stays in memory: nothing is gained by writing it as bytes and reading it again at each change. */
+const COPY_OF_PEER = `function copyOf(peer) {
+  return {
+    ...peer,
+    addresses: peer.addresses.map((address) => ({ ...address })),
+    protocols: [...peer.protocols],
+    metadata: new Map(peer.metadata),
+    tags: new Map(peer.tags),
+  };
+}`
+
 /** What is made at the start of each process, and is made when it is needed instead. */
 const EDITS: Readonly<Record<string, readonly (readonly [from: RegExp, to: string])[]>> = {
   '@libp2p/peer-record/dist/src/peer-record/utils.js': [SORTING],
+  '@libp2p/peer-store/dist/src/store.js': [
+    [/\bPeerPB\.decode\((\w+)\)/g, 'copyOf($1)'],
+    [/\bPeerPB\.encode\(peer\)/, 'copyOf(peer)'],
+    [/^export class PersistentStore/m, `${COPY_OF_PEER}\n$&`],
+  ],
+  '@libp2p/peer-store/dist/src/utils/bytes-to-peer.js': [
+    [/\bPeerPB\.decode\((\w+)\)/, 'copyOf($1)'],
+    [/^export function pbToPeer/m, `${COPY_OF_PEER}\n$&`],
+  ],
   '@libp2p/peer-store/dist/src/utils/dedupe-addresses.js': [SORTING],
   '@libp2p/peer-store/dist/src/utils/to-peer-pb.js': [SORTING],
   '@libp2p/utils/dist/src/private-ip.js': [

@@ -13,6 +13,12 @@ type Import = Extract<Statement, { type: 'ImportDeclaration' }>
 /** Files of the bundle: the library's code, and the module that runs it. */
 const SCRIPT = 'library.js'
 const MODULE = 'library.mjs'
+/** What gives packages in CommonJS their `require`: all that they ask for in a start is built in. */
+const RUNTIME = 'rolldown-runtime.mjs'
+const REQUIRE = [
+  '(()=>createRequire(import.meta.url))()',
+  'id=>process.getBuiltinModule(id)??createRequire(import.meta.url)(id)',
+] as const
 /** Built-in modules that few processes use: their functions are looked up when they are called. */
 const SELDOM = new Set(['node:fs/promises', 'node:dns/promises'])
 /** What the script is given by the module that runs it. */
@@ -38,6 +44,9 @@ export function libraryScript(): Plugin {
           for (const name of importsFrom(MODULE, chunk.code))
             if (changing.has(name)) throw new Error(`${chunk.fileName} imports '${changing.get(name)}', which changes`)
       library.code = module
+      const runtime = chunks.find(({ fileName }) => fileName === RUNTIME)
+      if (runtime?.code.includes(REQUIRE[0]) !== true) throw new Error(`${RUNTIME} has another shape`)
+      runtime.code = runtime.code.replace(...REQUIRE)
       this.emitFile({ type: 'asset', fileName: SCRIPT, source: script })
     },
   }

@@ -77,8 +77,7 @@ function bytesOf(source: Uint8Array | ArrayBufferView | readonly number[]): Buff
 
 /** When the first one is read: most of the alphabets are never used. */
 function valuesOf(alphabet: string, caseInsensitive: boolean): Map<string, number> {
-  const letters = [...alphabet].entries()
-  const own = [...letters].map(([value, letter]): [string, number] => [letter, value])
+  const own = alphabet.split('').map((letter, value): [string, number] => [letter, value])
   const cased = ([letter, value]: [string, number]): [string, number][] => [
     [letter.toLowerCase(), value],
     [letter.toUpperCase(), value],

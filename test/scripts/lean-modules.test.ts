@@ -1,6 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { PeerId } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
 import { ipVersion, isIP, isIPv4, isIPv6 } from '../../scripts/lean/is-ip.ts'
 import baseX from '../../scripts/lean/base-x.ts'
@@ -150,6 +154,69 @@ describe('an edit', () => {
       expect(edited.isPrivateIp(address)).toBe(isPrivateIp(address))
     },
   )
+})
+
+test('what is known of peers is the same without being written as bytes', async () => {
+  const edit = leanModules().transform as (code: string, id: string) => string | null
+  const folder = new URL('../../node_modules/@libp2p/peer-store/dist/src/', import.meta.url)
+  const lean = (file: string): string => {
+    const url = new URL(file, folder)
+    const code = edit(readFileSync(url, 'utf8'), fileURLToPath(url)) ?? readFileSync(url, 'utf8')
+    const linked = code.replaceAll(/ from ['"]([^'"]+)['"]/g, (_, from: string) => {
+      if (from.endsWith('bytes-to-peer.js')) return ` from "${lean('utils/bytes-to-peer.js')}"`
+      return ` from "${from.startsWith('.') ? new URL(from, url).href : import.meta.resolve(from)}"`
+    })
+    return `data:text/javascript,${encodeURIComponent(linked)}`
+  }
+  interface Store {
+    merge(peer: PeerId, data: object): Promise<object>
+    patch(peer: PeerId, data: object): Promise<object>
+    save(peer: PeerId, data: object): Promise<object>
+    load(peer: PeerId): Promise<object>
+    all(): AsyncIterable<object>
+  }
+  type Stores = { PersistentStore: new (components: object) => Store }
+  const { MemoryDatastore } = await original<{ MemoryDatastore: new () => object }>('datastore-core/dist/src/memory.js')
+  const self = peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+  const peers = [self, peerIdFromPrivateKey(await generateKeyPair('Ed25519'))]
+  const storeOf = ({ PersistentStore }: Stores): Store =>
+    new PersistentStore({
+      logger: { forComponent: () => Object.assign(() => {}, { error: () => {}, trace: () => {} }) },
+      peerId: self,
+      datastore: new MemoryDatastore(),
+    })
+  const stores = [
+    storeOf(await original<Stores>('@libp2p/peer-store/dist/src/store.js')),
+    storeOf((await import(lean('store.js'))) as Stores),
+  ]
+  const changes: [keyof Omit<Store, 'all' | 'load'>, object][] = [
+    ['merge', { protocols: ['/b/1', '/a/1'] }],
+    ['merge', { protocols: ['/b/1'] }],
+    ['merge', { multiaddrs: [multiaddr('/ip4/127.0.0.1/tcp/4001'), multiaddr('/unix/%00x')] }],
+    ['merge', { metadata: { k: Uint8Array.of(1, 2) }, tags: { kept: { value: 3 }, brief: { value: 1, ttl: 60_000 } } }],
+    ['merge', { metadata: { k: undefined, other: Uint8Array.of(9) } }],
+    ['patch', { protocols: ['/c/1'], tags: {} }],
+    ['save', { multiaddrs: [multiaddr('/ip4/127.0.0.1/tcp/4002')] }],
+    ['save', { multiaddrs: [multiaddr('/ip4/127.0.0.1/tcp/4002')] }],
+  ]
+  // of times, and of what protobuf leaves out, nothing is compared
+  const plain = (value: unknown): unknown =>
+    JSON.parse(
+      JSON.stringify(value, (key, part: unknown) => {
+        if (key === 'updated' && typeof part === 'number') return 'now'
+        if (part instanceof Map) return [...part]
+        return key === 'expiry' || typeof part === 'bigint' ? 'later' : part
+      }),
+    )
+  for (const peer of peers)
+    for (const [change, data] of changes) {
+      const [theirs, ours] = await Promise.all(stores.map(async (store) => plain(await store[change](peer, data))))
+      expect(ours).toEqual(theirs)
+      const [before, after] = await Promise.all(stores.map(async (store) => plain(await store.load(peer))))
+      expect(after).toEqual(before)
+    }
+  const [theirs, ours] = await Promise.all(stores.map(async (store) => plain(await Array.fromAsync(store.all()))))
+  expect(ours).toEqual(theirs)
 })
 
 test('a module that is not met any more, or has changed, fails the bundle by name', () => {
