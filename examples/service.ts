@@ -1,6 +1,8 @@
 // A web service that embeds an actor: any number of instances stand behind one name, on one machine or on many.
 //   node examples/service.ts my-mesh 8080     and, in another terminal, with another port
+//   node examples/service.ts my-mesh 8080 --listen /ip4/0.0.0.0/tcp/4001     on several machines
 // Fastify owns the process: greenroom handles no signal here, and leaves when the service closes.
+import { parseArgs } from 'node:util'
 import fastify from 'fastify'
 import { currentActor, expose, failAfter, findActors, getArbiter, joinMesh } from '../index.ts'
 
@@ -20,9 +22,15 @@ async function allVisits(): Promise<number[]> {
 }
 
 if (import.meta.main) {
-  const [mesh = 'service', port = '0'] = process.argv.slice(2)
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { listen: { type: 'string', multiple: true } },
+  })
+  const [mesh = 'service', port = '0'] = positionals
+  const { listen } = values
+  const lan = listen === undefined ? {} : ({ listen, profile: 'lan' } as const)
   const service = fastify()
-  const joined = await joinMesh({ mesh, name: 'web', modules: [counter] })
+  const joined = await joinMesh({ mesh, name: 'web', modules: [counter], ...lan })
   service.addHook('onClose', async () => await joined.leave())
 
   service.get('/', () => ({ visits: ++visits, at: currentActor().id }))
@@ -33,5 +41,7 @@ if (import.meta.main) {
   })
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void service.close())
-  console.log(`listening on ${await service.listen({ port: Number(port) })}`)
+  console.log(
+    `listening on ${await service.listen({ port: Number(port), host: listen === undefined ? 'localhost' : '0.0.0.0' })}`,
+  )
 }

@@ -1,4 +1,4 @@
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { chat, countWords, queueJobs, type Stage, visitGreeters } from '../examples/support/company.ts'
 import { eventually } from '../support/eventually.ts'
 import { expectNothingLeft } from '../support/expect-nothing-left.ts'
@@ -45,6 +45,32 @@ describe.skipIf(reason !== undefined)(
       async (_title, play) => {
         using machines = startMachines(3)
         await play(stageOn(machines))
+      },
+      TEST_MS,
+    )
+
+    test(
+      'stand behind one name as web services on two hosts, each healthy, until one leaves in order',
+      async () => {
+        using machines = startMachines(2)
+        const stage = stageOn(machines)
+        const services = [await stage.start('service', ['service', '8080'], 0)]
+        await services[0]!.waitForLine('listening on')
+        services.push(await stage.start('service', ['service', '8080'], 1))
+        await services[1]!.waitForLine('listening on')
+        const health = (at: number): unknown => JSON.parse(machines.fetch(machines.hosts[at]!, ':8080/health'))
+        for (const at of [0, 1])
+          await eventually('it is healthy', () => (health(at) as { instances: number }).instances === 2, 20_000)
+        machines.fetch(machines.hosts[0]!, ':8080/')
+        expect(JSON.parse(machines.fetch(machines.hosts[1]!, ':8080/visits'))).toEqual({
+          instances: expect.arrayContaining([0, 1]) as number[],
+        })
+        services[1]!.kill('SIGTERM')
+        expect(await services[1]!.waitForExit()).toEqual({ code: 0, signal: null })
+        await eventually('the other one goes on alone', () => (health(0) as { instances: number }).instances === 1)
+        services[0]!.kill('SIGTERM')
+        expect(await services[0]!.waitForExit()).toEqual({ code: 0, signal: null })
+        for (const { stderr } of services) expect(stderr).toEqual([])
       },
       TEST_MS,
     )

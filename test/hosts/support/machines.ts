@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +26,8 @@ export interface Machines extends Disposable {
   secretOf(host: Host, mesh: string): Buffer
   /** Runs the greenroom command on a host; gives what it printed. @throws Error when it fails */
   greenroom(host: Host, ...args: readonly string[]): Promise<string>
+  /** What a web service says to somebody on its own host. @param place port and path, such as `:8080/health` */
+  fetch(host: Host, place: string): string
 }
 
 export function startMachines(count: number): Machines {
@@ -66,6 +68,11 @@ export function startMachines(count: number): Machines {
         timeout: deadline(COMMAND_MS),
       })
       return stdout.trim()
+    },
+    fetch: (host, place) => {
+      const script = `fetch('http://127.0.0.1${place}').then((answer) => answer.text()).then(console.log)`
+      const [ip = '', ...inHost] = host.command
+      return execFileSync(ip, [...inHost, process.execPath, '-e', script], { encoding: 'utf8', timeout: COMMAND_MS })
     },
     [Symbol.dispose]: () => {
       network[Symbol.dispose]()
