@@ -64,20 +64,24 @@ describe.skipIf(process.platform !== 'linux')(
       const invitation = await done(one, 'invite', ...mesh, '--address', address)
       expect(invitation).toMatch(/^greenroom:/)
       await done(two, 'up', '--join', invitation, '--name', 'two', '--detach', ...listen)
+      const three = talkativeMachine('three')
+      const args = ['up', '--join', invitation, '--name', 'three', ...listen]
+      await using inFront = await startProgram(command, { args, env: three.env })
+      await inFront.waitForLine('three is up', 20_000)
       await using program = await startProgram(member, { env: { ...two.env, GREENROOM_JOIN: invitation } })
       await program.waitForLine('all are up', 20_000)
 
       const secrets = formsOf(one.secret())
       const looks = (): void => {
         const all = processes.list().map(({ pid }) => pid)
-        // two peers, a program, an actor of each kind that is a process, one below it, and a process that waits
-        expect(all.length).toBeGreaterThanOrEqual(6)
+        // three peers, a program, an actor of each kind that is a process, one below it, and a process that waits
+        expect(all.length).toBeGreaterThanOrEqual(7)
         const shown = shownOf(all, ['cmdline', 'environ'])
         expectKept(secrets, shown)
         // whoever is given an invitation by its environment has it there, and nobody below it
         shown.delete(`/proc/${program.pid}/environ`)
         expectKept(partsOf(invitation), shown)
-        for (const directory of [...one.directories.slice(0, 1), ...two.directories])
+        for (const directory of [...one.directories.slice(0, 1), ...two.directories, ...three.directories])
           expect(openToOthers(directory)).toEqual([])
       }
       looks()
@@ -102,8 +106,10 @@ describe.skipIf(process.platform !== 'linux')(
       expect((await run(two, 'ban', 'nobody', ...mesh)).code).not.toBe(0)
       await done(two, 'ban', 'one', ...mesh, '--why', 'a test')
       await done(two, 'unban', 'one', ...mesh)
-      program.kill('SIGTERM')
-      await program.waitForExit()
+      for (const running of [program, inFront]) {
+        running.kill('SIGTERM')
+        await running.waitForExit()
+      }
       for (const [name, on] of [
         ['one', one],
         ['two', two],
@@ -112,7 +118,8 @@ describe.skipIf(process.platform !== 'linux')(
         await done(on, 'leave', ...mesh)
       }
       said.set('the program', [...program.stdout, ...program.stderr].join('\n'))
-      for (const name of ['the log of one', 'the log of two', 'the program']) {
+      said.set('three', [...inFront.stdout, ...inFront.stderr].join('\n'))
+      for (const name of ['the log of one', 'the log of two', 'the program', 'three']) {
         const text = said.get(name)!
         expect(text).toMatch(/libp2p:/)
         expect(text).toMatch(/ discovery: greenroom-command has changed the secret of the mesh/)
