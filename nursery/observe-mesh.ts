@@ -117,19 +117,23 @@ async function observeFromOutside({ mesh: named, join }: ObserveOptions, name: s
 
 /** Nobody tells an observer that the secret has changed: who cannot be reached is dialled again when another one is kept here. */
 function dialsAgain(host: CallingHost, secrets: MeshSecrets, files: MeshFiles): CallingHost {
-  return {
-    ...host,
-    connect: async (...to) => {
+  const withNewest =
+    <A extends unknown[], T>(dial: (...to: A) => Promise<T>) =>
+    async (...to: A): Promise<T> => {
       const tried = secrets.newest
       try {
-        return await host.connect(...to)
+        return await dial(...to)
       } catch (error) {
         // what cannot be read is as if nothing had changed
         secrets.set(await files.readSecrets().catch(() => secrets.valid()))
         if (Buffer.from(tried).equals(secrets.newest)) throw error
-        return await host.connect(...to)
+        return await dial(...to)
       }
-    },
+    }
+  return {
+    ...host,
+    connect: withNewest(async (...to: Parameters<CallingHost['connect']>) => await host.connect(...to)),
+    reach: withNewest(async (...to: Parameters<CallingHost['reach']>) => await host.reach(...to)),
   }
 }
 
