@@ -157,9 +157,10 @@ class Namespaces implements Network {
 
   addInterface(host: Host, name: string, address: string): void {
     const namespace = this.#names[host.number] ?? ''
-    run('ip', ['-n', namespace, 'link', 'add', name, 'type', 'dummy'])
+    const other = `${name}-end`
+    run('ip', ['-n', namespace, 'link', 'add', name, 'type', 'veth', 'peer', 'name', other])
     run('ip', ['-n', namespace, 'address', 'add', `${address}/24`, 'dev', name])
-    run('ip', ['-n', namespace, 'link', 'set', name, 'up'])
+    for (const device of [name, other]) run('ip', ['-n', namespace, 'link', 'set', device, 'up'])
   }
 
   name(on: Host, name: string, addresses: readonly string[]): void {
