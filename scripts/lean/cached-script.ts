@@ -1,5 +1,5 @@
 // Stands at the head of the module that runs the library, in the bundle that children boot from.
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { cachedDataVersionTag } from 'node:v8'
 import { Script } from 'node:vm'
 
@@ -25,11 +25,12 @@ export function runCached(file: string, hash: string): unknown {
     filename: url.href,
     cachedData: kept?.subarray(0, -1),
   })
+  if (script.cachedDataRejected === true) remove(cache)
   const generation = kept === undefined || script.cachedDataRejected === true ? 0 : kept.at(-1)!
   if (generation < GENERATIONS) {
     const write = once(() => {
-      if ((read(cache)?.at(-1) ?? 0) <= generation)
-        replace(folder, cache, Buffer.concat([script.createCachedData(), Buffer.of(generation + 1)]))
+      if ((read(cache)?.at(-1) ?? 0) <= generation && canWrite(folder))
+        replace(cache, Buffer.concat([script.createCachedData(), Buffer.of(generation + 1)]))
     })
     setTimeout(write, WRITE_AFTER_MS).unref()
     process.once('exit', (code) => {
@@ -47,15 +48,33 @@ function read(file: URL): Buffer | undefined {
   }
 }
 
-/** Whole or not at all, as others read it meanwhile; without a cache all is compiled as it is needed. */
-function replace(folder: URL, file: URL, content: Buffer): void {
-  const aside = new URL(`${file.href}.${process.pid}-${Math.random().toString(36).slice(2)}`)
+/** In a container that is read-only nobody makes what cannot be kept. */
+function canWrite(folder: URL): boolean {
   try {
     mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function remove(file: URL): void {
+  try {
+    rmSync(file, { force: true })
+  } catch {
+    // it stays, and is refused again
+  }
+}
+
+/** Whole or not at all, as others read it meanwhile; without a cache all is compiled as it is needed. */
+function replace(file: URL, content: Buffer): void {
+  const aside = new URL(`${file.href}.${process.pid}-${Math.random().toString(36).slice(2)}`)
+  try {
     writeFileSync(aside, content, { mode: 0o600 })
     renameSync(aside, file)
   } catch {
-    if (existsSync(aside)) rmSync(aside)
+    remove(aside)
   }
 }
 

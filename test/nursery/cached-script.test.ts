@@ -64,6 +64,8 @@ describe('the cache of the script that children boot from', () => {
     const [file] = readdirSync(cache)
     writeFileSync(join(cache, file!), Buffer.concat([Buffer.alloc(1_000, 7), Buffer.of(3)]))
     expect(await boot('f0')).toBe('3')
+    expect(kept().at(-1)).toBe(1)
+    expect(kept().length).toBeGreaterThan(1_001)
     await boot('f0', 'another')
     expect(readdirSync(cache)).toHaveLength(2)
   })
