@@ -36,10 +36,8 @@ describe.skipIf(reason !== undefined)(`a local network${reason === undefined ? '
     const stranger = await startMember({ ...common, name: 'stranger', host: outside, runtimeDir: third })
     await expectAgreement([a, b], ['mirabelle', 'rambutan'], 15_000)
     await expectFoundEverywhere([a, b], ['mirabelle', 'rambutan'])
-    await eventually(
-      'each of them was heard twice',
-      () => [one, two].every(({ address }) => ear.heard.filter(({ from }) => from === address).length > 1),
-      20_000,
+    await eventually('each of them was heard', () =>
+      [one, two].every(({ address }) => ear.heard.some(({ from }) => from === address)),
     )
     expect((await stranger.sight()).actors.map(({ name }) => name)).toEqual(['stranger'])
     const said = ear.heard.filter(({ from }) => from !== outside.address).map(({ bytes }) => bytes)
