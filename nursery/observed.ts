@@ -11,6 +11,8 @@ export interface Wish {
   readonly level: LogLevel
   /** Names or peer ids of the actors that are meant; missing for all. */
   readonly actors?: readonly string[]
+  /** Those whose lines are meant, where events of more actors are; missing for the same. */
+  readonly lineActors?: readonly string[]
 }
 
 /** Actors that one observer can name. */
@@ -53,13 +55,23 @@ export function isSomething({ events, level }: Wish): boolean {
 export function unionOf(wishes: readonly Wish[]): Wish {
   const ranks = wishes.map(({ level }) => LOG_LEVELS.indexOf(level))
   const rank = Math.min(LOG_LEVELS.indexOf('silent'), ...ranks)
-  const named = new Set(wishes.flatMap(({ actors = [] }) => actors))
-  const all = named.size > MAX_NAMED_ACTORS || wishes.some(({ actors }) => actors === undefined)
+  const actors = namesOf(wishes.map((wish) => wish.actors))
+  // who follows the log of one actor and the events of all is not to have all of them pass up their lines
+  const lineActors = namesOf(
+    wishes.filter((wish) => wish.level !== 'silent').map((wish) => wish.lineActors ?? wish.actors),
+  )
   return {
     events: wishes.some(({ events }) => events),
     level: LOG_LEVELS[rank] ?? 'silent',
-    ...(all ? {} : { actors: [...named].sort() }),
+    ...(actors === undefined ? {} : { actors }),
+    ...(actors === undefined && lineActors !== undefined && lineActors.length > 0 ? { lineActors } : {}),
   }
+}
+
+/** All that are named; nothing when all are meant, or too many. */
+function namesOf(lists: readonly (readonly string[] | undefined)[]): string[] | undefined {
+  const named = new Set(lists.flatMap((list) => list ?? []))
+  return named.size > MAX_NAMED_ACTORS || lists.includes(undefined) ? undefined : [...named].sort()
 }
 
 /** An item as another process tells it, when it is one: others may have another version, or mean ill. */
@@ -97,12 +109,12 @@ function isText(value: unknown, most: number): boolean {
 }
 
 /** What was lost is told to everybody. */
-export function isWanted(item: Observed, { events, level, actors }: Wish): boolean {
+export function isWanted(item: Observed, { events, level, actors, lineActors = actors }: Wish): boolean {
   if ('event' in item) return events && (actors === undefined || isAbout(item.event, actors))
   if (!('line' in item)) return true
   const { line } = item
   if (LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) return false
-  return actors === undefined || isOneOf(line.actor, actors)
+  return lineActors === undefined || isOneOf(line.actor, lineActors)
 }
 
 function isAbout(event: ActorEvent, actors: readonly string[]): boolean {

@@ -31,6 +31,7 @@ class Stage implements Show {
   readonly #listeners = new Set<() => void>()
   #view: ViewState = START
   #screen: Screen | undefined
+  #size: Size | undefined
   /** What stands still while it is paused. */
   #still: Seen | undefined
   /** The log from which somebody has scrolled back: new lines do not move it. */
@@ -43,6 +44,7 @@ class Stage implements Show {
   }
 
   lines(size: Size): Screen['lines'] {
+    this.#size = size
     const seen = this.watching.seen(Date.now())
     this.#still = this.#view.paused ? (this.#still ?? { ...seen, model: seen.model.copy() }) : undefined
     this.#heldLog = (this.#view.log?.back ?? 0) > 0 ? (this.#heldLog ?? [...seen.log]) : undefined
@@ -59,6 +61,8 @@ class Stage implements Show {
     this.watching.take(view)
     if (act !== undefined) void this.watching.act(act)
     if (view.quitting) this.#quit()
+    // the next key may come before the next frame, and is about what this one has changed
+    if (this.#size !== undefined) this.lines(this.#size)
     this.#repaint()
   }
 

@@ -6,6 +6,7 @@ import { LatestWins, SAY_AGAIN_MS } from '../../nursery/latest-wins.ts'
 import { MAX_OBSERVED_CHARACTERS, MAX_OBSERVED_ITEMS } from '../../nursery/lossy-queue.ts'
 import { MAX_OBSERVERS, Observation } from '../../nursery/observation.ts'
 import {
+  isWanted,
   latestOf,
   MAX_RECALLED_CHARACTERS,
   type Observed,
@@ -72,6 +73,19 @@ describe('what waits for an observer', () => {
     const long = Array.from({ length: 500 }, (_, i) => line(i, 'x'.repeat(8_000)))
     expect(latestOf(long, 1_000).length).toBeLessThan(MAX_RECALLED_CHARACTERS / 8_000)
   })
+})
+
+test('who wants the events of all and the lines of one is not passed the lines of all', () => {
+  const union = unionOf([
+    { events: true, level: 'silent' },
+    { events: false, level: 'trace', actors: ['donny'] },
+  ])
+  expect(union).toEqual({ events: true, level: 'trace', lineActors: ['donny'] })
+  const above = unionOf([union, { events: false, level: 'warn', actors: ['gretchen'] }])
+  expect(above).toEqual({ events: true, level: 'trace', lineActors: ['donny', 'gretchen'] })
+  const others: Observed = { line: { ...(line(1) as { line: LogLine }).line, actor: { name: 'frank', id: 'f' } } }
+  expect([line(1), others].map((item) => isWanted(item, union))).toEqual([true, false])
+  expect(isWanted({ event: { at: 1, seq: 1, actor: { name: 'frank', id: 'f' }, ...fact } }, union)).toBe(true)
 })
 
 describe('an actor', () => {
