@@ -158,7 +158,8 @@ describe('an edit', () => {
 
 test('what is known of peers is the same without being written as bytes', async () => {
   const edit = leanModules().transform as (code: string, id: string) => string | null
-  const folder = new URL('../../node_modules/@libp2p/peer-store/dist/src/', import.meta.url)
+  const path = '@libp2p/peer-store/dist/src/'
+  const folder = new URL(`../../node_modules/${path}`, import.meta.url)
   const lean = (file: string): string => {
     const url = new URL(file, folder)
     const code = edit(readFileSync(url, 'utf8'), fileURLToPath(url)) ?? readFileSync(url, 'utf8')
