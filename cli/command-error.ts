@@ -25,6 +25,7 @@ const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
   REMOTE_ACTOR_ERROR: EXIT.callFailed,
   DEADLINE_EXCEEDED: EXIT.timeOver,
   MESH_UNREACHABLE: EXIT.unreachable,
+  SECRET_CHANGED: EXIT.unreachable,
 }
 
 /** The exit code that says what kind of failure this is. */

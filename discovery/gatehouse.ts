@@ -30,7 +30,7 @@ export function gatehouse(ledger: Ledger, invitations: Invitations): Door {
     if (isRenewal(question)) {
       if (question[1] !== ledger.mesh) return `this is mesh '${ledger.mesh}'`
       if (ledger.mayKnow({ id: peer, hasNewest: false })) return undefined
-      return 'it was not known here when the secret of the mesh was changed: join by a new invitation'
+      return `it was not known here when the secret of the mesh was changed: ${newInvitationAdvice(ledger.mesh)}`
     }
     const grant = readGrant(question)
     if (!Buffer.from(key).equals(doorKeyOf(ledger.newest)))
@@ -78,7 +78,7 @@ export async function redeem(invitation: Invitation, identity: Identity, signal?
 /**
  * Asks a root at its door for the newest secret, by each that this one has had.
  *
- * @throws GreenroomError `RENEWAL_REFUSED` when it does not tell it; Error when it does not answer
+ * @throws GreenroomError `RENEWAL_REFUSED` when it does not tell it, `DOORS_SHUT` when it opens to none of them or does not answer
  */
 export async function renew({
   peer,
@@ -109,7 +109,16 @@ export async function renew({
       throw new GreenroomError('RENEWAL_REFUSED', `${peer.slice(-8)} of mesh '${mesh}' does not tell it: ${read}`)
     return read
   }
-  throw new AggregateError(failures, `${peer.slice(-8)} does not open to any secret that this actor has had`)
+  throw new GreenroomError(
+    'DOORS_SHUT',
+    `${peer.slice(-8)} does not open to any secret that this actor has had: when it is of the same mesh '${mesh}', the secret was changed too long ago, or too often: ${newInvitationAdvice(mesh)}`,
+    { cause: new AggregateError(failures) },
+  )
+}
+
+/** What to do about a secret that was changed, for people. */
+export function newInvitationAdvice(mesh: string): string {
+  return `ask a member for a new invitation ('greenroom invite --mesh ${mesh}' there) and join by it here ('greenroom join <invitation>')`
 }
 
 /** What the door told; a text says why it did not. */

@@ -28,21 +28,28 @@ export const MAX_EXCHANGES = 64
 
 type Frames = ReturnType<typeof lpStream>
 
+/** What a root hears of others' ledgers. */
+export interface LedgerListener {
+  /** What another one told, to be merged before it returns. */
+  onNews(news: LedgerNews, from: Teller): void
+  /** Another one has a later secret, and did not tell it. */
+  onWithheld(rotation: NonNullable<LedgerSummary['rotation']>, from: Teller): void
+}
+
 /** Compares the ledger of this root with those of others, and tells each side what it lacks and may know. */
 export class LedgerExchange {
   readonly #host: Host
   readonly #ledger: Ledger
   readonly #secrets: MeshSecrets
-  readonly #onNews: (news: LedgerNews, from: Teller) => void
+  readonly #listener: LedgerListener
   readonly #closing = new AbortController()
   #answering = 0
 
-  /** @param onNews hears what another one told, to be merged before it returns */
-  constructor(host: Host, ledger: Ledger, secrets: MeshSecrets, onNews: (news: LedgerNews, from: Teller) => void) {
+  constructor(host: Host, ledger: Ledger, secrets: MeshSecrets, listener: LedgerListener) {
     this.#host = host
     this.#ledger = ledger
     this.#secrets = secrets
-    this.#onNews = onNews
+    this.#listener = listener
   }
 
   async listen(): Promise<void> {
@@ -69,7 +76,7 @@ export class LedgerExchange {
         if (!Array.isArray(answer) || answer.length !== 2) throw new GreenroomError('BAD_LEDGER', 'the answer is none')
         const theirs = readSummary(answer[0] as Uint8Array)
         const news = this.#newsFor(theirs, from)
-        this.#onNews(unpackNews(answer[1], this.#ledger.mesh, Date.now()), from)
+        this.#hear(answer[1], theirs, from)
         await frames.write(encode(packNews(news)).slice(), { signal })
         // it has merged that when it closes its side
         await frames.read({ signal })
@@ -93,7 +100,7 @@ export class LedgerExchange {
         const news = packNews(this.#newsFor(theirs, from))
         await frames.write(encode([encodeSummary(summaryOf(this.#ledger)), news]).slice(), { signal })
         const told = decode((await frames.read({ signal })).subarray())
-        this.#onNews(unpackNews(told, this.#ledger.mesh, Date.now()), from)
+        this.#hear(told, theirs, from)
         await frames.write(encode('done').slice(), { signal })
       })
     } catch (error) {
@@ -115,6 +122,13 @@ export class LedgerExchange {
       stream.abort(error as Error)
       throw error
     }
+  }
+
+  #hear(told: unknown, theirs: LedgerSummary, from: Teller): void {
+    const news = unpackNews(told, this.#ledger.mesh, Date.now())
+    this.#listener.onNews(news, from)
+    if (news.rotation === undefined && theirs.rotation !== undefined && this.#ledger.isBehind(theirs.rotation))
+      this.#listener.onWithheld(theirs.rotation, from)
   }
 
   /** Taken at one moment, before anything of the other side is merged. */

@@ -1,7 +1,7 @@
 import { describeError, GreenroomError } from '../node/errors.ts'
 import { areaLog } from '../node/log.ts'
 import { type SignedBan, openBan } from './ban.ts'
-import { type FormerSecret, Ledger, type LedgerContent, MAX_FORMER_SECRETS } from './ledger.ts'
+import { type FormerSecret, Ledger, type LedgerContent, MAX_FORMER_SECRETS, type Sighting } from './ledger.ts'
 import { readPrivateFile, replacePrivateFile } from './private-files.ts'
 import { MAX_ROSTER, openRotation, type SignedRotation } from './rotation.ts'
 
@@ -69,8 +69,8 @@ function contentOf(value: unknown, mesh: string): LedgerContent {
     bans: listOf(bans).map((one) => readBan(fieldsOf(one), mesh)),
     known: new Map(
       Object.entries(fieldsOf(known))
-        .map(([peer, at]) => [peer, numberIn(at)] as const)
-        .sort(([, a], [, b]) => a - b)
+        .map(([peer, seen]) => [peer, readSighting(seen)] as const)
+        .sort(([, a], [, b]) => a.last - b.last)
         .slice(-MAX_ROSTER),
     ),
   }
@@ -79,6 +79,13 @@ function contentOf(value: unknown, mesh: string): LedgerContent {
 function readFormer(value: unknown): FormerSecret {
   const { secret, replacedAt, until } = fieldsOf(value)
   return { secret: bytesIn(secret), replacedAt: numberIn(replacedAt), until: numberIn(until) }
+}
+
+/** One number is what earlier versions wrote down: when it was seen last. */
+function readSighting(value: unknown): Sighting {
+  if (typeof value === 'number') return { since: numberIn(value), last: numberIn(value) }
+  const { since, last } = fieldsOf(value)
+  return { since: numberIn(since), last: numberIn(last) }
 }
 
 function readRotation({ bytes, signature, mac }: Fields, mesh: string): SignedRotation {

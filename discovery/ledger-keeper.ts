@@ -8,18 +8,21 @@ import { PerActor } from '../node/per-actor.ts'
 import type { Target } from '../rpc/caller.ts'
 import type { Ban, SignedBan } from './ban.ts'
 import type { Discovery } from './discovery.ts'
-import { renew } from './gatehouse.ts'
+import { newInvitationAdvice, renew } from './gatehouse.ts'
 import { LedgerExchange } from './ledger-exchange.ts'
 import type { LedgerNews } from './ledger-messages.ts'
 import type { Ledger, Teller } from './ledger.ts'
 import type { MeshFiles } from './mesh-files.ts'
 import type { Observation } from './observation.ts'
+import type { Rotation } from './rotation.ts'
 
 /** Comparisons that one root begins at the same time, when there is news. */
 export const MAX_TELLING = 16
 /** Milliseconds until a root that found a door shut asks at another one: the first pause, and the longest. */
 export const RENEW_PAUSE_MS = 1_000
 export const MAX_RENEW_PAUSE_MS = 60_000
+/** Milliseconds that a root waits to be told a change of the secret that a neighbour may not tell it, before it says so. */
+export const TOLD_WITHIN_MS = 5_000
 /** Milliseconds in which several things to write down are written together. */
 const KEEP_MS = 250
 
@@ -74,6 +77,9 @@ export class LedgerKeeper {
   #round: NodeJS.Timeout | undefined
   #keeping: NodeJS.Timeout | undefined
   #kept: Promise<void> = Promise.resolve()
+  #missedEpoch = 0
+  #untold: NodeJS.Timeout | undefined
+  #foundShut = false
   #renewing = false
   #renewAt = 0
   #renewPause = RENEW_PAUSE_MS
@@ -83,7 +89,10 @@ export class LedgerKeeper {
     const { host, files, secrets, discovery } = options
     this.#options = options
     this.ledger = files.ledger
-    this.#exchange = new LedgerExchange(host, this.ledger, secrets, (news, from) => this.#merge(news, from))
+    this.#exchange = new LedgerExchange(host, this.ledger, secrets, {
+      onNews: (news, from) => this.#merge(news, from),
+      onWithheld: (rotation) => this.#awaitSecret(rotation),
+    })
     this.#unlisten = discovery.onEvent((event) => this.#onEvent(event))
   }
 
@@ -128,6 +137,7 @@ export class LedgerKeeper {
     this.#exchange.close()
     this.#unlisten()
     clearTimeout(this.#round)
+    clearTimeout(this.#untold)
     if (this.#keeping !== undefined) {
       clearTimeout(this.#keeping)
       void this.#keep()
@@ -168,6 +178,20 @@ export class LedgerKeeper {
     if (merged === 'refused')
       this.#log.warn(`a change of the secret that ${from.id.slice(-8)} told of was not taken: it may not make one`)
     this.#onMerged(fresh, merged === 'taken')
+  }
+
+  /** Others may tell what one neighbour may not; who is told by nobody is to hear what that means. */
+  #awaitSecret(rotation: Pick<Rotation, 'epoch' | 'at' | 'by'>): void {
+    if (rotation.epoch <= this.#missedEpoch) return
+    this.#missedEpoch = rotation.epoch
+    clearTimeout(this.#untold)
+    this.#untold = setTimeout(() => {
+      if (!this.ledger.isBehind(rotation)) return
+      this.#log.warn(
+        `the secret of the mesh has changed, and nobody tells it to this actor, which was seen only after that: connections that are up go on, and new ones end with the former secret: ${newInvitationAdvice(this.ledger.mesh)}`,
+      )
+    }, TOLD_WITHIN_MS)
+    this.#untold.unref()
   }
 
   #onMerged(fresh: readonly SignedBan[], rotated: boolean): void {
@@ -245,13 +269,21 @@ export class LedgerKeeper {
       this.#options.discovery.hint([{ peerId: peer, addrs, eager: true }])
     } catch (error) {
       if (this.#closing.signal.aborted) return
-      const level = error instanceof GreenroomError && error.code === 'RENEWAL_REFUSED' ? 'warn' : 'debug'
-      this.#log[level](`the newest secret of the mesh was not to be had: ${describeError(error)}`)
+      this.#log[this.#levelOf(error)](`the newest secret of the mesh was not to be had: ${describeError(error)}`)
       this.#renewAt = Date.now() + this.#renewPause * (0.5 + Math.random())
       this.#renewPause = Math.min(2 * this.#renewPause, MAX_RENEW_PAUSE_MS)
     } finally {
       this.#renewing = false
     }
+  }
+
+  /** A shut door says the same each time, and is that of another mesh perhaps. */
+  #levelOf(error: unknown): 'warn' | 'debug' {
+    const code = error instanceof GreenroomError ? error.code : undefined
+    if (code === 'RENEWAL_REFUSED') return 'warn'
+    if (code !== 'DOORS_SHUT' || this.#foundShut) return 'debug'
+    this.#foundShut = true
+    return 'warn'
   }
 
   #keepSoon(): void {

@@ -10,6 +10,7 @@ import {
   MAX_ROSTER,
   MIN_OVERLAP_MS,
   replaces,
+  type Rotation,
   secretIdOf,
   type SignedRotation,
   signRotation,
@@ -31,14 +32,20 @@ export interface FormerSecret {
   readonly until: number
 }
 
+/** When a root was seen here: milliseconds since the epoch. */
+export interface Sighting {
+  readonly since: number
+  readonly last: number
+}
+
 /** What is written down of a ledger. */
 export interface LedgerContent {
   readonly secret: Uint8Array
   readonly former: readonly FormerSecret[]
   readonly rotation: SignedRotation | undefined
   readonly bans: readonly SignedBan[]
-  /** By peer id, when it was seen last; who was seen longest ago first. */
-  readonly known: ReadonlyMap<string, number>
+  /** By peer id; who was seen longest ago first. */
+  readonly known: ReadonlyMap<string, Sighting>
 }
 
 /** Somebody who tells something, or is to be told. */
@@ -53,8 +60,8 @@ export interface Teller {
  * clock and I/O.
  *
  * Bans are a last-writer-wins map with signed entries, so that they may be merged in any order. The secret goes by the
- * highest change of it, which is told to those alone who are on its roster: the roots that whoever changed it had seen
- * before, so nobody gets it who comes later with a former secret and another identity.
+ * highest change of it, which is told to those alone whom whoever changed it had seen before, its roster, or whoever
+ * tells it: so nobody gets it who comes later with a former secret and another identity.
  */
 export class Ledger {
   readonly mesh: string
@@ -63,7 +70,7 @@ export class Ledger {
   #rotation: SignedRotation | undefined
   #roster: ReadonlySet<string>
   readonly #bans = new Map<string, SignedBan>()
-  readonly #known: Map<string, number>
+  readonly #known: Map<string, Sighting>
 
   constructor(mesh: string, content: LedgerContent) {
     this.mesh = mesh
@@ -123,12 +130,12 @@ export class Ledger {
   see(peer: string, now: number): boolean {
     const before = this.#known.get(peer)
     this.#known.delete(peer)
-    this.#known.set(peer, now)
-    for (const [other, at] of this.#known) {
-      if (this.#known.size <= MAX_ROSTER && now - at < KNOWN_MEMBER_MS) break
+    this.#known.set(peer, { since: before?.since ?? now, last: now })
+    for (const [other, { last }] of this.#known) {
+      if (this.#known.size <= MAX_ROSTER && now - last < KNOWN_MEMBER_MS) break
       this.#known.delete(other)
     }
-    return before === undefined || now - before > KNOWN_MEMBER_MS / 30
+    return before === undefined || now - before.last > KNOWN_MEMBER_MS / 30
   }
 
   /** @throws GreenroomError `TOO_MANY_BANS` */
@@ -158,6 +165,8 @@ export class Ledger {
     if (before === undefined && this.#bans.size >= MAX_BANS && !this.#makeRoom()) return false
     this.#bans.delete(peer)
     this.#bans.set(peer, signed)
+    // who is let back in is as new as anybody else
+    this.#known.delete(peer)
     return true
   }
 
@@ -195,8 +204,10 @@ export class Ledger {
    * Takes a change of the secret over from somebody.
    *
    * `from` has to be a member as far as this one can tell: it knows the newest secret, or it was there when that was made.
-   * The change has to be of the secret that is the newest here; one that was made elsewhere at the same time, in the
-   * place of an earlier one, has to be by somebody who was there then.
+   * The change has to be of the secret that is the newest here, or of one that came after that, told by who knows that
+   * one; of those that this one has missed it cannot see who made them, and whoever knows its newest secret could change
+   * that at once. One that was made elsewhere at the same time, in the place of an earlier one, has to be by somebody who
+   * was there then.
    *
    * @param chosen this actor went to `from` of its own accord, to ask for it: it may have missed several changes
    */
@@ -208,7 +219,10 @@ export class Ledger {
     if (!chosen && !from.hasNewest && !this.#roster.has(from.id)) return 'refused'
     if (!replaces(signed, this.#secret)) {
       const former = this.#former.some(({ secret }) => replaces(signed, secret))
-      const mayReplace = former ? this.#roster.has(rotation.by.id) : chosen && this.#descends(rotation.ancestors)
+      const missed = from.hasNewest && rotation.ancestors.includes(secretIdOf(this.#secret))
+      const mayReplace = former
+        ? this.#roster.has(rotation.by.id)
+        : missed || (chosen && this.#descends(rotation.ancestors))
       if (!mayReplace) return 'refused'
     }
     this.#adopt(signed, now)
@@ -217,13 +231,31 @@ export class Ledger {
 
   /** Whether somebody may be told the newest secret. */
   mayKnow({ id, hasNewest }: Teller): boolean {
-    return this.banOf(id) === undefined && (hasNewest || this.#roster.has(id))
+    return this.banOf(id) === undefined && (hasNewest || this.#roster.has(id) || this.#sawBefore(id))
+  }
+
+  /** Whether the secret was changed elsewhere, and this one has not been told. */
+  isBehind(rotation: Pick<Rotation, 'epoch' | 'at' | 'by'> | undefined): boolean {
+    const head = this.#rotation?.rotation
+    return rotation !== undefined && (head === undefined || compareRotations(rotation, head) > 0)
   }
 
   /** Whether a secret is the newest here or was so once. */
   hasHad(secret: Uint8Array): boolean {
     const id = secretIdOf(secret)
     return secretIdOf(this.#secret) === id || this.#rotation?.rotation.ancestors.includes(id) === true
+  }
+
+  /**
+   * Whether somebody was seen here before the secret was changed, whoever changed it having seen it or not. By the clock
+   * of this machine, and where that of the one that changed it is ahead, before this one heard of the change.
+   */
+  #sawBefore(id: string): boolean {
+    const changedAt = this.#rotation?.rotation.at
+    const heardAt = this.#former[0]?.replacedAt
+    const since = this.#known.get(id)?.since
+    if (changedAt === undefined || heardAt === undefined || since === undefined) return false
+    return since < Math.min(changedAt, heardAt)
   }
 
   #descends(ancestors: readonly string[]): boolean {

@@ -18,8 +18,8 @@ export interface RotatedSecret extends Telling {
  * Changes the secret of a named mesh while it runs: connections, calls and streams go on, and so do actors below every root.
  *
  * Roots tell each other. A root that was away gets the new secret at the door of another one within seven days, if it was seen by
- * the one that changed the secret and has kept its identity. Nobody is told who is banned, nor who came with the former secret
- * under an identity that was not known before. Invitations that were made before are worth nothing afterwards.
+ * that one, or by the one that changed the secret, before the change, and has kept its identity. Nobody is told who is banned, nor
+ * who came with the former secret after the change; they need a new invitation. Invitations that were made before are worth nothing afterwards.
  *
  * @throws InvalidArgument when the overlap is out of bounds
  * @throws GreenroomError `NO_LEDGER` when this process is no root of a named mesh

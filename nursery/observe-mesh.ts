@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
+import { isSecretRefused } from '../discovery/dial-outcome.ts'
+import { newInvitationAdvice } from '../discovery/gatehouse.ts'
 import { type MeshFiles, openMesh } from '../discovery/mesh-files.ts'
 import { checkActorName } from '../node/actor-name.ts'
 import { CancelScope, outsideScopes } from '../node/cancel-scope.ts'
@@ -33,7 +35,8 @@ export interface ObserveOptions {
  * Looks at a whole mesh. An actor looks from where it is; a process that is none connects to one root as an observer: it has no
  * record, so nobody finds or counts it, it listens nowhere, and whenever it ends nothing of it is left with others.
  *
- * @throws GreenroomError `MESH_UNREACHABLE` when no root of the mesh answers
+ * @throws GreenroomError `MESH_UNREACHABLE` when no root of the mesh answers, `SECRET_CHANGED` when this machine was away while
+ * the secret was changed
  * @throws InvalidArgument when no mesh is named and this process is no actor
  * @example
  * ```ts
@@ -137,7 +140,7 @@ function dialsAgain(host: CallingHost, secrets: MeshSecrets, files: MeshFiles): 
   }
 }
 
-/** @throws GreenroomError `MESH_UNREACHABLE` */
+/** @throws GreenroomError `MESH_UNREACHABLE`, `SECRET_CHANGED` */
 async function firstToAnswer(rpc: Rpc, roots: readonly Target[], mesh: string): Promise<Target> {
   const failures: unknown[] = []
   for (let at = 0; at < roots.length; at += MAX_GATES_TRIED) {
@@ -153,6 +156,12 @@ async function firstToAnswer(rpc: Rpc, roots: readonly Target[], mesh: string): 
       failures.push(...(error as AggregateError).errors)
     }
   }
+  if (failures.some(isSecretRefused))
+    throw new GreenroomError(
+      'SECRET_CHANGED',
+      `mesh '${mesh}' cannot be reached from here: who answers has another secret than this machine, it has changed since: ${newInvitationAdvice(mesh)}`,
+      { cause: failures.find(isSecretRefused) },
+    )
   const what =
     roots.length === 0 ? 'no program of it is known on this machine' : `none of ${roots.length} roots answers`
   throw new GreenroomError('MESH_UNREACHABLE', `mesh '${mesh}' cannot be reached from here: ${what}`, {

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { MAX_BAN_REASON, MAX_BANS, openBan, type SignedBan } from '../../discovery/ban.ts'
 import { keepLedger, readLedger } from '../../discovery/ledger-file.ts'
 import { packNews, unpackNews } from '../../discovery/ledger-messages.ts'
-import { KNOWN_MEMBER_MS, type Ledger, MAX_FORMER_SECRETS, newLedger, RENEW_MS } from '../../discovery/ledger.ts'
+import { KNOWN_MEMBER_MS, Ledger, MAX_FORMER_SECRETS, newLedger, RENEW_MS } from '../../discovery/ledger.ts'
 import {
   MAX_OVERLAP_MS,
   MAX_ROSTER,
@@ -107,6 +107,43 @@ describe('a change of the secret', () => {
     expect(ledger.mayKnow({ id: 'somebody new', hasNewest: true })).toBe(true)
   })
 
+  test('is told by each who had seen somebody before it was made, whoever made it having seen that one or not', () => {
+    const [one, two] = [fresh(), fresh()]
+    two.see('early', now - 1)
+    two.see('early', now + 5)
+    two.see('late', now)
+    const change = rotate(one, ada, [ada, bob])
+    expect(two.mergeRotation(change, from(ada, true), now + 1)).toBe('taken')
+    expect(one.mayKnow({ id: 'early', hasNewest: false })).toBe(false)
+    expect(two.mayKnow({ id: 'early', hasNewest: false })).toBe(true)
+    expect(two.mayKnow({ id: 'late', hasNewest: false })).toBe(false)
+    two.see('later', now + 2)
+    expect(two.mayKnow({ id: 'later', hasNewest: false })).toBe(false)
+  })
+
+  test('is not told to who came after one heard of it, though the clock of whoever made it was ahead', () => {
+    const ledger = fresh()
+    ledger.see('early', now - 1)
+    expect(ledger.mergeRotation(rotate(fresh(), ada, [ada, bob], now + 300_000), from(ada, true), now)).toBe('taken')
+    ledger.see('late', now + 10)
+    expect(ledger.mayKnow({ id: 'early', hasNewest: false })).toBe(true)
+    expect(ledger.mayKnow({ id: 'late', hasNewest: false })).toBe(false)
+  })
+
+  test('is not told to who was banned once, though it was seen before, nor to anybody by who joined after it', () => {
+    const ledger = fresh()
+    ledger.see(eve.peerId, now - 2)
+    ban(ledger, eve.peerId)
+    expect(ledger.mergeRotation(rotate(fresh(), ada, [ada, bob]), from(ada, true), now)).toBe('taken')
+    expect(ledger.mayKnow(from(eve, false))).toBe(false)
+    ban(ledger, eve.peerId, false)
+    ledger.see(eve.peerId, now + 3)
+    expect(ledger.mayKnow(from(eve, false))).toBe(false)
+    const { content } = ledger
+    const invited = new Ledger(mesh, { ...content, former: [], known: new Map([['early', { since: 1, last: 1 }]]) })
+    expect(invited.mayKnow({ id: 'early', hasNewest: false })).toBe(false)
+  })
+
   test('lets the former secret open connections for the overlap, and the door for RENEW_MS', () => {
     const ledger = fresh()
     rotate(ledger, ada, [ada])
@@ -164,6 +201,23 @@ describe('a change of the secret', () => {
     expect(away.hasHad(new Uint8Array(32))).toBe(false)
   })
 
+  test('is taken by who missed the one before, from who knows the secret that it has', () => {
+    const ledger = fresh()
+    rotate(ledger, ada, [ada, bob])
+    const last = rotate(ledger, ada, [ada, bob, eve], now + 1)
+    const behind = fresh()
+    expect(behind.isBehind(last.rotation)).toBe(true)
+    expect(behind.mergeRotation(last, from(ada, true), now)).toBe('taken')
+    expect(behind.isBehind(last.rotation)).toBe(false)
+    expect(behind.newest).toEqual(ledger.newest)
+    // of a secret before its newest one nothing follows
+    const other = fresh()
+    rotate(other, bob, [bob], now + 2)
+    const evil = fresh()
+    rotate(evil, eve, [eve], now + 3)
+    expect(other.mergeRotation(rotate(evil, eve, [eve], now + 4), from(ada, true), now)).toBe('refused')
+  })
+
   test('is read as it was signed, and not from a time to come', () => {
     const { bytes, signature, mac, rotation } = rotate(fresh(), ada, [ada])
     expect(openRotation(bytes, signature, mac, mesh, now).rotation).toEqual(rotation)
@@ -192,7 +246,10 @@ test('a ledger is kept in a file of this user, and what others wrote meanwhile i
   const [one, two] = [fresh(), fresh()]
   rotate(one, ada, [ada, bob])
   ban(one, eve.peerId)
+  one.see('somebody', now - 9)
+  one.see('somebody', now + 9)
   expect(await keepLedger(path, one)).toBe(false)
+  expect((await readLedger(path, mesh))?.content.known.get('somebody')).toEqual({ since: now - 9, last: now + 9 })
   expect(statSync(path).mode & 0o777).toBe(0o600)
   ban(two, bob.peerId)
   expect(await keepLedger(path, two)).toBe(true)

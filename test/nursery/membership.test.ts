@@ -40,10 +40,17 @@ function machines(count: number): { readonly paths: readonly string[]; readonly 
 
 /** Runs this process as a root on a machine. */
 async function operate(path: string, act: () => Promise<void>): Promise<void> {
+  await on(path, async () => {
+    await using _mesh = await joinMesh({ mesh: 'hosts', name: 'operator', listen })
+    await act()
+  })
+}
+
+/** Has this process look for its files as on a machine. */
+async function on(path: string, act: () => Promise<void>): Promise<void> {
   const before = { ...process.env }
   Object.assign(process.env, { XDG_RUNTIME_DIR: path, XDG_STATE_HOME: join(path, 'state') })
   try {
-    await using _mesh = await joinMesh({ mesh: 'hosts', name: 'operator', listen })
     await act()
   } finally {
     process.env = before
@@ -234,7 +241,33 @@ describe('banMember', () => {
       await eventually('it was refused', () => other.output.includes('was not known here'), 20_000)
       expect(secretOf(elsewhere).equals(secret)).toBe(true)
       await other.leave()
+      await on(elsewhere, async () => {
+        const message = expect.stringContaining("'greenroom invite --mesh hosts'")
+        const addresses = [...currentActor().addresses]
+        const looking = observeMesh({ mesh: 'hosts', join: addresses })
+        await expect(looking).rejects.toMatchObject({ code: 'SECRET_CHANGED', message })
+      })
     })
+  })
+})
+
+test('who comes with the former secret during the overlap is there for that time, and hears that it needs an invitation', async () => {
+  const { paths, secret } = machines(2)
+  const [here = '', elsewhere = ''] = paths
+  await operate(here, async () => {
+    await rotateSecret({ overlapMs: 60_000 })
+    const addresses = currentActor().addresses.filter((address) => address.includes('/tcp/'))
+    const advice = "'greenroom invite --mesh hosts'"
+    const late = await startMember({ name: 'late', runtimeDir: elsewhere, listen, join: addresses })
+    await eventually('it is there by the former secret', async () => await sees(late, 'operator'), 20_000)
+    await eventually('it hears that it is not told', () => late.output.includes(advice), 20_000)
+    await on(elsewhere, async () => {
+      // by the former secret, as long as that opens connections
+      await using observer = await observeMesh({ mesh: 'hosts', join: addresses })
+      expect((await observer.members()).length).toBeGreaterThan(0)
+    })
+    expect(secretOf(elsewhere).equals(secret)).toBe(true)
+    await late.leave()
   })
 })
 
