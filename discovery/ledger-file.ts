@@ -36,7 +36,7 @@ export async function keepLedger(path: string, ledger: Ledger): Promise<boolean>
     const { rotation } = there
     // what is in a private directory of this user is as good as what was heard by itself
     const merged = ledger.mergeRotation(rotation, { id: rotation.rotation.by.id, hasNewest: true }, Date.now(), true)
-    if (merged === 'taken') news = true
+    if (merged === 'taken' || ledger.follow(there, Date.now())) news = true
   }
   await replacePrivateFile(path, JSON.stringify(textOf(ledger.content)))
   return news

@@ -243,7 +243,16 @@ export class Ledger {
   /** Whether a secret is the newest here or was so once. */
   hasHad(secret: Uint8Array): boolean {
     const id = secretIdOf(secret)
-    return secretIdOf(this.#secret) === id || this.#rotation?.rotation.ancestors.includes(id) === true
+    const had = [this.#secret, ...this.#former.map((former) => former.secret)].map(secretIdOf)
+    return had.includes(id) || this.#rotation?.rotation.ancestors.includes(id) === true
+  }
+
+  /** Takes over the secret of a later ledger of this user that had the one of this ledger once. Gives whether it is news. */
+  follow(later: Ledger, now: number): boolean {
+    const signed = later.rotation
+    if (signed === undefined || !this.isBehind(signed.rotation) || !later.hasHad(this.#secret)) return false
+    this.#adopt(signed, now)
+    return true
   }
 
   /**

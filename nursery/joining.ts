@@ -64,7 +64,11 @@ export async function redeemOnce(
   const { secret, rotation, bans } = await redeem(invitation, await openIdentity(), currentScope().signal)
   const membership = { secret, invitation: id, addresses }
   await keepMembership(mesh, membership)
-  const ledger = new Ledger(mesh, { secret, former: [], rotation, bans, known: new Map() })
+  // the secret of an earlier membership may be too old for the mesh to name it among the former ones
+  const now = Date.now()
+  const hasChanged = known !== undefined && !Buffer.from(known.secret).equals(secret)
+  const former = hasChanged ? [{ secret: known.secret, replacedAt: now, until: now }] : []
+  const ledger = new Ledger(mesh, { secret, former, rotation, bans, known: new Map() })
   await keepLedger(ledgerFileOf(mesh), ledger)
   return { mesh, membership }
 }

@@ -7,6 +7,7 @@ import { keepLedger, readLedger } from '../../discovery/ledger-file.ts'
 import { packNews, unpackNews } from '../../discovery/ledger-messages.ts'
 import { KNOWN_MEMBER_MS, Ledger, MAX_FORMER_SECRETS, newLedger, RENEW_MS } from '../../discovery/ledger.ts'
 import {
+  MAX_ANCESTORS,
   MAX_OVERLAP_MS,
   MAX_ROSTER,
   MIN_OVERLAP_MS,
@@ -257,6 +258,26 @@ test('a ledger is kept in a file of this user, and what others wrote meanwhile i
   expect(read?.newest).toEqual(one.newest)
   expect(read?.banned.map(({ peer }) => peer).sort()).toEqual([bob.peerId, eve.peerId].sort())
   expect(read?.secrets).toHaveLength(2)
+})
+
+test('a program that missed many changes takes over what this user has joined by a new invitation meanwhile', async () => {
+  const directory = join(runtime.path, 'joined anew')
+  mkdirSync(directory, { mode: 0o700 })
+  const path = join(directory, 'ledger.json')
+  const elsewhere = fresh()
+  for (let i = 0; i <= MAX_ANCESTORS; i++) rotate(elsewhere, ada, [ada], now + i)
+  const { newest, rotation } = elsewhere
+  const former = [{ secret, replacedAt: now, until: now }]
+  const joined = new Ledger(mesh, { secret: newest, former, rotation, bans: [], known: new Map() })
+  const [running, stranger] = [fresh(), newLedger(mesh, new Uint8Array(randomBytes(32)))]
+  expect(running.follow(elsewhere, now)).toBe(false)
+  expect(stranger.follow(joined, now)).toBe(false)
+  expect([joined.hasHad(secret), elsewhere.hasHad(secret)]).toEqual([true, false])
+  await keepLedger(path, joined)
+  expect(await keepLedger(path, running)).toBe(true)
+  expect(running.newest).toEqual(newest)
+  expect(running.follow(joined, now)).toBe(false)
+  expect((await readLedger(path, mesh))?.newest).toEqual(newest)
 })
 
 test.each([[undefined], [[]], [[1, []]], [[null, [[1, 2]]]], [[[1, 2, 3], []]]])(

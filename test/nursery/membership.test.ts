@@ -3,18 +3,21 @@ import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  acceptInvitation,
   bannedMembers,
   banMember,
   currentActor,
   discovery,
   type DiscoveryEvent,
   findActor,
+  invite,
   joinMesh,
   observeMesh,
   rotateSecret,
   unbanMember,
   waitForActor,
 } from '../../index.ts'
+import { MAX_ANCESTORS } from '../../discovery/rotation.ts'
 import { startHost } from '../../node/host.ts'
 import { openIdentity } from '../../node/identity.ts'
 import { askFor, rest, whoAmI } from '../hosts/fixtures/member-program.ts'
@@ -268,6 +271,28 @@ test('who comes with the former secret during the overlap is there for that time
     })
     expect(secretOf(elsewhere).equals(secret)).toBe(true)
     await late.leave()
+  })
+})
+
+test('a machine that was away for more changes of the secret than are remembered joins again by a new invitation', async () => {
+  const { paths } = machines(1)
+  const [here = ''] = paths
+  const elsewhere = join(runtime.path, 'joined')
+  mkdirSync(elsewhere, { mode: 0o700 })
+  await operate(here, async () => {
+    const addresses = currentActor().addresses.filter((address) => address.includes('/tcp/'))
+    const joinAndLook = async (invitation: string): Promise<void> =>
+      await on(elsewhere, async () => {
+        await acceptInvitation(invitation)
+        await using observer = await observeMesh({ mesh: 'hosts' })
+        expect((await observer.members()).map(({ name }) => name)).toEqual(['operator'])
+      })
+    await joinAndLook(await invite('hosts', { addresses }))
+    for (let i = 0; i <= MAX_ANCESTORS; i++) await rotateSecret({ overlapMs: 1_000 })
+    await on(elsewhere, async () => {
+      await expect(observeMesh({ mesh: 'hosts' })).rejects.toMatchObject({ code: 'SECRET_CHANGED' })
+    })
+    await joinAndLook(await invite('hosts', { addresses }))
   })
 })
 
