@@ -20,6 +20,7 @@ import {
   type Wait,
 } from './actor-tree.ts'
 import { type ChildPage, type EndedPage, whyCancelled } from './report.ts'
+import { wallClock } from './wall-clock.ts'
 
 /** Of the time that an actor has to answer, what those below it get, so that it can still tell who did not. */
 const SHARE_BELOW = 0.75
@@ -181,12 +182,6 @@ export function boundsBelow({ timeoutMs, ...others }: TreeBounds): TreeBounds {
 
 function cancelOf(reason: Cancelled | undefined): string | undefined {
   return reason === undefined ? undefined : brief(whyCancelled(reason))
-}
-
-/** From the clock of `performance.now()` to milliseconds since 1970. */
-function wallClock(): (at: number) => number {
-  const offset = Date.now() - performance.now()
-  return (at) => Math.round(at + offset)
 }
 
 function brief(text: string): string {

@@ -19,6 +19,7 @@ import {
   MAX_VITAL_ENTRIES,
   type StreamVitals,
 } from './actor-vitals.ts'
+import { wallClock } from './wall-clock.ts'
 
 export interface VitalsOptions {
   /** Milliseconds that the actor waits for round trips to those that it is connected to, at most 64, 0 to 60,000; default 0: none is measured. */
@@ -65,7 +66,7 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number, b
   const connections = brief ? [] : host.connections()
   const streams = rpc.openStreams()
   const mostStreams = brief ? MAX_BRIEF_STREAMS : MAX_VITAL_ENTRIES
-  const offset = Date.now() - performance.now()
+  const onWall = wallClock()
   return {
     name: actor.name,
     id: actor.id,
@@ -104,7 +105,7 @@ export async function readVitalsOf(runtime: ActorRuntime, roundTripMs: number, b
       functionId: stream.functionId,
       peer: refOf(stream.peer),
       role: stream.role,
-      since: Math.round(stream.since + offset),
+      since: onWall(stream.since),
       itemsSent: stream.itemsSent,
       itemsReceived: stream.itemsReceived,
       credit: stream.credit,
