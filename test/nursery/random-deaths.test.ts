@@ -140,7 +140,7 @@ test.each([
     // What is below an actor that was ended by force is an orphan, and has a moment of its own.
     const forced = report!.children.some(({ steps }) => steps.some(({ step }) => step !== 'cancel'))
     if (forced) await eventually('the orphans are gone', () => processes.list().length === 0)
-    else expect(processes.list()).toEqual([])
+    expect(processes.list()).toEqual([])
     expect(performance.now() - cancelled).toBeLessThan(deadline(GONE_MS))
   },
 )
