@@ -151,7 +151,10 @@ describe('what happens in a mesh', () => {
     await bruce.leave()
     const all = await reading
     expect(
-      all.find((event): event is ActorEvent => event.type === 'spawned' && event.child.name === 'below-bruce'),
+      all.find(
+        (event): event is ActorEvent =>
+          (event.type === 'spawned' || event.type === 'ended') && event.child.name === 'below-bruce',
+      ),
     ).toBeDefined()
     expect(all.find((event) => event.type === 'act')).toMatchObject({
       act: 'logLevel',
